@@ -1,0 +1,160 @@
+"""What one host must have, in rows. The seam between thinking (compiler) and doing (agent).
+
+A row is the whole truth about its key: it replaces whatever was known of that key before, and
+its absence from a full slice means that the thing is gone. Rows are grouped into *slices*:
+
+    host/<name>      what only this host needs: its own ports, the policies these use, networks
+    network/<vni>    what every host that carries the network needs: endpoints, group sets
+    hosts            the hosts of the cloud: who may send us tunnelled packets
+
+Slices other than `host/...` are encoded once and sent to many hosts.
+All addresses are text in canonical form (`ipaddress`), MACs lower case with colons.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class Row(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="row"):
+    """One fact. `key` is unique within its slice."""
+
+    @property
+    def key(self) -> str:
+        raise NotImplementedError
+
+
+class Host(Row, frozen=True, omit_defaults=True, tag_field="row", tag="host"):
+    """A host of the cloud (slice `hosts`). `address` is where its tunnel ends (its VTEP)."""
+
+    name: str
+    address: str
+
+    @property
+    def key(self) -> str:
+        return f"host/{self.name}"
+
+
+class Network(Row, frozen=True, omit_defaults=True, tag_field="row", tag="network"):
+    """A network that this host carries, because a port of it is bound here (slice `host/...`).
+
+    `since` is a revision at which the host surely carried it already: a feed asked for anything
+    later than it sends only changes of `network/<vni>`, else the whole slice.
+    """
+
+    vni: int
+    mtu: int
+    since: int
+
+    @property
+    def key(self) -> str:
+        return f"network/{self.vni}"
+
+
+class Pair(msgspec.Struct, frozen=True, array_like=True):
+    """Who a port may claim to be, besides its fixed addresses: an allowed address pair."""
+
+    mac: str
+    prefix: str
+
+
+class Lease(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One fixed address of a port with what its owner has to configure to use it."""
+
+    address: str
+    prefix_length: int
+    gateway: str | None = None
+    routes: tuple[tuple[str, str], ...] = ()  # (destination prefix, next hop)
+    dns_servers: tuple[str, ...] = ()
+
+
+class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
+    """A port bound to this host (slice `host/...`).
+
+    `policy` is the number of a `Policy` row in the same slice; 0 lets nothing pass.
+    Without `port_security` the port is not filtered and may send from any address.
+    """
+
+    id: str
+    vni: int
+    mac: str
+    mtu: int
+    policy: int
+    leases: tuple[Lease, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    port_security: bool = True
+    admin_up: bool = True
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"port/{self.id}"
+
+
+class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Lets one kind of traffic in (`ingress`) or out. Rules only ever allow.
+
+    family    4 or 6
+    protocol  IP protocol number, None for any
+    low, high destination ports (TCP, UDP, SCTP, DCCP, UDP-Lite), inclusive, None for all;
+              for ICMP low is the type and high the code, each None for any
+    prefix    remote addresses; None with `group` None means any of the family
+    group     security group whose members are the remotes
+    """
+
+    ingress: bool
+    family: int
+    protocol: int | None = None
+    low: int | None = None
+    high: int | None = None
+    prefix: str | None = None
+    group: str | None = None
+
+
+class Policy(Row, frozen=True, omit_defaults=True, tag_field="row", tag="policy"):
+    """The rules of all security groups of a port, as one set (slice `host/...`).
+
+    `number` is taken from the content (64 bits), so that equal sets are one policy everywhere,
+    and a changed set is a new policy: ports move to it in one write, never half way.
+    """
+
+    number: int
+    rules: tuple[Rule, ...]
+
+    @property
+    def key(self) -> str:
+        return f"policy/{self.number}"
+
+
+class Endpoint(Row, frozen=True, omit_defaults=True, tag_field="row", tag="endpoint"):
+    """A port of the network, wherever it is bound (slice `network/...`).
+
+    host_address is the VTEP of its host. `groups` is the number of a `GroupSet` row
+    of the same slice, 0 for none.
+    """
+
+    port: str
+    mac: str
+    host_address: str
+    addresses: tuple[str, ...] = ()
+    groups: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"endpoint/{self.port}"
+
+
+class GroupSet(Row, frozen=True, omit_defaults=True, tag_field="row", tag="groups"):
+    """The security groups some endpoints are in; `number` is taken from the content."""
+
+    number: int
+    groups: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return f"groups/{self.number}"
+
+
+AnyRow: TypeAlias = Host | Network | Port | Policy | Endpoint | GroupSet
+Slices: TypeAlias = dict[str, dict[str, AnyRow]]
+"""slice name -> row key -> row: a whole target."""
