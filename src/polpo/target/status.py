@@ -1,0 +1,31 @@
+"""What an agent says back: the revision it has reached and what it saw. Said again and again.
+
+`POST /v1/hosts/{host}/status`, at every change and every few seconds besides, so that a lost
+report costs seconds, never the truth (the acknowledgement is level-triggered, like the rest).
+"""
+
+import msgspec
+
+
+class Status(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One host's report. It replaces the host's earlier one.
+
+    revision  the last revision whose target is wholly in the kernel
+    ports     ids of the ports that are plugged here and carry traffic
+    drift     things found changed under the agent and repaired since it started, by kind
+    drops     packets dropped since the tables were made, by reason
+    rows      entries per table of the switch
+    moved     addresses of allowed pairs as the switch learned them: (vni, address) -> port id
+    error     what kept the agent from reaching the target, None if nothing does
+    """
+
+    revision: int
+    ports: tuple[str, ...] = ()
+    drift: dict[str, int] = {}
+    drops: dict[str, int] = {}
+    rows: dict[str, int] = {}
+    moved: tuple[tuple[int, str, str], ...] = ()
+    error: str | None = None
+    version: str = ""
+    started_at: str = ""
+    loop_ms: float = 0.0
