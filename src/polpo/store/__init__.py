@@ -1,0 +1,1 @@
+"""Transactions that make revisions, kept in SQLite or PostgreSQL; reads from memory."""

@@ -1,0 +1,62 @@
+"""What handlers are given: who asks, and the parts of the controller they may use."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+from polpo.model.port import Port
+from polpo.model.snapshot import Snapshot
+from polpo.store.store import Store
+
+
+class Context(msgspec.Struct, frozen=True):
+    """Who asks: a user scoped to a project (or to the system, then `project_id` is "")."""
+
+    user_id: str
+    user_name: str
+    project_id: str
+    project_name: str
+    roles: frozenset[str]
+    domain_id: str = "default"
+    token_id: str = ""
+    expires_at: str = ""
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.roles
+
+    @property
+    def may_write(self) -> bool:
+        """`reader` alone may only look."""
+        return self.is_admin or "member" in self.roles
+
+
+class Unauthorized(Exception):
+    """No token, or one that is malformed, expired, revoked or of a disabled user."""
+
+
+class Identity(Protocol):
+    """Turns a token into who asks: polpo's own, or an existing Keystone's."""
+
+    async def authenticate(self, token: str) -> Context:
+        """Raises Unauthorized."""
+
+
+class Wiring(Protocol):
+    """What hosts have reported, as far as it answers `status`."""
+
+    def port_status(self, snapshot: Snapshot, port: Port) -> str:
+        """ACTIVE, DOWN or BUILD; the truth as hosts have reported it."""
+
+    def port_statuses(self, snapshot: Snapshot, ports: Iterable[Port]) -> dict[str, str]:
+        """The same for many at once, by port id; cheap for 20,000 ports."""
+
+
+class Controller(msgspec.Struct):
+    """The parts, made in apps/controller.py and kept as `app.state.controller`."""
+
+    store: Store
+    identity: Identity
+    wiring: Wiring
+    public_url: str

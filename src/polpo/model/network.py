@@ -1,0 +1,107 @@
+"""Networks, subnets, subnet pools, address scopes: Neutron's layer 2 and its addresses."""
+
+from ipaddress import ip_address
+from typing import ClassVar
+
+import msgspec
+
+from polpo.model.object import Claim, IndexEntry, Owned
+
+
+class Network(Owned, frozen=True, kw_only=True, omit_defaults=True):
+    """An isolated layer 2 segment. `vni` is its number on the wire (`provider:segmentation_id`)."""
+
+    kind: ClassVar[str] = "network"
+
+    vni: int
+    mtu: int
+    admin_state_up: bool = True
+    shared: bool = False  # by an RBAC policy for everybody; kept here for quick answers
+    external: bool = False
+    is_default: bool = False
+    port_security_enabled: bool = True
+    network_type: str = "vxlan"
+    physical_network: str | None = None
+    dns_domain: str = ""
+    availability_zone_hints: tuple[str, ...] = ()
+    vlan_transparent: bool | None = None
+
+    def claims(self) -> tuple[Claim, ...]:
+        return (("vni", str(self.vni)),)
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        return (*super().index(), ("vni", str(self.vni)))
+
+
+class AddressRange(msgspec.Struct, frozen=True, order=True):
+    """Inclusive."""
+
+    start: str
+    end: str
+
+    def __contains__(self, address: str) -> bool:
+        here = ip_address(address)
+        start, end = ip_address(self.start), ip_address(self.end)
+        return here.version == start.version and int(start) <= int(here) <= int(end)
+
+
+class HostRoute(msgspec.Struct, frozen=True, order=True):
+    destination: str
+    nexthop: str
+
+
+class Subnet(Owned, frozen=True, kw_only=True, omit_defaults=True):
+    """An address block of a network, with what its users configure besides an address."""
+
+    kind: ClassVar[str] = "subnet"
+
+    network_id: str
+    ip_version: int
+    cidr: str
+    gateway_ip: str | None = None
+    allocation_pools: tuple[AddressRange, ...] = ()
+    dns_nameservers: tuple[str, ...] = ()
+    host_routes: tuple[HostRoute, ...] = ()
+    enable_dhcp: bool = True
+    ipv6_address_mode: str | None = None
+    ipv6_ra_mode: str | None = None
+    subnetpool_id: str | None = None
+    service_types: tuple[str, ...] = ()
+    segment_id: str | None = None
+    dns_publish_fixed_ip: bool = False
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        pool = (("subnetpool", self.subnetpool_id),) if self.subnetpool_id else ()
+        return (*super().index(), ("network", self.network_id), *pool)
+
+
+class SubnetPool(Owned, frozen=True, kw_only=True, omit_defaults=True):
+    """Prefixes that subnets are cut from, so that they do not overlap."""
+
+    kind: ClassVar[str] = "subnetpool"
+
+    prefixes: tuple[str, ...]
+    ip_version: int
+    default_prefixlen: int
+    min_prefixlen: int
+    max_prefixlen: int
+    default_quota: int | None = None
+    address_scope_id: str | None = None
+    shared: bool = False
+    is_default: bool = False
+
+    def claims(self) -> tuple[Claim, ...]:
+        return (("default-subnetpool", str(self.ip_version)),) if self.is_default else ()
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        scope = (("address_scope", self.address_scope_id),) if self.address_scope_id else ()
+        return (*super().index(), *scope)
+
+
+class AddressScope(Owned, frozen=True, kw_only=True, omit_defaults=True):
+    """Within it no two addresses are the same: pools of one scope do not overlap."""
+
+    kind: ClassVar[str] = "address_scope"
+
+    ip_version: int
+    shared: bool = False

@@ -1,0 +1,78 @@
+"""Ports: everything with an address is one."""
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from polpo.model.object import Claim, IndexEntry, Owned
+
+
+class FixedIP(msgspec.Struct, frozen=True, order=True):
+    subnet_id: str
+    ip_address: str
+
+
+class AddressPair(msgspec.Struct, frozen=True, order=True):
+    """What the port may send from besides its fixed addresses; `mac_address` None: its own."""
+
+    ip_address: str
+    mac_address: str | None = None
+
+
+class DhcpOption(msgspec.Struct, frozen=True, order=True):
+    opt_name: str
+    opt_value: str | None
+    ip_version: int = 4
+
+
+class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
+    """One attachment to a network.
+
+    host    name of the host it is bound to (`binding:host_id`), "" if none
+    wiring  the store's revision that last changed what switches need to know of it; the port
+            is ACTIVE when the hosts that need it have reported this revision
+    """
+
+    kind: ClassVar[str] = "port"
+
+    network_id: str
+    mac_address: str
+    fixed_ips: tuple[FixedIP, ...] = ()
+    admin_state_up: bool = True
+    device_id: str = ""
+    device_owner: str = ""
+    security_groups: tuple[str, ...] = ()
+    port_security_enabled: bool = True
+    allowed_address_pairs: tuple[AddressPair, ...] = ()
+    extra_dhcp_opts: tuple[DhcpOption, ...] = ()
+    host: str = ""
+    vnic_type: str = "normal"
+    profile: dict[str, Any] = {}
+    dns_name: str = ""
+    dns_domain: str = ""
+    propagate_uplink_status: bool = True
+    wiring: int = 0
+
+    def claims(self) -> tuple[Claim, ...]:
+        addresses = ((address_scope(f.subnet_id), f.ip_address) for f in self.fixed_ips)
+        return ((f"mac/{self.network_id}", self.mac_address), *addresses)
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        return (
+            *super().index(),
+            ("network", self.network_id),
+            *((("device", self.device_id),) if self.device_id else ()),
+            *(
+                (("host", self.host), ("wire", f"{self.host}/{self.network_id}"))
+                if self.host
+                else ()
+            ),
+            *(("security_group", group) for group in self.security_groups),
+            *(("subnet", f.subnet_id) for f in self.fixed_ips),
+            *(("address", f.ip_address) for f in self.fixed_ips),
+        )
+
+
+def address_scope(subnet_id: str) -> str:
+    """The scope in which addresses of the subnet are claimed."""
+    return f"address/{subnet_id}"

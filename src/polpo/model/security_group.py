@@ -1,0 +1,66 @@
+"""Security groups, their rules, address groups: who may speak to a port, and to whom it may."""
+
+from typing import ClassVar
+
+from polpo.model.object import Claim, IndexEntry, Owned
+
+
+class SecurityGroup(Owned, frozen=True, kw_only=True, omit_defaults=True):
+    """`is_default`: the project's group that ports get when none is named. One a project."""
+
+    kind: ClassVar[str] = "security_group"
+
+    stateful: bool = True
+    shared: bool = False
+    is_default: bool = False
+
+    def claims(self) -> tuple[Claim, ...]:
+        return (("default-security-group", self.project_id),) if self.is_default else ()
+
+
+class SecurityGroupRule(Owned, frozen=True, kw_only=True, omit_defaults=True):
+    """Allows one kind of traffic. `protocol` as it was given (name or number), None for any."""
+
+    kind: ClassVar[str] = "security_group_rule"
+
+    security_group_id: str
+    direction: str
+    ethertype: str
+    protocol: str | None = None
+    port_range_min: int | None = None
+    port_range_max: int | None = None
+    remote_ip_prefix: str | None = None
+    remote_group_id: str | None = None
+    remote_address_group_id: str | None = None
+
+    def claims(self) -> tuple[Claim, ...]:
+        """No group holds the same rule twice."""
+        what = (
+            self.direction,
+            self.ethertype,
+            self.protocol,
+            self.port_range_min,
+            self.port_range_max,
+            self.remote_ip_prefix,
+            self.remote_group_id,
+            self.remote_address_group_id,
+        )
+        return ((f"rule/{self.security_group_id}", "|".join(str(w) for w in what)),)
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        group, book = self.remote_group_id, self.remote_address_group_id
+        return (
+            *super().index(),
+            ("security_group", self.security_group_id),
+            *((("remote_group", group),) if group else ()),
+            *((("remote_address_group", book),) if book else ()),
+        )
+
+
+class AddressGroup(Owned, frozen=True, kw_only=True, omit_defaults=True):
+    """A named set of prefixes that rules refer to."""
+
+    kind: ClassVar[str] = "address_group"
+
+    addresses: tuple[str, ...] = ()
+    shared: bool = False
