@@ -1,0 +1,141 @@
+"""Devices by netlink (linux/if_link.h): veth pairs, the VXLAN device, and their settings."""
+
+import ipaddress
+import socket
+import struct
+
+import msgspec
+
+from polpo.kernel.netlink import (
+    F_CREATE,
+    F_EXCL,
+    Netlink,
+    attribute,
+    attributes,
+    number,
+    string,
+    text,
+    u8,
+    u32,
+)
+
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+IFF_UP = 1
+ADDRESS, IFNAME, MTU, LINK, TXQLEN, LINKINFO, IFALIAS, GROUP = 1, 3, 4, 5, 13, 18, 20, 27
+NET_NS_FD, EXT_MASK = 28, 29
+INFO_KIND, INFO_DATA = 1, 2
+VETH_INFO_PEER = 1
+VXLAN_LOCAL, VXLAN_LEARNING, VXLAN_PORT, VXLAN_LOCAL6, VXLAN_COLLECT_METADATA = 4, 7, 15, 17, 25
+SKIP_STATISTICS = 1 << 3  # counters would make every dump differ from the last
+
+_INFO = struct.Struct("=BxHiII")  # family, type, index, flags, change
+
+
+class Vxlan(msgspec.Struct, frozen=True):
+    """What polpo asks of its VXLAN device. `local` is the underlay address."""
+
+    port: int
+    local: str
+    metadata: bool = True
+    learning: bool = False
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A device as the kernel has it. `peer` is the other end's index in its own namespace."""
+
+    index: int
+    name: str
+    kind: str
+    up: bool
+    mtu: int
+    mac: str
+    alias: str
+    group: int
+    peer: int
+    vxlan: Vxlan | None = None
+
+
+def dump_links(netlink: Netlink) -> list[bytes]:
+    return netlink.dump(RTM_GETLINK, _INFO.pack(0, 0, 0, 0, 0) + u32(EXT_MASK, SKIP_STATISTICS))
+
+
+def parse_link(body: bytes) -> Link:
+    _, _, index, flags, _ = _INFO.unpack_from(body)
+    found = attributes(body, _INFO.size)
+    info = attributes(found.get(LINKINFO, b""))
+    kind = string(info.get(INFO_KIND))
+    return Link(
+        index=index,
+        name=string(found.get(IFNAME)),
+        kind=kind,
+        up=bool(flags & IFF_UP),
+        mtu=number(found.get(MTU)),
+        mac=found.get(ADDRESS, b"").hex(":"),
+        alias=string(found.get(IFALIAS)),
+        group=number(found.get(GROUP)),
+        peer=number(found.get(LINK)),
+        vxlan=_parse_vxlan(info.get(INFO_DATA, b"")) if kind == "vxlan" else None,
+    )
+
+
+def _parse_vxlan(data: bytes) -> Vxlan:
+    found = attributes(data)
+    local = found.get(VXLAN_LOCAL) or found.get(VXLAN_LOCAL6) or bytes(4)
+    return Vxlan(
+        port=int.from_bytes(found.get(VXLAN_PORT, b""), "big"),
+        local=str(ipaddress.ip_address(local)),
+        metadata=bool(number(found.get(VXLAN_COLLECT_METADATA))),
+        learning=bool(number(found.get(VXLAN_LEARNING))),
+    )
+
+
+def add_veth(
+    netlink: Netlink, name: str, group: int, mtu: int, peer_netns: int, device: str, mac: str
+) -> None:
+    """A pair in one request: our end here, down; the other in `peer_netns` (an open handle)."""
+    peer = _INFO.pack(0, 0, 0, 0, 0) + text(IFNAME, device) + u32(MTU, mtu)
+    peer += attribute(ADDRESS, _mac(mac)) + u32(NET_NS_FD, peer_netns) + u32(TXQLEN, 1000)
+    ours = text(IFNAME, name) + u32(GROUP, group) + u32(MTU, mtu) + u32(TXQLEN, 1000)
+    _add(netlink, ours, "veth", attribute(VETH_INFO_PEER, peer))
+
+
+def add_vxlan(netlink: Netlink, name: str, group: int, mtu: int, vxlan: Vxlan) -> None:
+    """The tunnel device: who gets a packet is told by the switch with each packet."""
+    local = ipaddress.ip_address(vxlan.local)
+    data = attribute(VXLAN_LOCAL if local.version == 4 else VXLAN_LOCAL6, local.packed)
+    data += attribute(VXLAN_PORT, struct.pack("!H", vxlan.port))
+    data += u8(VXLAN_LEARNING, vxlan.learning) + u8(VXLAN_COLLECT_METADATA, vxlan.metadata)
+    _add(netlink, text(IFNAME, name) + u32(GROUP, group) + u32(MTU, mtu), "vxlan", data)
+
+
+def _add(netlink: Netlink, settings: bytes, kind: str, data: bytes) -> None:
+    info = attribute(LINKINFO, text(INFO_KIND, kind) + attribute(INFO_DATA, data))
+    body = _INFO.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + settings + info
+    netlink.write(RTM_NEWLINK, body, F_CREATE | F_EXCL)
+
+
+def set_link(
+    netlink: Netlink,
+    index: int,
+    *,
+    up: bool | None = None,
+    mtu: int | None = None,
+    mac: str | None = None,
+    alias: str | None = None,
+    name: str | None = None,
+) -> None:
+    """Change what is given of one device."""
+    settings = u32(MTU, mtu) if mtu is not None else b""
+    settings += attribute(ADDRESS, _mac(mac)) if mac is not None else b""
+    settings += text(IFALIAS, alias) if alias is not None else b""
+    settings += text(IFNAME, name) if name is not None else b""
+    flags, change = (IFF_UP if up else 0), (0 if up is None else IFF_UP)
+    netlink.write(RTM_NEWLINK, _INFO.pack(0, 0, index, flags, change) + settings)
+
+
+def delete_link(netlink: Netlink, index: int) -> None:
+    netlink.write(RTM_DELLINK, _INFO.pack(0, 0, index, 0, 0))
+
+
+def _mac(mac: str) -> bytes:
+    return bytes.fromhex(mac.replace(":", ""))

@@ -1,0 +1,108 @@
+"""Network namespaces by name (/run/netns/NAME, as `ip netns` keeps them), and work inside them.
+
+A thread enters, never the process: the main thread's namespace is the host's own.
+"""
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from polpo.kernel import mounts
+from polpo.kernel.netlink import Netlink, route_socket
+from polpo.runtime import crash
+
+DIRECTORY = Path("/run/netns")
+CLONE_NEWNET = 0x40000000
+
+T = TypeVar("T")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def identity(name: str) -> int | None:
+    """The namespace's inode, which no other living one has; None if it does not exist."""
+    try:
+        found = os.stat(DIRECTORY / name)
+        return None if found.st_dev == os.stat(DIRECTORY).st_dev else found.st_ino
+    except FileNotFoundError:
+        return None
+
+
+def create(name: str) -> None:
+    """Make the namespace; nothing to do if it exists."""
+    if identity(name) is not None:
+        return
+    crash.point()
+    DIRECTORY.mkdir(mode=0o755, exist_ok=True)
+    path = DIRECTORY / name
+    path.touch(mode=0o444)  # may be there without a mount: left by a crash
+
+    def make() -> None:
+        _check(_libc.unshare(CLONE_NEWNET))
+        mounts.bind("/proc/thread-self/ns/net", path)
+
+    _in_thread(make)
+
+
+def delete(name: str) -> None:
+    """Take the name away; the namespace goes when its last process does. No-op if absent."""
+    crash.point()
+    mounts.unmount(DIRECTORY / name)
+    (DIRECTORY / name).unlink(missing_ok=True)
+
+
+def inside(name: str, work: Callable[[], T]) -> T:
+    """Run `work` in a thread that has entered the namespace. FileNotFoundError if it is gone."""
+    handle = os.open(DIRECTORY / name, os.O_RDONLY | os.O_CLOEXEC)
+
+    def entered() -> T:
+        _check(_libc.setns(handle, CLONE_NEWNET))
+        return work()
+
+    try:
+        return _in_thread(entered)
+    finally:
+        os.close(handle)
+
+
+def netlink_in(name: str) -> Netlink:
+    """A netlink socket that speaks for the namespace. Close it: it keeps the namespace alive."""
+    return Netlink(inside(name, route_socket))
+
+
+def write_sysctls(settings: dict[str, str]) -> None:
+    """Write /proc/sys/net/<path>, which shows the namespace of the task that opens it.
+
+    What the kernel does not have (IPv6 compiled out or disabled) is left out.
+    """
+    for path, value in settings.items():
+        try:
+            Path("/proc/sys/net", path).write_text(value)
+        except FileNotFoundError:
+            continue
+
+
+def _in_thread(work: Callable[[], T]) -> T:
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except BaseException as e:
+            failed.append(e)
+
+    thread = threading.Thread(target=run, name="netns")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return done[0]
+
+
+def _check(result: int) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
