@@ -1,0 +1,40 @@
+# polpo: few verbs. `make up` and `make test` are all that a newcomer needs; both install what is missing.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SWITCH := src/polpo/dataplane/switch.bpf.c
+
+.PHONY: up down test check fix bench setup packages
+
+up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
+	@$(BIN)/polpo lab up
+
+down:              ## leave nothing behind
+	@if [ -x $(BIN)/polpo ]; then $(BIN)/polpo lab down; fi
+
+test: setup        ## everything: style, types, layers, units, the API with real clients, real packets
+	@$(MAKE) --no-print-directory check
+	$(BIN)/pytest -q
+
+check: setup       ## quick: run it all the time
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q tests/unit tests/architecture
+
+fix: setup         ## what ruff can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup       ## figures beside the peers' in the same run; writes bench/results/network.json
+	$(BIN)/python -m bench
+
+setup: packages .venv/installed
+
+packages:
+	@tools/packages
+
+.venv/installed: pyproject.toml requirements.lock hatch_build.py $(SWITCH)
+	@tools/environment $(PYTHON)
+	@touch $@
