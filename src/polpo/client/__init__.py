@@ -1,0 +1,1 @@
+"""polpo's own client of its public API: for the command line and the lab."""
