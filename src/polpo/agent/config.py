@@ -1,0 +1,63 @@
+"""What an agent is told: a TOML file < the environment (POLPO_AGENT_HOST, ...) < flags."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+PREFIX = "POLPO_AGENT_"
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One agent of one host.
+
+    host            the host's name, as the controller knows it
+    controller      URL of the controller's API
+    token_file      file with the host's bearer token
+    ca_file         certificate authority of the controller, for https; None: the system's
+    underlay        address that other hosts reach this one by (its VTEP), without a prefix
+    vxlan_port      UDP port of the tunnel, the same on all hosts
+    state_dir       survives a reboot: the target and the plugs
+    runtime_dir     does not: pinned tables and the socket; None: /run/polpo/<host>
+    metrics_listen  address:port of the Prometheus page; empty: none
+    """
+
+    host: str
+    controller: str
+    token_file: str
+    underlay: str
+    ca_file: str | None = None
+    vxlan_port: int = 4789
+    state_dir: str = "/var/lib/polpo"
+    runtime_dir: str | None = None
+    metrics_listen: str = "127.0.0.1:9101"
+
+    @property
+    def state(self) -> Path:
+        return Path(self.state_dir)
+
+    @property
+    def runtime(self) -> Path:
+        return Path(self.runtime_dir or f"/run/polpo/{self.host}")
+
+    @property
+    def bpffs(self) -> Path:
+        return self.runtime / "bpf"
+
+    @property
+    def socket(self) -> Path:
+        return self.runtime / "agent.sock"
+
+
+def load(
+    file: Path | None, environment: Mapping[str, str] | None = None, **flags: object
+) -> Config:
+    """The merged settings. ValueError says which one is missing, unknown or wrong."""
+    settings: dict[str, object] = tomllib.loads(file.read_text()) if file else {}
+    for name, value in (os.environ if environment is None else environment).items():
+        if name.startswith(PREFIX):
+            settings[name.removeprefix(PREFIX).lower()] = value
+    settings |= {name: value for name, value in flags.items() if value is not None}
+    return msgspec.convert(settings, Config, strict=False)

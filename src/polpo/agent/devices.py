@@ -1,0 +1,34 @@
+"""The devices of the host's own namespace, as last read: what most reconcilers begin with."""
+
+from polpo.agent.ownership import host_end
+from polpo.agent.plugs import Plug
+from polpo.kernel.links import Link, dump_links, parse_link
+from polpo.kernel.netlink import Netlink
+
+
+class Devices:
+    """Decodes only when the kernel says something else than last time."""
+
+    def __init__(self, netlink: Netlink) -> None:
+        self.netlink = netlink
+        self._raw: list[bytes] = []
+        self._by_name: dict[str, Link] = {}
+
+    def read(self) -> dict[str, Link]:
+        """Name -> device."""
+        raw = dump_links(self.netlink)
+        if raw != self._raw:
+            self._by_name = {link.name: link for link in map(parse_link, raw)}
+            self._raw = raw
+        return self._by_name
+
+    def index(self, name: str) -> int:
+        """By what was read last. FileNotFoundError if there is no such device."""
+        if name not in self._by_name:
+            raise FileNotFoundError(2, f"no device {name}")
+        return self._by_name[name].index
+
+
+def device_of(plug: Plug) -> str:
+    """The plug's device in the host's namespace."""
+    return plug.device if plug.kind == "tap" else host_end(plug.port)

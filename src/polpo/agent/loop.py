@@ -1,0 +1,131 @@
+"""The loop: target, actual, changes; again when the target or the kernel moves, and by a timer.
+
+One thread and no locks: a pass is a plain function that runs between two events. Waking is all
+that events do; what is true is read from the kernel each time.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from polpo.agent.patience import Patience
+from polpo.agent.target import Target
+from polpo.runtime.clock import Clock
+from polpo.target.wire import Line
+
+VERIFY_S = 5.0  # everything is looked at so often, event or none
+BUSY = 0.01  # the share of a core that looking may take by the timer; slower hosts look less often
+EVENTS_BUSY = 0.2  # the same for events, which others can cause as fast as they like
+
+
+class Pass(Protocol):
+    """One reconciler's part in a pass (see reconciler.Step)."""
+
+    @property
+    def noun(self) -> str: ...
+
+    def put(self) -> None: ...
+
+    def remove(self) -> None: ...
+
+
+class Rows(Protocol):
+    """What may be brought up to date by the changed rows alone."""
+
+    def advance(self, batch: list[Line]) -> bool:
+        """True if nothing but the switch's tables is concerned, and they are written."""
+        ...
+
+
+class World(Protocol):
+    """What surrounds a pass: which ports are wired, and what is to be forgotten after."""
+
+    def look(self) -> None: ...
+
+    def tidy(self) -> None: ...
+
+
+class Loop:
+    """`reached` is the last revision that is wholly in the kernel; `passed` fires after a pass."""
+
+    def __init__(
+        self,
+        target: Target,
+        world: World,
+        rows: Rows,
+        steps: Sequence[Pass],
+        patience: Patience,
+        clock: Clock,
+    ) -> None:
+        self._target, self._world, self._rows = target, world, rows
+        self._steps, self._patience, self._clock = steps, patience, clock
+        self._woken = asyncio.Event()
+        self._waiters: set[asyncio.Future[None]] = set()
+        self.reached = 0
+        self.last_s = 0.0
+        self.passes = 0
+        self.after: list[Callable[[], None]] = []  # called when something has been written
+
+    def wake(self) -> None:
+        """Look again, soon."""
+        self._woken.set()
+
+    def moved(self, batch: list[Line]) -> None:
+        """The target has moved. If only rows of tables did, they are written here and now."""
+        if self.passes and self._rows.advance(batch) and not self._patience.error():
+            self._reach()
+        else:
+            self.wake()
+
+    async def run(self) -> None:
+        while True:
+            await self._wait()
+            if self._target.known:
+                self.converge()
+            await asyncio.sleep(self.last_s / EVENTS_BUSY)
+
+    def converge(self) -> None:
+        """One pass over everything: put forward, remove backward."""
+        self._woken.clear()
+        began = self._clock()
+        self._world.look()
+        for step in self._steps:
+            step.put()
+        for step in reversed(self._steps):
+            step.remove()
+        self._world.tidy()
+        self.last_s = self._clock() - began
+        self.passes += 1
+        self._reach()
+
+    def error(self) -> str | None:
+        """What keeps the target from being reached, None if nothing does."""
+        return self._patience.error()
+
+    async def next_pass(self) -> None:
+        """Returns when a pass has ended, or rows have been written."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+    def _reach(self) -> None:
+        if self._patience.error() is None:
+            self.reached = self._target.revision
+        for tell in self.after:
+            tell()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        """Until woken, or the timer, or something that failed is due again."""
+        verify_s = max(VERIFY_S, self.last_s / BUSY)
+        due_s = self._patience.next_s()
+        timeout_s = verify_s if due_s is None else min(verify_s, max(due_s, 0.05))
+        try:
+            await asyncio.wait_for(self._woken.wait(), timeout_s)
+        except TimeoutError:
+            return

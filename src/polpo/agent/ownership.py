@@ -1,0 +1,48 @@
+"""How a restarted agent, with no memory, knows each kernel object as its own.
+
+| object | known by |
+|---|---|
+| veth pair of a port | host end named `pp` + 11 hex of the port id, in link group 28783 |
+| tap of a port | named in plugs.json; removed only if it says that we created it |
+| namespace of a workload | named in plugs.json; made and removed only if we created it |
+| VXLAN device | named `polpo0`, in link group 28783 |
+| filter | cls_bpf on one of the devices above, at preference 28783, named `polpo:...` |
+| clsact qdisc | shared; removed with the device, or when its last filter was ours |
+| address, route in a workload | protocol 112, on the device of a plug |
+| BPF maps and programs | pinned in the agent's own bpffs |
+
+The group is set in the request that makes a device, so that there is no moment between.
+What is not in this table is never changed and never removed.
+"""
+
+import re
+
+from polpo.kernel.links import Link
+
+GROUP = 28783  # "po"
+TUNNEL = "polpo0"
+PREFERENCE = GROUP
+FILTER_HANDLE = 1
+_HOST_END = re.compile(r"pp[0-9a-f]{11}")
+
+
+def host_end(port: str) -> str:
+    """The name of a port's veth on the host: 13 characters, of 15 that Linux allows."""
+    return "pp" + port.replace("-", "").lower()[:11]
+
+
+def alias(port: str) -> str:
+    """What `ip link` shows a reader of our device."""
+    return f"polpo:{port}"
+
+
+def is_host_end(link: Link) -> bool:
+    return link.kind == "veth" and link.group == GROUP and bool(_HOST_END.fullmatch(link.name))
+
+
+def is_tunnel(link: Link) -> bool:
+    return link.name == TUNNEL and link.group == GROUP
+
+
+def filter_name(program: str) -> str:
+    return f"polpo:{program}"

@@ -1,0 +1,111 @@
+"""Plugs ports in and out for local users: the CNI plugin, `polpo plug`, a machine monitor."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from polpo.agent.controller import Controller, Refused, Unreachable
+from polpo.agent.loop import Loop
+from polpo.agent.plugs import Plug, Plugs
+from polpo.agent.target import Target
+from polpo.target.rows import Lease, Port
+
+WAIT_S = 10.0
+
+
+class NotPlugged(Exception):
+    """What was asked for could not be done, in words for the user."""
+
+
+class Plugged(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a plug: what the workload has got."""
+
+    port: str
+    device: str
+    netns: str
+    mac: str
+    mtu: int
+    leases: tuple[Lease, ...]
+
+
+class Plugging:
+    def __init__(
+        self,
+        controller: Controller,
+        target: Target,
+        plugs: Plugs,
+        loop: Loop,
+        carrying: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._controller, self._target, self._plugs = controller, target, plugs
+        self._loop, self._carrying = loop, carrying
+
+    async def plug(self, plug: Plug) -> Plugged:
+        """Returns when the port carries traffic. Asking again for the same is fine."""
+        before = self._plugs.get(plug.port)
+        if before is not None and (before.kind, before.netns, before.device) != _place(plug):
+            await self.unplug(plug.port)
+            before = None
+        await self._bind(plug.port)
+        self._plugs.put(plug if before is None else _kept(before))
+        await self._until(lambda: plug.port in self._carrying(), lambda: self._why(plug.port))
+        return self._answer(self._plugs.get(plug.port) or plug, self._target.ports()[plug.port])
+
+    async def unplug(self, port: str) -> None:
+        """Returns when nothing of it is left here. A port that is not plugged is no error."""
+        plug = self._plugs.get(port)
+        if plug is not None:
+            self._plugs.put(msgspec.structs.replace(plug, leaving=True))
+            await self._until(
+                lambda: self._plugs.get(port) is None, lambda: "its devices are still there"
+            )
+        await self._unbind(port)
+
+    async def _bind(self, port: str) -> None:
+        try:
+            await self._controller.bind(port)
+        except Refused as e:
+            raise NotPlugged(f"the controller does not bind port {port}: {e}") from e
+        except Unreachable as e:
+            if port not in self._target.ports():  # bound before: a host goes on alone
+                raise NotPlugged(f"port {port} is not bound, no controller: {e}") from e
+
+    async def _unbind(self, port: str) -> None:
+        try:
+            await self._controller.unbind(port)
+        except (Refused, Unreachable) as e:
+            raise NotPlugged(f"port {port} is unplugged, but is still bound here: {e}") from e
+
+    async def _until(self, done: Callable[[], bool], why_not: Callable[[], str]) -> None:
+        try:
+            async with asyncio.timeout(WAIT_S):
+                self._loop.wake()
+                while not done():
+                    await self._loop.next_pass()
+        except TimeoutError:
+            raise NotPlugged(f"not done after {WAIT_S:.0f} s: {why_not()}") from None
+
+    def _why(self, port: str) -> str:
+        if port not in self._target.ports():
+            return f"port {port} is bound, but the target does not have it yet"
+        return self._loop.error() or f"port {port} is not up (admin_state_up is false?)"
+
+    def _answer(self, plug: Plug, port: Port) -> Plugged:
+        return Plugged(
+            port=port.id,
+            device=plug.device,
+            netns=plug.netns,
+            mac=port.mac,
+            mtu=port.mtu,
+            leases=port.leases,
+        )
+
+
+def _place(plug: Plug) -> tuple[str, str, str]:
+    return plug.kind, plug.netns, plug.device
+
+
+def _kept(before: Plug) -> Plug:
+    """The same place asked for again: what we have made there stays ours."""
+    return msgspec.structs.replace(before, leaving=False)

@@ -1,0 +1,62 @@
+"""Which port goes where on this host: what local users asked for, kept on disk.
+
+The target says what a port is; a plug says which namespace or tap it is for. A port is wired
+when there are both.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from polpo.runtime.files import replace_file
+
+
+class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One port's place.
+
+    kind     netns: a veth pair into a namespace; tap: a tap device in the host's namespace
+    netns    the namespace's name in /run/netns (kind netns)
+    device   the device's name: inside the namespace, or the tap's own
+    created  we made the namespace (or the tap): it is ours to make again and to remove
+    leaving  unplugged, but not all of it is removed yet: remembered until it is
+    """
+
+    port: str
+    kind: Literal["netns", "tap"]
+    device: str
+    netns: str = ""
+    created: bool = False
+    leaving: bool = False
+
+
+class Plugs:
+    """Port id -> plug. Each change is on disk before it is true."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._plugs: dict[str, Plug] = {}
+
+    def load(self) -> None:
+        """A missing file is an empty one; a spoilt one is an error: plugs can't be guessed."""
+        with contextlib.suppress(FileNotFoundError):
+            self._plugs = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Plug])
+
+    def __iter__(self) -> Iterator[Plug]:
+        return iter(list(self._plugs.values()))
+
+    def get(self, port: str) -> Plug | None:
+        return self._plugs.get(port)
+
+    def put(self, plug: Plug) -> None:
+        self._write({**self._plugs, plug.port: plug})
+
+    def remove(self, port: str) -> None:
+        self._write({k: v for k, v in self._plugs.items() if k != port})
+
+    def _write(self, plugs: dict[str, Plug]) -> None:
+        if plugs != self._plugs:
+            replace_file(self._path, msgspec.json.encode(plugs))
+            self._plugs = plugs

@@ -1,0 +1,53 @@
+"""The target as the agent holds it: slices at a revision, moved only by whole batches."""
+
+from polpo.target import wire
+from polpo.target.rows import Network, Port, Slices
+from polpo.target.wire import Line
+
+
+class Target:
+    """Lines are held back until their `revision` line has come (see target/wire.py)."""
+
+    def __init__(self, host: str) -> None:
+        self.host_slice = f"host/{host}"
+        self.slices: Slices = {}
+        self.revision = 0
+        self.known = False  # before a first target is in, nothing is written to the kernel
+        self._waiting: list[Line] = []
+
+    def hear(self, line: Line) -> list[Line] | None:
+        """The batch that this line completes and that is now applied; None within a batch.
+
+        A heartbeat completes an empty batch.
+        """
+        if line.revision is None:
+            self._waiting.append(line)
+            return None
+        batch, self._waiting = self._waiting, []
+        for said in batch:
+            wire.apply_line(self.slices, said)
+        self.revision, self.known = line.revision, True
+        return batch + self._drop_unneeded(batch)
+
+    def forget_half_said(self) -> None:
+        """The stream was cut: what had no revision yet will be said again."""
+        self._waiting = []
+
+    def _drop_unneeded(self, batch: list[Line]) -> list[Line]:
+        """A feed that begins anew can't say which slices are gone: the host's networks do."""
+        if not any(line.full and line.slice == self.host_slice for line in batch):
+            return []
+        carried = {
+            f"network/{row.vni}"
+            for row in self.slices[self.host_slice].values()
+            if isinstance(row, Network)
+        }
+        stale = [s for s in self.slices if s.startswith("network/") and s not in carried]
+        for name in stale:
+            del self.slices[name]
+        return [Line(slice=name, dropped=True) for name in stale]
+
+    def ports(self) -> dict[str, Port]:
+        """The host's own ports by id."""
+        rows = self.slices.get(self.host_slice, {}).values()
+        return {row.id: row for row in rows if isinstance(row, Port)}

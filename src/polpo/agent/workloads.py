@@ -1,0 +1,120 @@
+"""Reconciler of the workloads' ends of veth pairs: device, addresses, routes within a namespace.
+
+Only what carries our protocol number is read and removed, so an address that keepalived puts on
+the device (an allowed address pair) stays.
+"""
+
+from collections.abc import Mapping
+
+from polpo.agent.devices import Devices
+from polpo.agent.reconciler import Failures, one_by_one
+from polpo.agent.wanted import Wire, Wired
+from polpo.kernel import addresses, netns
+from polpo.kernel.links import Link, delete_link, dump_links, parse_link, set_link
+from polpo.kernel.netlink import Netlink
+from polpo.target.changes import Changes
+
+LOOPBACK = 1  # its index in every namespace
+
+
+class Workloads:
+    noun = "workload"
+
+    def __init__(self, devices: Devices, ports: Mapping[str, Wired]) -> None:
+        self._devices, self._ports = devices, ports
+        self._seen: dict[str, tuple[list[list[bytes]], Wire]] = {}  # device -> raw, decoded
+
+    def read_actual(self) -> dict[str, Wire]:
+        found = {d: self._read(d) for d, w in self._ports.items() if w.plug.kind == "netns"}
+        self._seen = {d: seen for d, seen in self._seen.items() if d in self._ports}
+        return {device: wire for device, wire in found.items() if wire is not None}
+
+    def apply(self, changes: Changes[str, Wire]) -> Failures[str]:
+        return one_by_one(changes, self._put, lambda device: None)  # goes with the host's end
+
+    def _read(self, device: str) -> Wire | None:
+        link = self._devices.read().get(device)
+        if link is None or not link.peer:
+            return None
+        try:
+            with netns.netlink_in(self._ports[device].plug.netns) as netlink:
+                return self._decoded(device, link, _raw(netlink, link.peer))
+        except OSError:
+            return None  # the namespace is gone, or being unmounted
+
+    def _decoded(self, device: str, end: Link, raw: list[list[bytes]]) -> Wire | None:
+        """Decode only what differs from last time."""
+        if device not in self._seen or self._seen[device][0] != raw:
+            wire = _decode(end, raw)
+            if wire is None:
+                return None
+            self._seen[device] = raw, wire
+        return self._seen[device][1]
+
+    def _put(self, device: str, wire: Wire) -> None:
+        end = self._devices.read().get(device)
+        if end is None:
+            raise FileNotFoundError(2, "the host's end is missing")
+        name = self._ports[device].plug.netns
+        with netns.netlink_in(name) as netlink:
+            link = _other_end(netlink, end)
+            if link is None:  # carried off to another namespace: begin anew
+                delete_link(self._devices.netlink, end.index)
+                raise FileNotFoundError(2, f"{wire.device} is not in namespace {name}")
+            _set_device(netlink, link, wire, name)
+            _set_addresses(netlink, link.index, wire)
+
+
+def _raw(netlink: Netlink, index: int) -> list[list[bytes]]:
+    return [
+        dump_links(netlink),
+        addresses.dump_addresses(netlink, index),
+        addresses.dump_routes(netlink, index),
+    ]
+
+
+def _decode(end: Link, raw: list[list[bytes]]) -> Wire | None:
+    links = {link.index: link for link in map(parse_link, raw[0])}
+    link = links.get(end.peer)
+    if link is None or link.peer != end.index:
+        return None
+    return Wire(
+        device=link.name,
+        mac=link.mac,
+        mtu=link.mtu,
+        up=link.up,
+        loopback_up=links[LOOPBACK].up,
+        addresses=addresses.parse_addresses(raw[1]),
+        routes=addresses.parse_routes(raw[2]),
+    )
+
+
+def _other_end(netlink: Netlink, end: Link) -> Link | None:
+    links = {link.index: link for link in map(parse_link, dump_links(netlink))}
+    link = links.get(end.peer)
+    return link if link is not None and link.peer == end.index else None
+
+
+def _set_device(netlink: Netlink, link: Link, wire: Wire, name: str) -> None:
+    if link.name != wire.device:  # Linux renames only what is down
+        set_link(netlink, link.index, up=False)
+        set_link(netlink, link.index, name=wire.device)
+    conf = f"ipv6/conf/{wire.device}"
+    settings = {f"{conf}/accept_ra": "0", f"{conf}/accept_dad": "0"}  # the target says it all
+    netns.inside(name, lambda: netns.write_sysctls(settings))
+    set_link(netlink, link.index, mtu=wire.mtu, mac=wire.mac, up=True)
+    set_link(netlink, LOOPBACK, up=True)
+
+
+def _set_addresses(netlink: Netlink, index: int, wire: Wire) -> None:
+    """New addresses before old ones go; routes last, because they go with addresses."""
+    held = addresses.parse_addresses(addresses.dump_addresses(netlink, index))
+    for address in sorted(wire.addresses - held):
+        addresses.add_address(netlink, index, address)
+    for address in sorted(held - wire.addresses):
+        addresses.delete_address(netlink, index, address)
+    routes = addresses.parse_routes(addresses.dump_routes(netlink, index))
+    for route in sorted(routes - wire.routes, key=repr):
+        addresses.delete_route(netlink, index, route)
+    for route in sorted(wire.routes - routes, key=repr):
+        addresses.add_route(netlink, index, route)

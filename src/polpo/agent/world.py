@@ -1,0 +1,67 @@
+"""What surrounds a pass: which ports are wired here, and what is left of those that leave."""
+
+import structlog
+
+from polpo.agent import wanted
+from polpo.agent.devices import Devices
+from polpo.agent.guards import Guards
+from polpo.agent.host_ends import leftovers
+from polpo.agent.patience import Patience
+from polpo.agent.plugs import Plug, Plugs
+from polpo.agent.target import Target
+from polpo.agent.wanted import Wired
+from polpo.kernel import netns
+
+PER_PORT = ("link", "filter", "gate", "workload")  # nouns whose keys are devices of ports
+
+
+class World:
+    """`ports` is one mapping for the agent's life, renewed at the beginning of each pass."""
+
+    def __init__(self, target: Target, plugs: Plugs, devices: Devices, patience: Patience) -> None:
+        self._target, self._plugs = target, plugs
+        self._devices, self._patience = devices, patience
+        self._absent: set[str] = set()
+        self.ports: dict[str, Wired] = {}
+        self._log = structlog.get_logger("polpo.agent")
+
+    def look(self) -> None:
+        self.ports.clear()
+        self.ports.update(
+            wanted.wired(self._target.ports(), self._plugs, lambda n: netns.identity(n) is not None)
+        )
+        self._tell_absent()
+
+    def _tell_absent(self) -> None:
+        """A namespace that others made and took away: once in the log, no error of ours."""
+        waiting = (p for p in self._plugs if p.kind == "netns" and not (p.created or p.leaving))
+        absent = {plug.netns for plug in waiting if netns.identity(plug.netns) is None}
+        for name in absent - self._absent:
+            self._log.warning("namespace is gone, waiting for it", netns=name)
+        self._absent = absent
+
+    def tidy(self) -> None:
+        """Forget plugs of which nothing is left."""
+        for plug in [plug for plug in self._plugs if plug.leaving]:
+            if not leftovers(plug, self._devices):
+                self._forget(plug)
+
+    def _forget(self, plug: Plug) -> None:
+        shared = any(p.netns == plug.netns for p in self._plugs if p.port != plug.port)
+        if plug.kind == "netns" and plug.created and not shared:
+            netns.delete(plug.netns)
+        self._plugs.remove(plug.port)
+
+    def carrying(self, guards: Guards) -> tuple[str, ...]:
+        """Ids of the ports that are wired from end to end, guarded and open."""
+        links = self._devices.read()
+        return tuple(
+            sorted(
+                port.id
+                for device, (port, _) in self.ports.items()
+                if device in links
+                and links[device].up
+                and device in guards.guarded
+                and not any(self._patience.failed(noun, device) for noun in PER_PORT)
+            )
+        )

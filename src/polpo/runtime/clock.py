@@ -1,0 +1,10 @@
+"""Monotonic time: what waits and measures must not see the wall clock jump."""
+
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+Clock: TypeAlias = Callable[[], float]
+"""Seconds since some moment. Tests give one that they turn by hand."""
+
+monotonic: Clock = time.monotonic
