@@ -1,2 +1,1370 @@
-// placeholder so that the package builds until the switch lands in the next commit
-char _license[] __attribute__((section("license"), used)) = "GPL";
+// SPDX-License-Identifier: GPL-2.0
+//
+// The switch: one program at every port, one at the host's VXLAN device. What they do is decided
+// by the tables below, which tables.py declares for Python and a test compares with this file.
+// How and why: docs/design/switch.md. Floor: Linux 6.1, clang 14.
+//
+// Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d. Ports and ICMP type and code are in network
+// order, everything else in the host's.
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/pkt_cls.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define SECOND 1000000000ULL
+#define REMOTE 0x10000 // flood: local ports are numbered from 0, VTEPs from here
+#define EXTENSIONS 6   // IPv6 extension headers that are walked over, at most
+
+enum reason { // of a drop; the same numbers as tables.Drop
+	PASSED,
+	UNKNOWN_PORT,
+	ADMIN_DOWN,
+	DESTINATION_DOWN,
+	MALFORMED,
+	ETHERTYPE,
+	SPOOFED_MAC,
+	SPOOFED_ADDRESS,
+	SPOOFED_NEIGHBOUR,
+	DHCP_SERVER,
+	ROUTER_ADVERTISEMENT,
+	LATE_FRAGMENT,
+	EGRESS_POLICY,
+	INGRESS_POLICY,
+	FILTERED_COPY,
+	UNKNOWN_DESTINATION,
+	HAIRPIN,
+	UNKNOWN_VTEP,
+	UNKNOWN_VNI,
+	NO_TUNNEL,
+	REASONS,
+};
+
+enum { PORT_SECURITY = 1, ADMIN_UP = 2, VETH = 4 };         // struct port, flags
+enum { FIXED = 1, PAIR = 2, MAC_ONLY = 3 };                 // allowed
+enum { INGRESS = 0, EGRESS = 1, IPV6_SIDE = 2 };            // side of a policy
+enum { REPLIED = 1, FIN_SENT = 2, FIN_REPLIED = 4, RESET = 8, REVOKED = 16 }; // struct flow, state
+enum { OTHER, FLOW, SINGLE, ERROR };                        // struct transport, kind
+enum { EXEMPT_SENDING = 1, EXEMPT_RECEIVING = 2 };          // from policies
+enum { REQUEST = 1, REPLY = 2 };                            // struct transport, echo
+enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_ACK = 16 };
+
+union address {
+	__u8 byte[16];
+	__u32 word[4];
+	__u64 half[2];
+};
+
+struct port {
+	__u32 vni;
+	__u8 mac[6];
+	__u16 flags;
+	__u32 pad;
+	__u64 policy;
+};
+
+struct mac_key {
+	__u32 vni;
+	__u8 mac[6];
+	__u16 pad;
+};
+
+struct where { // ifindex of a local port, or 0 and the tunnel's end
+	__u32 ifindex;
+	__u32 pad;
+	__u64 groups;
+	union address vtep;
+};
+
+struct address_key {
+	__u32 vni;
+	__u32 pad;
+	union address address;
+};
+
+struct neighbour {
+	__u8 mac[6];
+	__u16 pad;
+	__u64 groups;
+};
+
+struct allowed_key {
+	__u32 prefixlen;
+	__u32 ifindex;
+	__u8 mac[6];
+	__u16 pad;
+	union address address;
+};
+
+struct prefix_key {
+	__u32 prefixlen;
+	__u32 side;
+	__u64 policy;
+	union address address;
+};
+
+struct peer_key {
+	__u64 policy;
+	__u64 groups;
+	__u32 side;
+	__u32 pad;
+};
+
+struct class_key {
+	__u32 prefixlen;
+	__u32 pad;
+	__u64 class;
+	__u8 protocol;
+	__u8 pad2;
+	__be16 port;
+	__u32 pad3;
+};
+
+struct flood_key {
+	__u32 vni;
+	__u32 index;
+};
+
+struct host {
+	__u32 vxlan;
+	__u32 pad;
+};
+
+struct counter { // as the workload sees it: `in` is what was delivered to it
+	__u64 packets_in;
+	__u64 bytes_in;
+	__u64 packets_out;
+	__u64 bytes_out;
+	__u64 dropped;
+};
+
+struct flow_key { // the lower of the two ends is first: one entry for both directions
+	__u32 vni;
+	__u8 protocol;
+	__u8 pad[3];
+	union address low;
+	union address high;
+	__be16 low_port;
+	__be16 high_port;
+	__u32 pad2;
+};
+
+struct half { // policy that allowed it, 0 for none, and when (ns)
+	__u64 policy;
+	__u64 checked;
+};
+
+struct source { // who was last found to be no impostor, and when (ns)
+	__u64 verified;
+	__u32 ifindex;
+	__u8 mac[6];
+	__u8 pad[6];
+};
+
+struct flow {
+	__u64 seen;
+	__u8 state;
+	__u8 from_high; // the originator is the key's high end
+	__be16 icmp;    // type and code of the originating packet
+	__u32 pad;
+	struct half egress;
+	struct half ingress;
+	struct source low;
+	struct source high;
+};
+
+struct fragment_key {
+	__u32 vni;
+	__u32 id;
+	union address source;
+	union address destination;
+	__u8 protocol;
+	__u8 pad[7];
+};
+
+struct transport { // what the first fragment says of its layer 4, and the later ones do not
+	__be16 source_port;
+	__be16 destination_port;
+	__be16 icmp; // type << 8 | code
+	__u8 protocol;
+	__u8 kind;
+	__u8 echo;
+	__u8 exempt;
+	__u16 pad;
+};
+
+#define TABLE(NAME, TYPE, KEY, VALUE, ENTRIES, FLAGS)                                              \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_##TYPE);                                                 \
+		__type(key, KEY);                                                                  \
+		__type(value, VALUE);                                                              \
+		__uint(max_entries, ENTRIES);                                                      \
+		__uint(map_flags, FLAGS);                                                          \
+	} NAME SEC(".maps")
+
+// written by the agent
+TABLE(host, ARRAY, __u32, struct host, 1, 0);
+TABLE(vteps, HASH, union address, __u32, 65536, BPF_F_NO_PREALLOC);
+TABLE(networks, HASH, __u32, __u32, 65536, BPF_F_NO_PREALLOC);
+TABLE(ports, HASH, __u32, struct port, 65536, BPF_F_NO_PREALLOC);
+TABLE(fdb, HASH, struct mac_key, struct where, 1 << 20, BPF_F_NO_PREALLOC);
+TABLE(neighbours, HASH, struct address_key, struct neighbour, 1 << 20, BPF_F_NO_PREALLOC);
+TABLE(allowed, LPM_TRIE, struct allowed_key, __u32, 1 << 20, BPF_F_NO_PREALLOC);
+TABLE(prefixes, LPM_TRIE, struct prefix_key, __u64, 1 << 20, BPF_F_NO_PREALLOC);
+TABLE(peers, HASH, struct peer_key, __u64, 1 << 18, BPF_F_NO_PREALLOC);
+TABLE(classes, LPM_TRIE, struct class_key, __u32, 1 << 20, BPF_F_NO_PREALLOC);
+TABLE(flood, HASH, struct flood_key, struct where, 1 << 18, BPF_F_NO_PREALLOC);
+// written by the switch
+TABLE(moved, LRU_HASH, struct address_key, struct neighbour, 16384, 0);
+TABLE(moved_fdb, LRU_HASH, struct mac_key, struct where, 16384, 0);
+TABLE(flows, LRU_HASH, struct flow_key, struct flow, 1 << 18, 0);
+TABLE(fragments, LRU_HASH, struct fragment_key, struct transport, 8192, 0);
+TABLE(counters, PERCPU_HASH, __u32, struct counter, 65536, BPF_F_NO_PREALLOC);
+TABLE(drops, PERCPU_ARRAY, __u32, __u64, REASONS, 0);
+
+struct packet { // what a program run knows of its packet
+	union address source;
+	union address destination;
+	struct flow_key key;
+	struct transport transport;
+	__u64 now;
+	__u32 vni;
+	__u32 ifindex; // of the port that sent it, 0 from the overlay
+	__u32 fragment_id;
+	__u16 ethertype;
+	__u8 source_mac[6];
+	__u8 destination_mac[6];
+	__u8 later;            // fragment that is not the first
+	__u8 more;             // first fragment of several
+	__u8 fragment_protocol;
+	__u8 tcp_flags;
+	__u8 hop_limit;
+	__u8 from_high;        // the sender is the key's high end
+	__u8 fresh;            // the flow is new: in `scratch` only
+	__u8 judged;           // a port of ours has allowed it
+	__u16 offset;          // of layer 4
+};
+
+struct scratch { // too large for the stack
+	struct packet packet;
+	struct flow flow; // one that is not in `flows` yet
+};
+
+TABLE(scratch, PERCPU_ARRAY, __u32, struct scratch, 1, 0);
+
+// What test runs can see: cb[0] the reason, cb[1] where it went, cb[2] copies made.
+
+static __always_inline struct counter *counter_of(__u32 ifindex)
+{
+	struct counter *counter = bpf_map_lookup_elem(&counters, &ifindex);
+	if (counter)
+		return counter;
+	struct counter zero = {};
+	bpf_map_update_elem(&counters, &ifindex, &zero, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&counters, &ifindex);
+}
+
+static __always_inline __u32 packets(struct __sk_buff *skb)
+{
+	return skb->gso_segs ?: 1;
+}
+
+static __always_inline void count_in(struct __sk_buff *skb, __u32 ifindex)
+{
+	struct counter *counter = counter_of(ifindex);
+	if (counter) {
+		counter->packets_in += packets(skb);
+		counter->bytes_in += skb->len;
+	}
+}
+
+static __always_inline void count_out(struct __sk_buff *skb, __u32 ifindex)
+{
+	struct counter *counter = counter_of(ifindex);
+	if (counter) {
+		counter->packets_out += packets(skb);
+		counter->bytes_out += skb->len;
+	}
+}
+
+static __noinline void count_drop(__u32 reason, __u32 ifindex)
+{
+	__u64 *drop = bpf_map_lookup_elem(&drops, &reason);
+	if (drop)
+		*drop += 1;
+	struct counter *counter = ifindex ? counter_of(ifindex) : NULL;
+	if (counter)
+		counter->dropped += 1;
+}
+
+static __always_inline int drop(struct __sk_buff *skb, __u32 reason, __u32 ifindex)
+{
+	count_drop(reason, ifindex);
+	skb->cb[0] = reason;
+	return TC_ACT_SHOT;
+}
+
+static __always_inline void set_v4(union address *address, __be32 v4)
+{
+	address->half[0] = 0;
+	address->word[2] = bpf_htonl(0xffff);
+	address->word[3] = v4;
+}
+
+static __always_inline bool is_v4(const union address *address)
+{
+	return !address->half[0] && address->word[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool same_mac(const __u8 *a, const __u8 *b)
+{
+	return *(__u16 *)a == *(__u16 *)b && *(__u16 *)(a + 2) == *(__u16 *)(b + 2) &&
+	       *(__u16 *)(a + 4) == *(__u16 *)(b + 4);
+}
+
+static __always_inline bool is_group(const __u8 *mac)
+{
+	return mac[0] & 1;
+}
+
+static __always_inline struct neighbour *neighbour_of(__u32 vni, const union address *address)
+{
+	struct address_key key = {.vni = vni, .address = *address};
+	struct neighbour *neighbour = bpf_map_lookup_elem(&neighbours, &key);
+	return neighbour ?: bpf_map_lookup_elem(&moved, &key);
+}
+
+static __always_inline struct where *where_is(__u32 vni, const __u8 *mac)
+{
+	struct mac_key key = {.vni = vni};
+	__builtin_memcpy(key.mac, mac, 6);
+	struct where *where = bpf_map_lookup_elem(&fdb, &key);
+	return where ?: bpf_map_lookup_elem(&moved_fdb, &key);
+}
+
+// An address among allowed pairs says where it is now. The agent's rows are never learned over.
+static __noinline int learn(__u32 vni, const union address *address, const __u8 *mac,
+			    const struct where *here)
+{
+	struct address_key key = {.vni = vni, .address = *address};
+	struct mac_key mac_key = {.vni = vni};
+	struct neighbour neighbour = {};
+	if (is_group(mac) || bpf_map_lookup_elem(&neighbours, &key))
+		return 0;
+	__builtin_memcpy(mac_key.mac, mac, 6);
+	__builtin_memcpy(neighbour.mac, mac, 6);
+	struct where *known = bpf_map_lookup_elem(&fdb, &mac_key);
+	if (known)
+		neighbour.groups = known->groups;
+	else
+		bpf_map_update_elem(&moved_fdb, &mac_key, here, BPF_ANY);
+	bpf_map_update_elem(&moved, &key, &neighbour, BPF_ANY);
+	return 1;
+}
+
+static __noinline int allowed_kind(__u32 ifindex, const __u8 *mac, const union address *address)
+{
+	struct allowed_key key = {.prefixlen = 224, .ifindex = ifindex, .address = *address};
+	__builtin_memcpy(key.mac, mac, 6);
+	__u32 *kind = bpf_map_lookup_elem(&allowed, &key);
+	return kind ? *kind : 0;
+}
+
+static __always_inline bool mac_allowed(__u32 ifindex, const __u8 *mac)
+{
+	union address unspecified = {};
+	return allowed_kind(ifindex, mac, &unspecified);
+}
+
+static __always_inline bool in_class(__u64 class, __u32 what)
+{
+	struct class_key key = {
+		.prefixlen = 128, .class = class, .protocol = what >> 16, .port = what};
+	return bpf_map_lookup_elem(&classes, &key);
+}
+
+// Does the policy allow `what` (protocol << 16 | port in network order) with this remote?
+static __noinline int allows(__u64 policy, __u32 side, const union address *remote, __u32 what,
+			     __u32 vni)
+{
+	struct prefix_key prefix = {
+		.prefixlen = 224, .side = side, .policy = policy, .address = *remote};
+	if (!is_v4(remote))
+		prefix.side |= IPV6_SIDE;
+	if (!policy)
+		return 0;
+	__u64 *class = bpf_map_lookup_elem(&prefixes, &prefix);
+	if (class && in_class(*class, what))
+		return 1;
+	struct neighbour *neighbour = neighbour_of(vni, remote);
+	if (!neighbour || !neighbour->groups)
+		return 0;
+	struct peer_key peer = {
+		.policy = policy, .groups = neighbour->groups, .side = prefix.side};
+	class = bpf_map_lookup_elem(&peers, &peer);
+	return class && in_class(*class, what);
+}
+
+static __always_inline __u32 what_of(__u8 protocol, __be16 port)
+{
+	return (__u32)protocol << 16 | port;
+}
+
+static __always_inline bool has_icmp(const struct packet *p)
+{
+	return p->transport.protocol == (p->ethertype == ETH_P_IP ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
+// Puts the two ends in order; says whether the sender is the high one.
+static __noinline int make_key(struct flow_key *key, const union address *source,
+			       const union address *destination,
+			       const struct transport *transport)
+{
+	bool high = source->half[0] != destination->half[0]
+			    ? source->half[0] > destination->half[0]
+		    : source->half[1] != destination->half[1]
+			    ? source->half[1] > destination->half[1]
+			    : transport->source_port > transport->destination_port;
+	key->low = high ? *destination : *source;
+	key->high = high ? *source : *destination;
+	key->low_port = high ? transport->destination_port : transport->source_port;
+	key->high_port = high ? transport->source_port : transport->destination_port;
+	key->protocol = transport->protocol;
+	if (transport->echo) // who asks is part of the key: two hosts may ping with one identifier
+		key->high_port = (transport->echo == REQUEST) == high;
+	return high;
+}
+
+// How long a silent flow is remembered (nf_conntrack's defaults).
+static __always_inline __u64 lifetime(__u8 protocol, __u8 state)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		if (state & RESET)
+			return 10 * SECOND;
+		if ((state & FIN_SENT) && (state & FIN_REPLIED))
+			return 60 * SECOND;
+		if (state & (FIN_SENT | FIN_REPLIED))
+			return 120 * SECOND;
+		return (state & REPLIED ? 432000 : 120) * SECOND;
+	case IPPROTO_UDP:
+		return (state & REPLIED ? 180 : 30) * SECOND;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return 30 * SECOND;
+	}
+	return 600 * SECOND;
+}
+
+// A connection request where an older connection has ended, or was cut, begins a new flow.
+static __always_inline bool begins_anew(const struct packet *p, const struct flow *flow)
+{
+	if ((p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
+		return false;
+	return flow->state & (RESET | FIN_SENT | FIN_REPLIED | REVOKED);
+}
+
+static __noinline struct flow *new_flow(struct packet *p)
+{
+	__u32 zero = 0;
+	struct scratch *own = bpf_map_lookup_elem(&scratch, &zero);
+	if (!own)
+		return NULL;
+	struct flow *flow = &own->flow;
+	__builtin_memset(flow, 0, sizeof(*flow));
+	flow->from_high = p->from_high;
+	flow->icmp = p->transport.icmp;
+	p->fresh = 1;
+	return flow;
+}
+
+// The flow of a packet, made if there is none; NULL where only a flow already known would matter.
+static __always_inline struct flow *find_flow(struct packet *p)
+{
+	struct flow *flow = bpf_map_lookup_elem(&flows, &p->key);
+	if (flow && p->now - flow->seen < lifetime(p->key.protocol, flow->state) &&
+	    !begins_anew(p, flow))
+		return flow;
+	if (p->transport.kind == ERROR || p->transport.echo == REPLY) {
+		p->transport.kind = SINGLE;
+		return NULL;
+	}
+	return new_flow(p);
+}
+
+// Re-evaluates the originator's direction of a flow against the policy as it is now.
+static __noinline int judge(struct packet *p, struct flow *flow, struct half *half, __u64 policy,
+			    __u32 side)
+{
+	struct flow_key *key = &p->key;
+	bool remote_high = (side == EGRESS) != flow->from_high;
+	__be16 port = flow->from_high ? key->low_port : key->high_port;
+	if (key->protocol == IPPROTO_ICMP || key->protocol == IPPROTO_ICMPV6)
+		port = flow->icmp;
+	if (!allows(policy, side, remote_high ? &key->high : &key->low,
+		    what_of(key->protocol, port), p->vni)) {
+		half->policy = 0;
+		flow->state |= REVOKED;
+		return 0;
+	}
+	half->policy = policy;
+	half->checked = p->now;
+	return 1;
+}
+
+// May this packet leave (EGRESS) or enter (INGRESS) a port with this policy?
+static __always_inline bool may(struct packet *p, struct flow *flow, __u64 policy, __u32 way)
+{
+	if (p->transport.kind == OTHER || !policy)
+		return false;
+	if (!flow) {
+		__be16 port = has_icmp(p) ? p->transport.icmp : p->transport.destination_port;
+		return allows(policy, way, way == EGRESS ? &p->destination : &p->source,
+			      what_of(p->transport.protocol, port), p->vni);
+	}
+	p->judged = 1;
+	bool reply = p->from_high != flow->from_high;
+	__u32 side = reply ? !way : way;
+	struct half *half = side == EGRESS ? &flow->egress : &flow->ingress;
+	if (half->policy == policy && p->now - half->checked < SECOND)
+		return true;
+	return judge(p, flow, half, policy, side);
+}
+
+// The packet passes: its flow is alive, and a step further.
+static __always_inline void remember(struct packet *p, struct flow *flow)
+{
+	if (!flow || !p->judged || p->transport.kind != FLOW)
+		return;
+	bool reply = p->from_high != flow->from_high;
+	__u8 state = flow->state & ~REVOKED;
+	if (reply)
+		state |= REPLIED;
+	if (p->tcp_flags & TCP_FIN)
+		state |= reply ? FIN_REPLIED : FIN_SENT;
+	if (p->tcp_flags & TCP_RST)
+		state |= RESET;
+	if (state != flow->state)
+		flow->state = state;
+	if (p->now - flow->seen > SECOND)
+		flow->seen = p->now;
+	if (p->fresh)
+		bpf_map_update_elem(&flows, &p->key, flow, BPF_ANY);
+}
+
+static __always_inline int to_port(struct __sk_buff *skb, __u32 ifindex, struct port *port)
+{
+	count_in(skb, ifindex);
+	skb->cb[1] = ifindex;
+	if (!(port->flags & VETH))
+		return bpf_redirect(ifindex, 0);
+	if (skb->pkt_type != PACKET_HOST) // it was not for our end of the sender's veth
+		bpf_skb_change_type(skb, PACKET_HOST);
+	return bpf_redirect_peer(ifindex, 0);
+}
+
+static __always_inline int set_tunnel(struct __sk_buff *skb, __u32 vni, const union address *vtep)
+{
+	struct bpf_tunnel_key key = {.tunnel_id = vni, .tunnel_ttl = 64};
+	if (is_v4(vtep)) {
+		key.remote_ipv4 = bpf_ntohl(vtep->word[3]);
+		return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX);
+	}
+	__builtin_memcpy(key.remote_ipv6, vtep, 16);
+	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6);
+}
+
+static __always_inline __u32 vxlan_ifindex(void)
+{
+	__u32 zero = 0;
+	struct host *own = bpf_map_lookup_elem(&host, &zero);
+	return own ? own->vxlan : 0;
+}
+
+static __always_inline int to_overlay(struct __sk_buff *skb, struct packet *p,
+				      const union address *vtep)
+{
+	__u32 vxlan = vxlan_ifindex();
+	if (!vxlan || set_tunnel(skb, p->vni, vtep))
+		return drop(skb, NO_TUNNEL, p->ifindex);
+	skb->cb[1] = vxlan;
+	return bpf_redirect(vxlan, 0);
+}
+
+struct copying {
+	struct __sk_buff *skb;
+	struct packet *packet;
+	__u32 first;
+	__u32 vxlan;
+	__u32 copies;
+};
+
+static __always_inline struct where *copy_to(__u32 index, struct copying *c)
+{
+	struct flood_key key = {.vni = c->packet->vni, .index = c->first + index};
+	return bpf_map_lookup_elem(&flood, &key);
+}
+
+static __always_inline bool copy_may_enter(struct packet *p, struct port *port)
+{
+	if (!(port->flags & PORT_SECURITY) || (p->transport.exempt & EXEMPT_RECEIVING))
+		return true;
+	return may(p, NULL, port->policy, INGRESS);
+}
+
+static long copy_to_port(__u32 index, void *context)
+{
+	struct copying *c = context;
+	struct where *where = copy_to(index, c);
+	if (!where)
+		return 1;
+	__u32 ifindex = where->ifindex;
+	if (ifindex == c->packet->ifindex)
+		return 0;
+	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	if (!port || !(port->flags & ADMIN_UP))
+		return 0;
+	if (!copy_may_enter(c->packet, port)) {
+		count_drop(FILTERED_COPY, ifindex);
+		return 0;
+	}
+	count_in(c->skb, ifindex);
+	bpf_clone_redirect(c->skb, ifindex, 0);
+	c->copies++;
+	return 0;
+}
+
+static long copy_to_vtep(__u32 index, void *context)
+{
+	struct copying *c = context;
+	struct where *where = copy_to(index, c);
+	if (!where)
+		return 1;
+	if (!set_tunnel(c->skb, c->packet->vni, &where->vtep)) {
+		bpf_clone_redirect(c->skb, c->vxlan, 0);
+		c->copies++;
+	}
+	return 0;
+}
+
+// Within the network only; what came from the overlay has been given to the other hosts already.
+static __noinline int flood_packet(struct __sk_buff *skb, struct packet *p)
+{
+	struct copying c = {.skb = skb, .packet = p, .vxlan = vxlan_ifindex()};
+	bpf_loop(REMOTE, copy_to_port, &c, 0);
+	c.first = REMOTE;
+	if (p->ifindex && c.vxlan)
+		bpf_loop(REMOTE, copy_to_vtep, &c, 0);
+	skb->cb[2] = c.copies;
+	return TC_ACT_SHOT; // the original: all copies are on their way
+}
+
+static __always_inline int parse_ports(struct __sk_buff *skb, struct packet *p)
+{
+	struct transport *t = &p->transport;
+	__u8 tcp[14];
+	t->kind = FLOW;
+	switch (t->protocol) {
+	case IPPROTO_TCP:
+		if (bpf_skb_load_bytes(skb, p->offset, tcp, sizeof(tcp)))
+			return MALFORMED;
+		t->source_port = *(__be16 *)tcp;
+		t->destination_port = *(__be16 *)(tcp + 2);
+		p->tcp_flags = tcp[13];
+		return PASSED;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+		return bpf_skb_load_bytes(skb, p->offset, t, 4) ? MALFORMED : PASSED;
+	}
+	return PASSED;
+}
+
+static __always_inline void parse_icmp4(struct transport *t, __u8 type)
+{
+	t->kind = SINGLE;
+	if (type == 8 || type == 0) {
+		t->kind = FLOW;
+		t->echo = type ? REQUEST : REPLY;
+	} else if (type == 3 || type == 11 || type == 12) {
+		t->kind = ERROR;
+	}
+}
+
+static __always_inline void parse_icmp6(struct transport *t, __u8 type)
+{
+	t->kind = SINGLE;
+	if (type == 128 || type == 129) {
+		t->kind = FLOW;
+		t->echo = type == 128 ? REQUEST : REPLY;
+	} else if (type >= 1 && type <= 4) {
+		t->kind = ERROR;
+	} else if ((type >= 130 && type <= 137) || type == 143) { // MLD (RFC 3810), ND (RFC 4861)
+		t->exempt = EXEMPT_SENDING | EXEMPT_RECEIVING;
+	}
+}
+
+static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p)
+{
+	struct transport *t = &p->transport;
+	__u8 icmp[8];
+	if (bpf_skb_load_bytes(skb, p->offset, icmp, sizeof(icmp)))
+		return MALFORMED;
+	t->icmp = *(__be16 *)icmp;
+	if (p->ethertype == ETH_P_IP)
+		parse_icmp4(t, icmp[0]);
+	else
+		parse_icmp6(t, icmp[0]);
+	if (t->echo)
+		t->source_port = t->destination_port = *(__be16 *)(icmp + 4);
+	return PASSED;
+}
+
+// DHCP is not for users' rules to break: clients may ask, and be answered (RFC 2131, RFC 8415).
+static __always_inline void parse_dhcp(struct packet *p)
+{
+	struct transport *t = &p->transport;
+	__be16 client = p->ethertype == ETH_P_IP ? bpf_htons(68) : bpf_htons(546);
+	__be16 server = p->ethertype == ETH_P_IP ? bpf_htons(67) : bpf_htons(547);
+	if (t->protocol != IPPROTO_UDP)
+		return;
+	if (t->source_port == client && t->destination_port == server)
+		t->exempt = EXEMPT_SENDING;
+	if (t->source_port == server && t->destination_port == client)
+		t->exempt = EXEMPT_RECEIVING;
+	if (t->exempt)
+		t->kind = SINGLE;
+}
+
+static __noinline int first_fragment(struct packet *p, bool later)
+{
+	struct fragment_key key = {.vni = p->vni,
+				   .id = p->fragment_id,
+				   .source = p->source,
+				   .destination = p->destination,
+				   .protocol = p->fragment_protocol};
+	if (!later) {
+		struct transport kept = p->transport;
+		if (kept.kind == ERROR)
+			kept.kind = SINGLE; // what it is about is not in the later fragments
+		bpf_map_update_elem(&fragments, &key, &kept, BPF_ANY);
+		return PASSED;
+	}
+	struct transport *known = bpf_map_lookup_elem(&fragments, &key);
+	if (!known)
+		return LATE_FRAGMENT;
+	p->transport = *known;
+	return PASSED;
+}
+
+static __always_inline int parse_transport(struct __sk_buff *skb, struct packet *p)
+{
+	if (p->later)
+		return first_fragment(p, true);
+	int reason = has_icmp(p) ? parse_icmp(skb, p) : parse_ports(skb, p);
+	if (reason)
+		return reason;
+	parse_dhcp(p);
+	return p->more ? first_fragment(p, false) : PASSED;
+}
+
+struct ipv4 {
+	__u8 version_ihl;
+	__u8 tos;
+	__be16 length;
+	__be16 id;
+	__be16 fragment;
+	__u8 ttl;
+	__u8 protocol;
+	__be16 checksum;
+	__be32 source;
+	__be32 destination;
+};
+
+static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p)
+{
+	struct ipv4 ip;
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)))
+		return MALFORMED;
+	__u32 header = (ip.version_ihl & 15) * 4;
+	__u32 length = bpf_ntohs(ip.length) ?: (skb->gso_size ? skb->len - ETH_HLEN : 0);
+	if (ip.version_ihl >> 4 != 4 || header < sizeof(ip) || length < header ||
+	    ETH_HLEN + length > skb->len)
+		return MALFORMED;
+	set_v4(&p->source, ip.source);
+	set_v4(&p->destination, ip.destination);
+	p->transport.protocol = p->fragment_protocol = ip.protocol;
+	p->hop_limit = ip.ttl;
+	p->offset = ETH_HLEN + header;
+	p->fragment_id = ip.id;
+	__u16 fragment = bpf_ntohs(ip.fragment);
+	p->later = (fragment & 0x1fff) != 0;
+	p->more = (fragment & 0x2000) != 0;
+	if (ip.protocol == IPPROTO_TCP && (fragment & 0x1fff) == 1)
+		return MALFORMED; // would overwrite the ports of the first one (RFC 3128)
+	return parse_transport(skb, p);
+}
+
+struct extension {
+	__u8 next;
+	__u8 length;
+	__be16 fragment;
+	__be32 id;
+};
+
+// One IPv6 extension header; says whether to go on to the next one. `next` is in p->transport.
+static __always_inline int step_over(struct __sk_buff *skb, struct packet *p)
+{
+	struct extension extension;
+	__u8 protocol = p->transport.protocol;
+	if (protocol != IPPROTO_HOPOPTS && protocol != IPPROTO_ROUTING &&
+	    protocol != IPPROTO_DSTOPTS && protocol != IPPROTO_FRAGMENT && protocol != IPPROTO_AH)
+		return 0;
+	if (bpf_skb_load_bytes(skb, p->offset, &extension, sizeof(extension)))
+		return -1;
+	p->transport.protocol = extension.next;
+	if (protocol != IPPROTO_FRAGMENT) {
+		p->offset += protocol == IPPROTO_AH ? (extension.length + 2) * 4
+						    : (extension.length + 1) * 8;
+		return 1;
+	}
+	__u16 fragment = bpf_ntohs(extension.fragment);
+	p->offset += 8;
+	p->later = (fragment & 0xfff8) != 0;
+	p->more = fragment & 1;
+	p->fragment_id = extension.id;
+	p->fragment_protocol = extension.next;
+	return !p->later;
+}
+
+static __noinline int parse_extensions(struct __sk_buff *skb, struct packet *p)
+{
+	for (int i = 0; i < EXTENSIONS; i++) {
+		int more = step_over(skb, p);
+		if (more < 0)
+			return MALFORMED;
+		if (!more)
+			return PASSED;
+	}
+	return MALFORMED;
+}
+
+struct ipv6 {
+	__be32 flow;
+	__be16 length;
+	__u8 next;
+	__u8 hop_limit;
+	union address source;
+	union address destination;
+};
+
+static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
+{
+	struct ipv6 ip;
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)))
+		return MALFORMED;
+	if ((bpf_ntohl(ip.flow) >> 28) != 6 || ETH_HLEN + 40 + bpf_ntohs(ip.length) > skb->len)
+		return MALFORMED;
+	p->source = ip.source;
+	p->destination = ip.destination;
+	p->transport.protocol = ip.next;
+	p->hop_limit = ip.hop_limit;
+	p->offset = ETH_HLEN + sizeof(ip);
+	if (is_v4(&p->source) || is_v4(&p->destination))
+		return MALFORMED; // never on a wire (RFC 4291 2.5.5.2), and would pass for IPv4 here
+	if (ip.next != IPPROTO_TCP && ip.next != IPPROTO_UDP) {
+		int reason = parse_extensions(skb, p);
+		if (reason)
+			return reason;
+	}
+	return parse_transport(skb, p);
+}
+
+static __always_inline int parse_ethernet(struct __sk_buff *skb, struct packet *p)
+{
+	struct ethhdr ethernet;
+	if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)))
+		return MALFORMED;
+	__builtin_memcpy(p->source_mac, ethernet.h_source, 6);
+	__builtin_memcpy(p->destination_mac, ethernet.h_dest, 6);
+	p->ethertype = skb->vlan_present ? ETH_P_8021Q : bpf_ntohs(ethernet.h_proto);
+	p->key.vni = p->vni;
+	p->now = bpf_ktime_get_coarse_ns();
+	return is_group(p->source_mac) ? MALFORMED : PASSED;
+}
+
+// What an ICMP error is about: a packet of the flow whose other direction the error takes.
+static __noinline int parse_error(struct __sk_buff *skb, struct packet *p)
+{
+	union address source, destination;
+	struct transport t = {};
+	__u32 offset = p->offset + 8;
+	__u8 start[8];
+	if (p->ethertype == ETH_P_IP) {
+		struct ipv4 ip;
+		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) ||
+		    (bpf_ntohs(ip.fragment) & 0x1fff))
+			return 0;
+		set_v4(&source, ip.source);
+		set_v4(&destination, ip.destination);
+		t.protocol = ip.protocol;
+		offset += (ip.version_ihl & 15) * 4;
+	} else {
+		struct ipv6 ip;
+		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)))
+			return 0;
+		source = ip.source;
+		destination = ip.destination;
+		t.protocol = ip.next;
+		offset += sizeof(ip);
+	}
+	if (bpf_skb_load_bytes(skb, offset, start, sizeof(start)))
+		return 0;
+	bool request = p->ethertype == ETH_P_IP ? start[0] == 8 : start[0] == 128;
+	bool reply = p->ethertype == ETH_P_IP ? start[0] == 0 : start[0] == 129;
+	switch (t.protocol) {
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if (!request && !reply)
+			return 0;
+		t.echo = request ? REQUEST : REPLY;
+		t.source_port = t.destination_port = *(__be16 *)(start + 4);
+		break;
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+		t.source_port = *(__be16 *)start;
+		t.destination_port = *(__be16 *)(start + 2);
+	}
+	p->from_high = !make_key(&p->key, &source, &destination, &t);
+	return 1;
+}
+
+// Secured ports send from their own addresses only. Checked once a second for each flow.
+static __always_inline int vet_source(struct packet *p, struct flow *flow)
+{
+	struct source *source = NULL;
+	if (flow && p->transport.kind == FLOW) {
+		source = p->from_high ? &flow->high : &flow->low;
+		if (source->ifindex == p->ifindex && same_mac(source->mac, p->source_mac) &&
+		    p->now - source->verified < SECOND)
+			return PASSED;
+	}
+	int kind = allowed_kind(p->ifindex, p->source_mac, &p->source);
+	if (!kind)
+		return mac_allowed(p->ifindex, p->source_mac) ? SPOOFED_ADDRESS : SPOOFED_MAC;
+	if (kind == MAC_ONLY && !(p->transport.exempt & EXEMPT_SENDING))
+		return SPOOFED_ADDRESS;
+	if (source) {
+		source->verified = p->now;
+		source->ifindex = p->ifindex;
+		__builtin_memcpy(source->mac, p->source_mac, 6);
+	}
+	return PASSED;
+}
+
+// Things that only the network itself may say.
+static __always_inline int vet_service(struct packet *p)
+{
+	struct transport *t = &p->transport;
+	if (t->protocol == IPPROTO_UDP &&
+	    t->source_port == (p->ethertype == ETH_P_IP ? bpf_htons(67) : bpf_htons(547)))
+		return DHCP_SERVER;
+	if (t->protocol == IPPROTO_ICMPV6 && p->ethertype == ETH_P_IPV6 &&
+	    (*(__u8 *)&t->icmp == 134 || *(__u8 *)&t->icmp == 137))
+		return ROUTER_ADVERTISEMENT;
+	return PASSED;
+}
+
+static __always_inline int leave(struct packet *p, struct flow *flow, struct port *sender)
+{
+	int reason = vet_source(p, flow);
+	if (!reason)
+		reason = vet_service(p);
+	if (reason || (p->transport.exempt & EXEMPT_SENDING))
+		return reason;
+	return may(p, flow, sender->policy, EGRESS) ? PASSED : EGRESS_POLICY;
+}
+
+static __always_inline int enter(struct __sk_buff *skb, struct packet *p, struct flow *flow,
+				 __u32 ifindex)
+{
+	struct port *receiver = bpf_map_lookup_elem(&ports, &ifindex);
+	if (ifindex == p->ifindex)
+		return drop(skb, HAIRPIN, ifindex);
+	if (!receiver || !(receiver->flags & ADMIN_UP))
+		return drop(skb, DESTINATION_DOWN, ifindex);
+	if ((receiver->flags & PORT_SECURITY) && !(p->transport.exempt & EXEMPT_RECEIVING) &&
+	    !may(p, flow, receiver->policy, INGRESS))
+		return drop(skb, INGRESS_POLICY, ifindex);
+	remember(p, flow);
+	return to_port(skb, ifindex, receiver);
+}
+
+static __always_inline int unknown_destination(struct __sk_buff *skb, struct packet *p)
+{
+	__u32 vni = p->vni;
+	bool carried = p->ifindex || bpf_map_lookup_elem(&networks, &vni);
+	return drop(skb, carried ? UNKNOWN_DESTINATION : UNKNOWN_VNI, p->ifindex);
+}
+
+static __always_inline int forward(struct __sk_buff *skb, struct packet *p, struct flow *flow)
+{
+	if (is_group(p->destination_mac)) {
+		__u32 vni = p->vni;
+		if (!p->ifindex && !bpf_map_lookup_elem(&networks, &vni))
+			return drop(skb, UNKNOWN_VNI, 0);
+		return flood_packet(skb, p);
+	}
+	struct where *where = where_is(p->vni, p->destination_mac);
+	if (!where || (!where->ifindex && !p->ifindex))
+		return unknown_destination(skb, p);
+	if (where->ifindex)
+		return enter(skb, p, flow, where->ifindex);
+	remember(p, flow);
+	return to_overlay(skb, p, &where->vtep);
+}
+
+// An IP packet; `sender` is NULL from the overlay, where the sender's host has checked it.
+static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct port *sender)
+{
+	struct flow *flow = NULL;
+	if (is_group(p->destination_mac)) {
+		p->transport.kind = SINGLE;
+	} else if (p->transport.kind == FLOW) {
+		p->from_high = make_key(&p->key, &p->source, &p->destination, &p->transport);
+		flow = find_flow(p);
+	} else if (p->transport.kind == ERROR && parse_error(skb, p)) {
+		flow = find_flow(p);
+	}
+	if (sender && (sender->flags & PORT_SECURITY)) {
+		int reason = leave(p, flow, sender);
+		if (reason)
+			return drop(skb, reason, p->ifindex);
+	}
+	return forward(skb, p, flow);
+}
+
+struct arp {
+	__be16 hardware;
+	__be16 protocol;
+	__u8 hardware_length;
+	__u8 protocol_length;
+	__be16 operation;
+	__u8 sender_mac[6];
+	__u8 sender[4];
+	__u8 target_mac[6];
+	__u8 target[4];
+};
+
+static __always_inline int parse_arp(struct __sk_buff *skb, struct arp *arp)
+{
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, arp, sizeof(*arp)) || arp->hardware != bpf_htons(1) ||
+	    arp->protocol != bpf_htons(ETH_P_IP) || arp->hardware_length != 6 ||
+	    arp->protocol_length != 4)
+		return MALFORMED;
+	bool known = arp->operation == bpf_htons(1) || arp->operation == bpf_htons(2);
+	return known ? PASSED : MALFORMED;
+}
+
+static __always_inline bool announces(const struct arp *arp)
+{
+	return arp->operation == bpf_htons(2) ||
+	       *(__u32 *)arp->sender == *(__u32 *)arp->target;
+}
+
+static __always_inline int vet_arp(struct packet *p, struct arp *arp, union address *sender)
+{
+	if (!mac_allowed(p->ifindex, p->source_mac))
+		return -SPOOFED_MAC;
+	int kind = allowed_kind(p->ifindex, arp->sender_mac, sender);
+	if (!kind || (kind == MAC_ONLY && arp->operation != bpf_htons(1)))
+		return -SPOOFED_NEIGHBOUR;
+	return kind;
+}
+
+static __always_inline int answer_arp(struct __sk_buff *skb, struct arp *arp, const __u8 *mac)
+{
+	struct ethhdr ethernet = {.h_proto = bpf_htons(ETH_P_ARP)};
+	struct arp answer = *arp;
+	answer.operation = bpf_htons(2);
+	__builtin_memcpy(answer.sender_mac, mac, 6);
+	__builtin_memcpy(answer.sender, arp->target, 4);
+	__builtin_memcpy(answer.target_mac, arp->sender_mac, 6);
+	__builtin_memcpy(answer.target, arp->sender, 4);
+	__builtin_memcpy(ethernet.h_source, mac, 6);
+	__builtin_memcpy(ethernet.h_dest, arp->sender_mac, 6);
+	bpf_skb_store_bytes(skb, 0, &ethernet, sizeof(ethernet), 0);
+	bpf_skb_store_bytes(skb, ETH_HLEN, &answer, sizeof(answer), 0);
+	skb->cb[1] = skb->ifindex;
+	return bpf_redirect(skb->ifindex, 0);
+}
+
+// Whoever owns an address is never told that somebody has it (or else it would give it up).
+static __always_inline struct neighbour *answerable(struct packet *p, union address *target)
+{
+	struct neighbour *neighbour = neighbour_of(p->vni, target);
+	return neighbour && !same_mac(neighbour->mac, p->source_mac) ? neighbour : NULL;
+}
+
+static __noinline int arp_from_port(struct __sk_buff *skb, struct packet *p, bool secured)
+{
+	union address address;
+	struct where here = {.ifindex = p->ifindex};
+	struct arp arp;
+	int kind = PAIR;
+	if (parse_arp(skb, &arp))
+		return drop(skb, MALFORMED, p->ifindex);
+	set_v4(&address, *(__be32 *)arp.sender);
+	if (secured)
+		kind = vet_arp(p, &arp, &address);
+	if (kind < 0)
+		return drop(skb, -kind, p->ifindex);
+	if (announces(&arp)) {
+		if (kind == PAIR)
+			learn(p->vni, &address, arp.sender_mac, &here);
+		return forward(skb, p, NULL);
+	}
+	set_v4(&address, *(__be32 *)arp.target);
+	struct neighbour *neighbour = answerable(p, &address);
+	return neighbour ? answer_arp(skb, &arp, neighbour->mac) : forward(skb, p, NULL);
+}
+
+static __noinline int arp_from_overlay(struct __sk_buff *skb, struct packet *p,
+				       const union address *vtep)
+{
+	union address address;
+	struct where there = {.vtep = *vtep};
+	struct arp arp;
+	if (parse_arp(skb, &arp))
+		return drop(skb, MALFORMED, 0);
+	set_v4(&address, *(__be32 *)arp.sender);
+	if (announces(&arp) && *(__u32 *)arp.sender)
+		learn(p->vni, &address, arp.sender_mac, &there);
+	return forward(skb, p, NULL);
+}
+
+struct solicitation { // or advertisement
+	__u8 type;
+	__u8 code;
+	__be16 checksum;
+	__be32 flags;
+	union address target;
+};
+
+struct advertisement {
+	struct ipv6 ip;
+	struct solicitation nd;
+	__u8 option[2];
+	__u8 mac[6];
+};
+
+static __always_inline __be16 fold(__s64 sum)
+{
+	__u32 value = sum;
+	value = (value & 0xffff) + (value >> 16);
+	value = (value & 0xffff) + (value >> 16);
+	return ~value;
+}
+
+static __noinline int answer_nd(struct __sk_buff *skb, struct packet *p, union address *target,
+				struct neighbour *neighbour)
+{
+	struct advertisement a = {.option = {2, 1}};
+	struct ethhdr ethernet = {.h_proto = bpf_htons(ETH_P_IPV6)};
+	bool probe = !p->source.half[0] && !p->source.half[1]; // duplicate address detection
+	a.ip.flow = bpf_htonl(6U << 28);
+	a.ip.length = bpf_htons(32);
+	a.ip.next = IPPROTO_ICMPV6;
+	a.ip.hop_limit = 255;
+	a.ip.source = a.nd.target = *target;
+	a.ip.destination = p->source;
+	a.nd.type = 136;
+	a.nd.flags = bpf_htonl(probe ? 1U << 29 : 3U << 29); // override, and solicited
+	__builtin_memcpy(ethernet.h_dest, p->source_mac, 6);
+	if (probe) { // to all nodes
+		a.ip.destination.word[0] = bpf_htonl(0xff020000);
+		a.ip.destination.word[3] = bpf_htonl(1);
+		__builtin_memset(ethernet.h_dest, 0, 6);
+		ethernet.h_dest[0] = ethernet.h_dest[1] = 0x33;
+		ethernet.h_dest[5] = 1;
+	}
+	__builtin_memcpy(a.mac, neighbour->mac, 6);
+	__builtin_memcpy(ethernet.h_source, neighbour->mac, 6);
+	a.nd.checksum = fold(bpf_csum_diff(NULL, 0, (__be32 *)&a.ip.source, 64,
+					   bpf_htonl(32 + IPPROTO_ICMPV6)));
+	bpf_skb_change_tail(skb, ETH_HLEN + sizeof(a), 0);
+	bpf_skb_store_bytes(skb, 0, &ethernet, sizeof(ethernet), 0);
+	bpf_skb_store_bytes(skb, ETH_HLEN, &a, sizeof(a), 0);
+	skb->cb[1] = skb->ifindex;
+	return bpf_redirect(skb->ifindex, 0);
+}
+
+static __always_inline bool is_nd(const struct packet *p)
+{
+	__u8 type = *(__u8 *)&p->transport.icmp;
+	return p->ethertype == ETH_P_IPV6 && p->transport.protocol == IPPROTO_ICMPV6 &&
+	       type >= 133 && type <= 137;
+}
+
+// Never from beyond a router (hop limit), never in fragments (RFC 6980).
+static __always_inline int parse_nd(struct __sk_buff *skb, struct packet *p,
+				    struct solicitation *nd)
+{
+	__u8 type = *(__u8 *)&p->transport.icmp;
+	if (p->hop_limit != 255 || p->later || p->more)
+		return MALFORMED;
+	if (type != 135 && type != 136)
+		return PASSED;
+	return bpf_skb_load_bytes(skb, p->offset, nd, sizeof(*nd)) ? MALFORMED : PASSED;
+}
+
+// The MAC that an advertisement gives for its target: option 2, or else the sender's.
+static __always_inline void advertised(struct __sk_buff *skb, struct packet *p, __u8 *mac)
+{
+	__u8 option[8];
+	if (!bpf_skb_load_bytes(skb, p->offset + 24, option, 8) && option[0] == 2 && option[1] == 1)
+		__builtin_memcpy(mac, option + 2, 6);
+	else
+		__builtin_memcpy(mac, p->source_mac, 6);
+}
+
+static __noinline int advertisement_from_port(struct __sk_buff *skb, struct packet *p,
+					      union address *target, bool secured)
+{
+	struct where here = {.ifindex = p->ifindex};
+	__u8 mac[6];
+	advertised(skb, p, mac);
+	int kind = secured ? allowed_kind(p->ifindex, mac, target) : PAIR;
+	if (!kind || kind == MAC_ONLY)
+		return SPOOFED_NEIGHBOUR;
+	if (kind == PAIR)
+		learn(p->vni, target, mac, &here);
+	return PASSED;
+}
+
+static __noinline int nd_from_port(struct __sk_buff *skb, struct packet *p, bool secured)
+{
+	struct solicitation nd = {};
+	int reason = parse_nd(skb, p, &nd);
+	if (!reason && secured)
+		reason = vet_source(p, NULL);
+	if (!reason && secured)
+		reason = vet_service(p);
+	if (!reason && nd.type == 136)
+		reason = advertisement_from_port(skb, p, &nd.target, secured);
+	if (reason)
+		return drop(skb, reason, p->ifindex);
+	struct neighbour *neighbour = nd.type == 135 ? answerable(p, &nd.target) : NULL;
+	return neighbour ? answer_nd(skb, p, &nd.target, neighbour) : forward(skb, p, NULL);
+}
+
+static __noinline int nd_from_overlay(struct __sk_buff *skb, struct packet *p,
+				      const union address *vtep)
+{
+	struct where there = {.vtep = *vtep};
+	struct solicitation nd = {};
+	__u8 mac[6];
+	if (parse_nd(skb, p, &nd))
+		return drop(skb, MALFORMED, 0);
+	if (nd.type == 136) {
+		advertised(skb, p, mac);
+		learn(p->vni, &nd.target, mac, &there);
+	}
+	return forward(skb, p, NULL);
+}
+
+static __always_inline int parse_ip(struct __sk_buff *skb, struct packet *p)
+{
+	return p->ethertype == ETH_P_IP ? parse_ipv4(skb, p) : parse_ipv6(skb, p);
+}
+
+static __always_inline struct packet *new_packet(void)
+{
+	__u32 zero = 0;
+	struct scratch *own = bpf_map_lookup_elem(&scratch, &zero);
+	if (own)
+		__builtin_memset(&own->packet, 0, sizeof(own->packet));
+	return own ? &own->packet : NULL;
+}
+
+SEC("tc")
+int from_port(struct __sk_buff *skb)
+{
+	__u32 ifindex = skb->ifindex;
+	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	struct packet *p = new_packet();
+	if (!port || !p)
+		return drop(skb, UNKNOWN_PORT, 0);
+	count_out(skb, ifindex);
+	if (!(port->flags & ADMIN_UP))
+		return drop(skb, ADMIN_DOWN, ifindex);
+	p->ifindex = ifindex;
+	p->vni = port->vni;
+	bool secured = port->flags & PORT_SECURITY;
+	if (parse_ethernet(skb, p))
+		return drop(skb, MALFORMED, ifindex);
+	if (p->ethertype == ETH_P_ARP)
+		return arp_from_port(skb, p, secured);
+	if (p->ethertype != ETH_P_IP && p->ethertype != ETH_P_IPV6)
+		return secured ? drop(skb, ETHERTYPE, ifindex) : forward(skb, p, NULL);
+	int reason = parse_ip(skb, p);
+	if (reason)
+		return drop(skb, reason, ifindex);
+	return is_nd(p) ? nd_from_port(skb, p, secured) : pass(skb, p, port);
+}
+
+static __always_inline int overlay(struct __sk_buff *skb, __u32 vni, const union address *vtep)
+{
+	struct packet *p = new_packet();
+	if (!p || !bpf_map_lookup_elem(&vteps, vtep))
+		return drop(skb, UNKNOWN_VTEP, 0);
+	p->vni = vni;
+	if (parse_ethernet(skb, p))
+		return drop(skb, MALFORMED, 0);
+	if (p->ethertype == ETH_P_ARP)
+		return arp_from_overlay(skb, p, vtep);
+	if (p->ethertype != ETH_P_IP && p->ethertype != ETH_P_IPV6)
+		return forward(skb, p, NULL);
+	int reason = parse_ip(skb, p);
+	if (reason)
+		return drop(skb, reason, 0);
+	return is_nd(p) ? nd_from_overlay(skb, p, vtep) : pass(skb, p, NULL);
+}
+
+SEC("tc")
+int from_overlay(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key key = {};
+	union address vtep;
+	if (!bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0))
+		set_v4(&vtep, bpf_htonl(key.remote_ipv4));
+	else if (!bpf_skb_get_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6))
+		__builtin_memcpy(&vtep, key.remote_ipv6, 16);
+	else
+		return drop(skb, NO_TUNNEL, 0);
+	return overlay(skb, key.tunnel_id, &vtep);
+}
+
+// Loaded by tests only: a test run cannot set what the tunnel said, so it is in cb.
+SEC("tc")
+int overlay_test(struct __sk_buff *skb)
+{
+	union address vtep;
+	__u32 vni = skb->cb[0];
+	set_v4(&vtep, skb->cb[1]);
+	skb->cb[0] = skb->cb[1] = 0;
+	return overlay(skb, vni, &vtep);
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,232 @@
+"""The switch's tables: what switch.bpf.c declares, for Python. A test compares the two by BTF.
+
+Keys and values are packed bytes. Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d; ports, and ICMP
+type and code, are two bytes in network order; all other numbers are in the host's order.
+Times are nanoseconds of CLOCK_MONOTONIC (coarse).
+"""
+
+import enum
+import socket
+import struct
+from typing import Any
+
+import msgspec
+
+
+class Drop(enum.IntEnum):
+    """Why a packet was dropped: index in the table `drops`, `enum reason` in C."""
+
+    UNKNOWN_PORT = 1  # the interface has no row in `ports`
+    ADMIN_DOWN = 2  # the sending port is down
+    DESTINATION_DOWN = 3  # the receiving port is down or gone
+    MALFORMED = 4
+    ETHERTYPE = 5  # secured ports speak IPv4, IPv6 and ARP, untagged
+    SPOOFED_MAC = 6
+    SPOOFED_ADDRESS = 7
+    SPOOFED_NEIGHBOUR = 8  # ARP or a neighbour advertisement for somebody else's address
+    DHCP_SERVER = 9
+    ROUTER_ADVERTISEMENT = 10  # or a redirect
+    LATE_FRAGMENT = 11  # its first fragment was not seen
+    EGRESS_POLICY = 12
+    INGRESS_POLICY = 13
+    FILTERED_COPY = 14  # of a broadcast or multicast: this port does not let it in
+    UNKNOWN_DESTINATION = 15  # no port of the network has this MAC
+    HAIRPIN = 16  # the destination is the sending port
+    UNKNOWN_VTEP = 17  # tunnelled by somebody who is not a host of the cloud
+    UNKNOWN_VNI = 18  # tunnelled for a network that this host does not carry
+    NO_TUNNEL = 19  # to or from the overlay without a tunnel
+
+
+class PortFlag(enum.IntFlag):
+    """`ports`, flags."""
+
+    PORT_SECURITY = 1
+    ADMIN_UP = 2
+    VETH = 4  # the workload's end is a veth in another namespace
+
+
+class Allowed(enum.IntEnum):
+    """`allowed`, value: what the port may say it is."""
+
+    FIXED = 1
+    PAIR = 2
+    MAC_ONLY = 3  # the unspecified addresses: the MAC is the port's, no address is claimed
+
+
+class Side(enum.IntFlag):
+    """Direction, from the port's own view, and family of a policy's rules."""
+
+    INGRESS = 0
+    EGRESS = 1
+    IPV6 = 2
+
+
+class State(enum.IntFlag):
+    """`flows`, state."""
+
+    REPLIED = 1
+    FIN_SENT = 2
+    FIN_REPLIED = 4
+    RESET = 8
+    REVOKED = 16  # a policy took back what it had allowed
+
+
+class Layout:
+    """A C struct (or scalar), with its fields in order; a format that ends in x is padding."""
+
+    def __init__(self, name: str, /, **fields: str) -> None:
+        self.name = name
+        self.fields = fields
+        self.struct = struct.Struct("=" + "".join(fields.values()))
+        self.size = self.struct.size
+        self.pack = self.struct.pack
+
+    def unpack(self, packed: bytes) -> dict[str, Any]:
+        """Field name -> value, without the padding."""
+        names = [name for name, form in self.fields.items() if not form.endswith("x")]
+        return dict(zip(names, self.struct.unpack(packed), strict=True))
+
+
+class Table(msgspec.Struct, frozen=True):
+    """One BPF map. `ours`: its rows are target state; else the switch itself writes it."""
+
+    name: str
+    kind: str
+    key: Layout
+    value: Layout
+    ours: bool = True
+
+
+U32 = Layout("__u32", value="I")
+U64 = Layout("__u64", value="Q")
+ADDRESS = Layout("address", byte="16s")
+HOST = Layout("host", vxlan="I", pad="4x")
+PORT = Layout("port", vni="I", mac="6s", flags="H", pad="4x", policy="Q")
+MAC_KEY = Layout("mac_key", vni="I", mac="6s", pad="2x")
+WHERE = Layout("where", ifindex="I", pad="4x", groups="Q", vtep="16s")
+ADDRESS_KEY = Layout("address_key", vni="I", pad="4x", address="16s")
+NEIGHBOUR = Layout("neighbour", mac="6s", pad="2x", groups="Q")
+ALLOWED_KEY = Layout("allowed_key", prefixlen="I", ifindex="I", mac="6s", pad="2x", address="16s")
+PREFIX_KEY = Layout("prefix_key", prefixlen="I", side="I", policy="Q", address="16s")
+PEER_KEY = Layout("peer_key", policy="Q", groups="Q", side="I", pad="4x")
+CLASS_KEY = Layout(
+    "class_key",
+    **{"prefixlen": "I", "pad": "4x", "class": "Q", "protocol": "B", "pad2": "x"},
+    port="2s",
+    pad3="4x",
+)
+FLOOD_KEY = Layout("flood_key", vni="I", index="I")
+COUNTER = Layout(
+    "counter", packets_in="Q", bytes_in="Q", packets_out="Q", bytes_out="Q", dropped="Q"
+)
+FLOW_KEY = Layout(
+    "flow_key",
+    vni="I",
+    protocol="B",
+    pad="3x",
+    low="16s",
+    high="16s",
+    low_port="2s",
+    high_port="2s",
+    pad2="4x",
+)
+FLOW = Layout(
+    "flow",
+    seen="Q",
+    state="B",
+    from_high="B",
+    icmp="2s",
+    pad="4x",
+    egress="16s",
+    ingress="16s",
+    low="24s",
+    high="24s",
+)
+FRAGMENT_KEY = Layout(
+    "fragment_key",
+    vni="I",
+    id="4s",
+    source="16s",
+    destination="16s",
+    protocol="B",
+    pad="7x",
+)
+TRANSPORT = Layout(
+    "transport",
+    source_port="2s",
+    destination_port="2s",
+    icmp="2s",
+    protocol="B",
+    kind="B",
+    echo="B",
+    exempt="B",
+    pad="2x",
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        # in the order of writing: sets before their users; removal goes in reverse
+        Table("host", "array", U32, HOST),
+        Table("classes", "lpm_trie", CLASS_KEY, U32),
+        Table("prefixes", "lpm_trie", PREFIX_KEY, U64),
+        Table("peers", "hash", PEER_KEY, U64),
+        Table("vteps", "hash", ADDRESS, U32),
+        Table("networks", "hash", U32, U32),
+        Table("neighbours", "hash", ADDRESS_KEY, NEIGHBOUR),
+        Table("allowed", "lpm_trie", ALLOWED_KEY, U32),
+        Table("ports", "hash", U32, PORT),
+        Table("fdb", "hash", MAC_KEY, WHERE),
+        Table("flood", "hash", FLOOD_KEY, WHERE),
+        Table("moved", "lru_hash", ADDRESS_KEY, NEIGHBOUR, ours=False),
+        Table("moved_fdb", "lru_hash", MAC_KEY, WHERE, ours=False),
+        Table("flows", "lru_hash", FLOW_KEY, FLOW, ours=False),
+        Table("fragments", "lru_hash", FRAGMENT_KEY, TRANSPORT, ours=False),
+        Table("counters", "percpu_hash", U32, COUNTER, ours=False),
+        Table("drops", "percpu_array", U32, U64, ours=False),
+    )
+}
+ORDER = tuple(name for name, table in TABLES.items() if table.ours)
+"""The order in which rows are put; rows are removed in reverse."""
+
+REMOTE = 0x10000
+"""`flood`: local ports are numbered from 0, remote VTEPs from here."""
+
+_MAPPED = bytes(10) + b"\xff\xff"
+ANY4 = _MAPPED + bytes(4)
+ANY6 = bytes(16)
+
+
+def pack_address(text: str) -> bytes:
+    """16 bytes, IPv4 mapped."""
+    if ":" in text:
+        return socket.inet_pton(socket.AF_INET6, text)
+    return _MAPPED + socket.inet_pton(socket.AF_INET, text)
+
+
+def unpack_address(packed: bytes) -> str:
+    """Canonical text."""
+    if packed.startswith(_MAPPED):
+        return socket.inet_ntop(socket.AF_INET, packed[12:])
+    return socket.inet_ntop(socket.AF_INET6, packed)
+
+
+def pack_prefix(text: str) -> tuple[bytes, int]:
+    """Address and prefix length of 128 bits of `10.0.0.0/8`, `fd00::/8` or a sole address."""
+    address, _, length = text.partition("/")
+    packed = pack_address(address)
+    offset = 96 if packed.startswith(_MAPPED) and ":" not in address else 0
+    return packed, int(length) + offset if length else 128
+
+
+def pack_mac(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def unpack_mac(packed: bytes) -> str:
+    return packed.hex(":")
+
+
+def pack_port(number: int) -> bytes:
+    """Network order."""
+    return number.to_bytes(2, "big")
