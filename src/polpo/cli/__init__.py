@@ -1,0 +1,1 @@
+"""The command line: `polpo ...`. Each command imports what it needs when it runs."""

@@ -1,0 +1,95 @@
+"""`polpo lab`: what `make up` and `make down` call."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from polpo.cli.output import console, print_json
+
+app = App(name="lab", help="Hosts as namespaces on this machine: up, down.")
+
+NEXT = """
+Go on with the tools you have ([bold]. .venv/bin/activate[/bold] puts them on your PATH):
+
+  export OS_CLIENT_CONFIG_FILE={clouds} OS_CLOUD=polpo
+  openstack network list
+  openstack port create --network net mine
+  polpo plug mine --netns mine
+  ip netns exec mine curl 10.0.0.12
+  polpo status
+  OS_CLOUD=polpo-admin openstack network agent list
+"""
+
+
+@app.command
+def up(
+    *,
+    folder: Path = Path("lab"),
+    prefix: str = "polpo-lab",
+    subnet: str = "198.18.0",
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> int:
+    """Start the lab, or what of it does not run, and prove it with real packets.
+
+    Parameters
+    ----------
+    folder
+        Where its files are: keys, database, logs, clouds.yaml.
+    prefix
+        Begins the names of its namespaces and devices.
+    subnet
+        First three numbers of the underlay's /24.
+    """
+    from polpo.lab.layout import Lab
+    from polpo.lab.up import Builder, Report
+
+    _need_root()
+    begun = time.monotonic()
+    lab = Lab(folder=folder.resolve(), prefix=prefix, subnet=subnet)
+    say = (
+        (lambda text: None) if as_json else (lambda text: console.print(f"[green]+[/green] {text}"))
+    )
+    builder = Builder(lab, say)
+    builder.build()
+    checks = []
+    for check in builder.prove():
+        checks.append(check)
+        mark = "[green]ok[/green]  " if check.passed else "[red]FAIL[/red]"
+        if not as_json:
+            console.print(f"{mark} {check.what}: [bold]{check.figure}[/bold]")
+    report = Report(checks, time.monotonic() - begun)
+    if as_json:
+        print_json(report)
+    elif all(check.passed for check in checks):
+        console.print(f"\n{len(checks)} checks passed in {report.took_s:.0f} s.")
+        console.print(NEXT.format(clouds=_shown(lab.clouds)))
+    return 0 if all(check.passed for check in checks) else 1
+
+
+@app.command
+def down(
+    *, folder: Path = Path("lab"), prefix: str = "polpo-lab", subnet: str = "198.18.0"
+) -> None:
+    """End the lab and leave nothing behind."""
+    from polpo.lab.down import take_down
+    from polpo.lab.layout import Lab
+
+    _need_root()
+    lab = Lab(folder=folder.resolve(), prefix=prefix, subnet=subnet)
+    take_down(lab, lambda text: console.print(f"[green]-[/green] {text}"))
+
+
+def _shown(path: Path) -> str:
+    """As $PWD/... where that is true, so that the line can be copied."""
+    here = Path.cwd()
+    return f"$PWD/{path.relative_to(here)}" if path.is_relative_to(here) else str(path)
+
+
+def _need_root() -> None:
+    from polpo.lab.up import LabFailed
+
+    if os.geteuid() != 0:
+        raise LabFailed("namespaces and BPF need root: run it with sudo")

@@ -1,0 +1,54 @@
+"""`polpo`: its commands. Exit codes: 0 done, 1 refused or failed, 2 the command line is wrong."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App
+from rich.console import Console
+
+from polpo.cli import hosts, lab, ports, programs, status
+
+app = App(
+    name="polpo",
+    help="A complete network for Kubernetes clusters.",
+    version=version("polpo"),
+    help_format="plaintext",
+)
+app.command(programs.controller, name="controller")
+app.command(programs.agent, name="agent")
+app.command(ports.plug, name="plug")
+app.command(ports.unplug, name="unplug")
+app.command(status.status, name="status")
+app.command(hosts.app)
+app.command(lab.app)
+
+PROGRAMS = {"controller": programs.controller, "agent": programs.agent}
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """The console script. Errors that users can do something about are one line on stderr."""
+    given = list(sys.argv[1:] if words is None else words)
+    if given and given[0] in PROGRAMS:  # long-lived programs read their own flags
+        raise SystemExit(PROGRAMS[given[0]](*given[1:]))
+    try:
+        result = app(given, result_action="return_value")
+    except Exception as error:
+        if not _is_for_users(error):
+            raise
+        Console(stderr=True, highlight=False).print(f"[red]polpo:[/red] {error}")
+        raise SystemExit(1) from None
+    raise SystemExit(result if isinstance(result, int) else 0)
+
+
+def _is_for_users(error: Exception) -> bool:
+    from polpo.client.agent import AgentError
+    from polpo.client.clouds import NoCloud
+    from polpo.client.session import ApiError
+    from polpo.lab.up import LabFailed
+
+    return isinstance(error, AgentError | NoCloud | ApiError | LabFailed)
+
+
+if __name__ == "__main__":
+    main()

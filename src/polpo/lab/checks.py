@@ -1,0 +1,139 @@
+"""What `make up` proves, each with real packets and its figure."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from polpo.lab import probes
+from polpo.lab.command import attempt, inside, run
+from polpo.lab.layout import Lab
+
+
+class Check(msgspec.Struct, frozen=True):
+    """`what` was to be so; `passed` says whether it was, `figure` what was measured."""
+
+    what: str
+    passed: bool
+    figure: str
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What checks need: the lab, its drop counters, and how an agent is killed and begun again.
+
+    drops(host)    packets dropped on the host so far, by reason
+    kill(host)     kill -9 its agent
+    revive(host)   start it again and wait until it has converged
+    """
+
+    lab: Lab
+    drops: Callable[[str], dict[str, int]]
+    kill: Callable[[str], None]
+    revive: Callable[[str], None]
+
+    def at(self, workload: str) -> str:
+        return self.lab.netns(workload)
+
+    def dropped(self, host: str, reason: str) -> int:
+        return self.drops(host).get(reason, 0)
+
+
+def same_host(proof: Proof) -> Check:
+    return _served(proof, "HTTP between two ports of one host", "client", "10.0.0.11", "web1")
+
+
+def across_hosts(proof: Proof) -> Check:
+    return _served(proof, "HTTP across hosts, IPv4", "client", "10.0.0.12", "web2")
+
+
+def across_hosts_v6(proof: Proof) -> Check:
+    return _served(proof, "HTTP across hosts, IPv6", "client", "fd00:10::12", "web2")
+
+
+def round_trip(proof: Proof) -> Check:
+    near = probes.ping(proof.at("client"), "10.0.0.11")
+    far = probes.ping(proof.at("client"), "fd00:10::13")
+    figure = f"{near.average_ms:.2f} ms on one host, {far.average_ms:.2f} ms across"
+    return Check(
+        "ping allowed by a rule for ICMP, IPv4 and IPv6", near.lost + far.lost == 0, figure
+    )
+
+
+def refused(proof: Proof) -> Check:
+    """Port 81 is served, but no rule lets it in."""
+    before = proof.dropped("h2", "ingress_policy")
+    got = probes.get(proof.at("client"), "10.0.0.12", 81, patience_s=1)
+    dropped = proof.dropped("h2", "ingress_policy") - before
+    passed = got.text is None and dropped > 0 and probes.answers(proof.at("web2"), 81)
+    return Check("TCP 81 refused: no rule allows it", passed, f"{dropped} packets dropped at h2")
+
+
+def reply(proof: Proof) -> Check:
+    """`client` has no ingress rule: what reaches it are replies; new connections do not."""
+    out = probes.get(proof.at("client"), "10.0.0.13")
+    back = probes.ping(proof.at("web3"), "10.0.0.10", count=3, interval_s=0.1)
+    passed = out.text is not None and back.received == 0
+    figure = f"reply in {out.took_ms:.1f} ms; {back.lost} of {back.sent} unasked pings dropped"
+    return Check("a reply to an allowed flow passes, the unasked does not", passed, figure)
+
+
+def spoofed(proof: Proof) -> Check:
+    """web1 says it is 10.0.0.77, which is no port's."""
+    netns, stolen = proof.at("web1"), "10.0.0.77"
+    before = proof.dropped("h1", "spoofed_address")
+    run("ip", "-netns", netns, "address", "replace", f"{stolen}/32", "dev", "eth0")
+    try:
+        words = ("ping", "-q", "-n", "-W", "1", "-c", "5", "-i", "0.05", "-I", stolen, "10.0.0.12")
+        _, said = attempt(*inside(netns, *words))
+    finally:
+        run("ip", "-netns", netns, "address", "delete", f"{stolen}/32", "dev", "eth0")
+    dropped = proof.dropped("h1", "spoofed_address") - before
+    passed = "0 received" in said and dropped >= 5
+    return Check("a spoofed source is dropped", passed, f"{dropped} packets dropped at h1")
+
+
+def separated(proof: Proof) -> Check:
+    """Both projects have a 10.0.0.12; each reaches its own, and nothing else of the other's."""
+    mine = probes.get(proof.at("client"), "10.0.0.12").text or ""
+    theirs = probes.get(proof.at("other-client"), "10.0.0.12").text or ""
+    stray = probes.get(proof.at("client"), "10.0.0.99", patience_s=1).text
+    passed = mine.startswith("web2 ") and theirs.startswith("other-web ") and stray is None
+    figure = f"10.0.0.12 is {mine.split(' ')[0]} here, {theirs.split(' ')[0]} there"
+    return Check("the other project is unreachable, with the same addresses", passed, figure)
+
+
+def agent_killed(proof: Proof) -> Check:
+    """kill -9 of both hosts' agents under traffic, and their return: no packet may be lost."""
+    pinging = probes.start_ping(proof.at("client"), "10.0.0.12", count=300, interval_s=0.01)
+    time.sleep(0.5)
+    for act in (proof.kill, proof.revive):
+        for host in ("h1", "h2"):
+            act(host)
+    result = probes.finish(pinging)
+    served = probes.get(proof.at("client"), "10.0.0.12").text is not None
+    figure = f"{result.lost} of {result.sent} packets lost"
+    return Check(
+        "agents killed with -9, traffic does not notice", result.lost == 0 and served, figure
+    )
+
+
+CHECKS: tuple[Callable[[Proof], Check], ...] = (
+    same_host,
+    across_hosts,
+    across_hosts_v6,
+    round_trip,
+    refused,
+    reply,
+    spoofed,
+    separated,
+    agent_killed,
+)
+
+
+def _served(proof: Proof, what: str, source: str, address: str, name: str) -> Check:
+    """An HTTP answer from the right server, which saw the right client."""
+    probes.get(proof.at(source), address)  # the first one fills caches: measured is the second
+    got = probes.get(proof.at(source), address)
+    seen = "fd00:10::10" if ":" in address else "10.0.0.10"
+    passed = got.text == f"{name} to {seen}"
+    return Check(what, passed, f"{got.took_ms:.1f} ms" if passed else f"got {got.text!r}")

@@ -1,0 +1,29 @@
+"""Other people's programs, run as a user would run them."""
+
+import subprocess
+
+
+class CommandFailed(Exception):
+    """The command line and what it said."""
+
+
+def run(*words: str, stdin: str | None = None, timeout_s: float = 60) -> str:
+    """What it printed. Raises CommandFailed."""
+    done = subprocess.run(
+        words, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()
+        raise CommandFailed(f"{' '.join(words)}: {said or f'exit code {done.returncode}'}")
+    return done.stdout
+
+
+def attempt(*words: str, timeout_s: float = 60) -> tuple[int, str]:
+    """Exit code and what it printed: for commands that are expected to fail at times."""
+    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout_s, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def inside(netns: str, *words: str) -> tuple[str, ...]:
+    """The command in a network namespace; only the network differs (`ip netns exec` hides /sys)."""
+    return ("nsenter", f"--net=/run/netns/{netns}", "--", *words)

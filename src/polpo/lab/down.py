@@ -1,0 +1,44 @@
+"""`polpo lab down`: no process, namespace, device, map, mount or file of the lab is left."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from polpo.lab.command import attempt, inside
+from polpo.lab.layout import Lab, LabHost
+from polpo.lab.processes import Processes
+from polpo.lab.underlay import remove_underlay
+
+
+def take_down(lab: Lab, say: Callable[[str], None]) -> None:
+    """Works from whatever is there, also half a lab; the folder goes last."""
+    processes = Processes(lab.folder / "run")
+    for name in processes.names():
+        processes.stop(name)
+    say("programs stopped")
+    for host in lab.hosts:
+        _purge(host)
+    for netns in _leftovers(lab):
+        attempt("ip", "netns", "delete", netns)
+    remove_underlay(lab)
+    say("hosts and underlay removed")
+    shutil.rmtree(lab.folder, ignore_errors=True)
+
+
+def _purge(host: LabHost) -> None:
+    """The agent's own way to remove what it made; its mount is ours to end if it cannot."""
+    if host.config.exists() and Path("/run/netns", host.netns).exists():
+        purge = (sys.executable, "-m", "polpo.cli.main", "agent", "--config", str(host.config))
+        attempt(*inside(host.netns, *purge, "--purge"))
+    if host.runtime.exists():
+        attempt("umount", str(host.runtime / "bpf"))
+        shutil.rmtree(host.runtime, ignore_errors=True)
+
+
+def _leftovers(lab: Lab) -> list[str]:
+    """Workloads' namespaces that an agent could not remove."""
+    folder = Path("/run/netns")
+    hosts = {host.netns for host in lab.hosts}
+    found = folder.glob(f"{lab.prefix}-*") if folder.exists() else ()
+    return sorted(path.name for path in found if path.name not in hosts)

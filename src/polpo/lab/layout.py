@@ -1,0 +1,85 @@
+"""The lab as plain values: where everything is and what it is called.
+
+    198.18.0.1 bridge <prefix> (root namespace, the controller listens here)
+        |-- 198.18.0.11  namespace <prefix>-h1: an agent, its ports
+        |-- 198.18.0.12  namespace <prefix>-h2
+        `-- 198.18.0.13  namespace <prefix>-h3
+
+198.18.0.0/15 is set aside for benchmarks (RFC 2544): it is nobody's real network.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+
+class LabHost(msgspec.Struct, frozen=True):
+    """One host: `name` is the controller's word for it, `netns` where it lives."""
+
+    name: str
+    netns: str
+    address: str
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "agent.toml"
+
+    @property
+    def token(self) -> Path:
+        return self.folder / "token"
+
+    @property
+    def runtime(self) -> Path:
+        return Path("/run/polpo") / self.netns
+
+    @property
+    def socket(self) -> Path:
+        return self.runtime / "agent.sock"
+
+
+class Lab(msgspec.Struct, frozen=True):
+    """`prefix` begins the names of all namespaces and devices; `folder` holds all files."""
+
+    folder: Path
+    prefix: str = "polpo-lab"
+    subnet: str = "198.18.0"
+    port: int = 9696
+    hosts_count: int = 3
+
+    @property
+    def bridge(self) -> str:
+        return self.prefix
+
+    @property
+    def address(self) -> str:
+        return f"{self.subnet}.1"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}:{self.port}"
+
+    @property
+    def clouds(self) -> Path:
+        return self.folder / "clouds.yaml"
+
+    @property
+    def controller_config(self) -> Path:
+        return self.folder / "controller" / "controller.toml"
+
+    @property
+    def admin_password(self) -> Path:
+        return self.folder / "controller" / "admin-password"
+
+    @property
+    def hosts(self) -> list[LabHost]:
+        return [self._host(number) for number in range(1, self.hosts_count + 1)]
+
+    def netns(self, name: str) -> str:
+        """The namespace of a workload."""
+        return f"{self.prefix}-{name}"
+
+    def _host(self, number: int) -> LabHost:
+        name = f"h{number}"
+        address = f"{self.subnet}.{10 + number}"
+        return LabHost(name, self.netns(name), address, self.folder / name)

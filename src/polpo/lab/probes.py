@@ -1,0 +1,71 @@
+"""Real packets, sent as a user would send them: curl and ping inside a workload's namespace."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import msgspec
+
+from polpo.lab.command import attempt, inside
+
+
+class Got(msgspec.Struct, frozen=True):
+    """What an HTTP request came to: `text` None when nothing answered within `took_ms`."""
+
+    text: str | None
+    took_ms: float
+
+
+def get(netns: str, address: str, port: int = 80, patience_s: float = 3) -> Got:
+    """GET http://address:port/ from the namespace."""
+    host = f"[{address}]" if ":" in address else address
+    words = (
+        *("curl", "--silent", "--globoff", "--noproxy", "*", "--max-time", str(patience_s)),
+        *("--write-out", "\n%{time_total}", f"http://{host}:{port}/"),
+    )
+    code, said = attempt(*inside(netns, *words))
+    text, _, seconds = said.rstrip().rpartition("\n")
+    return Got(text.strip() if code == 0 else None, float(seconds or 0) * 1000)
+
+
+class Pinged(msgspec.Struct, frozen=True):
+    """`average_ms` is 0 when nothing came back."""
+
+    sent: int
+    received: int
+    average_ms: float
+
+    @property
+    def lost(self) -> int:
+        return self.sent - self.received
+
+
+def ping(netns: str, address: str, count: int = 20, interval_s: float = 0.01) -> Pinged:
+    """ICMP echo from the namespace."""
+    return finish(start_ping(netns, address, count, interval_s))
+
+
+def start_ping(netns: str, address: str, count: int, interval_s: float) -> subprocess.Popen[str]:
+    """A ping that goes on while something else is done; `finish` waits for it."""
+    words = ("ping", "-n", "-q", "-W", "1", "-c", str(count), "-i", str(interval_s), address)
+    return subprocess.Popen(
+        inside(netns, *words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finish(pinging: subprocess.Popen[str]) -> Pinged:
+    said, _ = pinging.communicate(timeout=120)
+    counts = re.search(r"(\d+) packets transmitted, (\d+) received", said)
+    average = re.search(r"= [\d.]+/([\d.]+)/", said)
+    if counts is None:
+        raise RuntimeError(f"ping said: {said.strip()}")
+    return Pinged(int(counts[1]), int(counts[2]), float(average[1]) if average else 0.0)
+
+
+def answers(netns: str, port: int) -> bool:
+    """Something listens in the namespace (asked on its loopback)."""
+    return get(netns, "127.0.0.1", port, patience_s=1).text is not None
+
+
+def exists(netns: str) -> bool:
+    return Path("/run/netns", netns).exists()

@@ -1,0 +1,126 @@
+"""What the lab asks of the public API: two projects with networks whose addresses overlap.
+
+Idempotent by name: what a first run made, a second finds.
+"""
+
+from typing import Any
+
+import msgspec
+
+from polpo.client.clouds import Cloud
+from polpo.client.session import ApiError, Session
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """A namespace with a port on a host; `serves` says which TCP ports it answers HTTP on."""
+
+    name: str
+    project: str
+    host: str
+    addresses: tuple[str, ...]
+    group: str
+    serves: tuple[int, ...] = ()
+
+
+V4, V6 = "10.0.0.0/24", "fd00:10::/64"
+
+WORKLOADS = (
+    Workload("client", "polpo", "h1", ("10.0.0.10", "fd00:10::10"), "client"),
+    Workload("web1", "polpo", "h1", ("10.0.0.11", "fd00:10::11"), "web", (80, 81)),
+    Workload("web2", "polpo", "h2", ("10.0.0.12", "fd00:10::12"), "web", (80, 81)),
+    Workload("web3", "polpo", "h3", ("10.0.0.13", "fd00:10::13"), "web", (80,)),
+    Workload("other-client", "other", "h1", ("10.0.0.10",), "client"),
+    Workload("other-web", "other", "h2", ("10.0.0.12",), "web", (80,)),
+    Workload("other-only", "other", "h3", ("10.0.0.99",), "web", (80,)),
+)
+"""`web` lets in TCP 80 and ping; `client` lets in nothing, so that only replies reach it."""
+
+
+def ensure_people(admin: Session, people: dict[str, str]) -> None:
+    """A project for each user (user -> password) and the role `member` in it."""
+    role = _named(admin.identity("GET", "/roles", name="member")["roles"])
+    assert role is not None
+    for user, password in people.items():
+        project = _ensure(admin, "projects", {"name": user, "domain_id": "default"})
+        body = {"name": user, "domain_id": "default", "password": password}
+        person = _ensure(admin, "users", body)
+        admin.identity("PUT", f"/projects/{project['id']}/users/{person['id']}/roles/{role['id']}")
+
+
+def ensure_network(session: Session, dual_stack: bool) -> str:
+    """The project's network `net` with its subnets; answers with its id."""
+    network = str(_ensure_net(session, "networks", {"name": "net"})["id"])
+    v4 = {"name": "net-v4", "network_id": network, "ip_version": 4, "cidr": V4}
+    _ensure_net(session, "subnets", {**v4, "gateway_ip": None})
+    if dual_stack:
+        v6 = {"name": "net-v6", "network_id": network, "ip_version": 6, "cidr": V6}
+        _ensure_net(session, "subnets", {**v6, "gateway_ip": None})
+    return network
+
+
+def ensure_groups(session: Session) -> None:
+    """The security groups `client` and `web`."""
+    _ensure_net(session, "security-groups", {"name": "client"})
+    group = _ensure_net(session, "security-groups", {"name": "web"})
+    for ethertype, ping in (("IPv4", "icmp"), ("IPv6", "ipv6-icmp")):
+        rule = {"security_group_id": group["id"], "direction": "ingress", "ethertype": ethertype}
+        _ensure_rule(session, {**rule, "protocol": ping})
+        _ensure_rule(
+            session, {**rule, "protocol": "tcp", "port_range_min": 80, "port_range_max": 80}
+        )
+
+
+def ensure_port(session: Session, network: str, workload: Workload) -> str:
+    """The workload's port with its addresses and its one security group; its id."""
+    group = _named(
+        session.network("GET", "/security-groups", name=workload.group)["security_groups"]
+    )
+    assert group is not None
+    body = {
+        "name": workload.name,
+        "network_id": network,
+        "security_groups": [group["id"]],
+        "fixed_ips": [{"ip_address": address} for address in workload.addresses],
+    }
+    return str(_ensure_net(session, "ports", body)["id"])
+
+
+def cloud_of(lab_url: str, user: str, password: str) -> Cloud:
+    """Each of the lab's users has a project of the same name."""
+    return Cloud(f"{lab_url}/identity/v3", user, password, user)
+
+
+def sign_in(lab_url: str, user: str, password: str) -> Session:
+    return Session(cloud_of(lab_url, user, password))
+
+
+def _ensure(admin: Session, collection: str, body: dict[str, Any]) -> dict[str, Any]:
+    """An identity object of that name."""
+    found = _named(admin.identity("GET", f"/{collection}", name=body["name"])[collection])
+    if found is not None:
+        return found
+    one = collection.removesuffix("s")
+    made: dict[str, Any] = admin.identity("POST", f"/{collection}", {one: body})[one]
+    return made
+
+
+def _ensure_net(session: Session, collection: str, body: dict[str, Any]) -> dict[str, Any]:
+    """A network object of that name in the session's project."""
+    many, one = collection.replace("-", "_"), collection.replace("-", "_").removesuffix("s")
+    found = _named(session.network("GET", f"/{collection}", name=body["name"])[many])
+    if found is not None:
+        return found
+    made: dict[str, Any] = session.network("POST", f"/{collection}", {one: body})[one]
+    return made
+
+
+def _ensure_rule(session: Session, rule: dict[str, Any]) -> None:
+    try:
+        session.network("POST", "/security-group-rules", {"security_group_rule": rule})
+    except ApiError as error:
+        if error.status != 409:  # 409: the group has this rule
+            raise
+
+
+def _named(found: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return found[0] if found else None
