@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix bench setup packages
+.PHONY: up down test check fix bench setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
 	@$(BIN)/polpo lab up
@@ -38,3 +38,6 @@ packages:
 .venv/installed: pyproject.toml requirements.lock hatch_build.py $(SWITCH)
 	@tools/environment $(PYTHON)
 	@touch $@
+
+lock:              ## after changing dependencies in pyproject.toml
+	$(BIN)/uv pip compile -q --universal pyproject.toml --group dev --no-header --no-annotate --generate-hashes -o requirements.lock
