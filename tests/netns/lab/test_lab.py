@@ -1,0 +1,119 @@
+"""The lab as a user meets it: up, up again, the tools, down; beside the user's own lab."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
+
+BIN = Path(sys.executable).parent
+PREFIX = "pt-lab"
+
+
+def traces() -> dict[str, set[str]]:
+    """What a lab could leave behind on this machine."""
+    links = json.loads(run("ip", "-json", "link", "show"))
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    runtime = Path("/run/polpo")
+    commands = (p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if _readable(p))
+    return {
+        "namespaces": {p.name for p in Path("/run/netns").glob(f"{PREFIX}*")},
+        "devices": {link["ifname"] for link in links if link["ifname"].startswith(PREFIX)},
+        "mounts": {m.split()[1] for m in mounts if PREFIX in m},
+        "runtime": {p.name for p in runtime.glob(f"{PREFIX}*")} if runtime.exists() else set(),
+        "processes": {c.decode(errors="replace") for c in commands if PREFIX.encode() in c},
+    }
+
+
+def _readable(path: Path) -> bool:
+    try:
+        return bool(path.read_bytes())
+    except OSError:
+        return False
+
+
+def run(*words: str, **environment: str) -> str:
+    done = subprocess.run(
+        words, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+class UsersLab:
+    """The command lines of the README, with another prefix and subnet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._where = ("--folder", str(folder), "--prefix", PREFIX, "--subnet", "198.18.77")
+        self.clouds = folder / "clouds.yaml"
+
+    def up(self) -> dict[str, Any]:
+        report: dict[str, Any] = json.loads(
+            run(str(BIN / "polpo"), "lab", "up", *self._where, "--json")
+        )
+        return report
+
+    def down(self) -> None:
+        run(str(BIN / "polpo"), "lab", "down", *self._where)
+
+    def call(self, *words: str, cloud: str = "polpo") -> str:
+        """A command of the project's environment, with clouds.yaml exported."""
+        exported = {"OS_CLIENT_CONFIG_FILE": str(self.clouds), "OS_CLOUD": cloud}
+        return run(str(BIN / words[0]), *words[1:], **exported)
+
+    def openstack(self, *words: str, cloud: str = "polpo") -> Any:
+        return json.loads(self.call("openstack", *words, "-f", "json", cloud=cloud))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UsersLab]:
+    lab = UsersLab(tmp_path_factory.mktemp("lab") / PREFIX)
+    lab.up()
+    yield lab
+    lab.down()
+    assert not any(traces().values())
+
+
+def test_a_second_up_finds_everything_and_proves_it_again(lab: UsersLab) -> None:
+    report = lab.up()
+    assert [check["what"] for check in report["checks"] if not check["passed"]] == []
+    assert len(report["checks"]) >= 9
+
+
+def test_passwords_are_for_root_only(lab: UsersLab) -> None:
+    secret = [p for p in lab.clouds.parent.rglob("*") if p.is_file() and "log" not in p.name]
+    assert lab.clouds in secret
+    assert [str(p) for p in secret if p.stat().st_mode & 0o077 and p.suffix != ".pid"] == []
+
+
+def test_the_openstack_client_makes_a_port_and_polpo_plugs_it(lab: UsersLab) -> None:
+    lab.openstack("network", "create", "n1")
+    lab.openstack("subnet", "create", "--network", "n1", "--subnet-range", "10.7.0.0/24", "s1")
+    port = lab.openstack("port", "create", "--network", "n1", "p1")
+    assert port["status"] == "DOWN"
+    group = lab.openstack("security", "group", "create", "g1")
+    lab.openstack("security", "group", "rule", "create", "--protocol", "tcp", group["id"])
+    lab.call("polpo", "plug", "p1", "--netns", f"{PREFIX}-p1")
+    try:
+        assert lab.openstack("port", "show", "p1")["status"] == "ACTIVE"
+        here = json.loads(run("ip", "-netns", f"{PREFIX}-p1", "-json", "address", "show", "eth0"))
+        assert here[0]["address"] == port["mac_address"]
+    finally:
+        lab.call("polpo", "unplug", "p1")
+    assert f"{PREFIX}-p1" not in traces()["namespaces"]
+    assert lab.openstack("port", "show", "p1")["status"] == "DOWN"
+
+
+def test_the_admin_sees_agents_and_status(lab: UsersLab) -> None:
+    agents = lab.openstack("network", "agent", "list", cloud="polpo-admin")
+    assert len(agents) == 3
+    assert all(agent["Alive"] for agent in agents)
+    status = json.loads(lab.call("polpo", "status", "--json"))
+    assert {host["host"] for host in status["hosts"]} == {"h1", "h2", "h3"}
+    assert all(host["revision"] >= 1 and host["alive"] for host in status["hosts"])
