@@ -70,8 +70,10 @@ class Switch(msgspec.Struct, frozen=True):
 
     def close(self) -> None:
         """Gives up the file descriptors; what is pinned or attached stays."""
-        for thing in (*self.tables.values(), *self.programs.values()):
-            os.close(thing.fd)
+        for table in self.tables.values():
+            os.close(table.fd)
+        for program in self.programs.values():
+            os.close(program.fd)
 
 
 def load(
@@ -155,9 +157,9 @@ def _walk(step: "ctypes._NamedFuncPointer", handle: int) -> Iterator[int]:
 
 
 def _layout(handle: int) -> str:
-    facts = (lib.bpf_map__type, lib.bpf_map__key_size, lib.bpf_map__value_size)
-    facts += (lib.bpf_map__max_entries, lib.bpf_map__map_flags)
-    text = sorted((name, *(fact(m) for fact in facts)) for name, m in _maps(handle).items())
+    facts = ("type", "key_size", "value_size", "max_entries", "map_flags")
+    ask = [getattr(lib, f"bpf_map__{fact}") for fact in facts]
+    text = sorted((name, *(fact(m) for fact in ask)) for name, m in _maps(handle).items())
     return hashlib.sha256(repr(text).encode()).hexdigest()[:16]
 
 

@@ -1,0 +1,142 @@
+"""Target rows + what is plugged in on this host -> entries of the switch's tables. Pure.
+
+`Entries` follows a target as its rows come and go, and does only the work that a change asks for:
+one endpoint more in a large network is a few entries. What it comes to does not depend on the way
+there: a property test compares it with an `Entries` that was given the final rows at once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from polpo.dataplane.claims import Claims
+from polpo.dataplane.copies import Copies
+from polpo.dataplane.endpoints import Plug, endpoint_entries, port_entries
+from polpo.dataplane.policies import peer_entries, policy_entries
+from polpo.dataplane.tables import HOST, ORDER, U32, pack_address
+from polpo.target.rows import AnyRow, Endpoint, GroupSet, Host, Network, Policy, Port
+
+__all__ = ["Entries", "Plug"]
+
+Place = tuple[str, str]
+"""slice name, row key: a row's name as a source of entries"""
+
+
+class Entries:
+    """The entries of all tables in `ORDER`, kept up with the target's rows.
+
+    vtep: this host's own tunnel address; vxlan: ifindex of its VXLAN device, 0 while it has none.
+    """
+
+    def __init__(self, vtep: str, vxlan: int) -> None:
+        self._vtep = pack_address(vtep)
+        self._slices: dict[str, dict[str, AnyRow]] = {}
+        self._plugs: dict[str, Plug] = {}
+        self._policies: dict[Place, Policy] = {}
+        self._group_sets: dict[Place, GroupSet] = {}
+        self._claims = Claims(ORDER)
+        self._copies = Copies(self._claims)
+        self.set_vxlan(vxlan)
+
+    @property
+    def full(self) -> Mapping[str, Mapping[bytes, bytes]]:
+        """What every table must hold. Not to be changed by the reader."""
+        return self._claims.full
+
+    def take_touched(self) -> dict[str, set[bytes]]:
+        """Keys whose entries came, went or changed since last asked, by table."""
+        return self._claims.take_touched()
+
+    def set_vxlan(self, ifindex: int) -> None:
+        """The VXLAN device was made, or made again."""
+        self._claims.put(("",), [("host", U32.pack(0), HOST.pack(ifindex))])
+
+    def apply(self, name: str, put: Iterable[AnyRow] = (), gone: Iterable[str] = ()) -> None:
+        """Rows of a slice that are gone (by key), and rows that are new or replaced."""
+        rows = self._slices.setdefault(name, {})
+        for key in gone:
+            if former := rows.pop(key, None):
+                self._forget((name, key), former)
+        for row in put:
+            former, rows[row.key] = rows.get(row.key), row
+            if former != row:
+                self._learn((name, row.key), row)
+        self._copies.settle()
+
+    def replace(self, name: str, rows: Iterable[AnyRow]) -> None:
+        """The slice begins anew with these rows; only what differs is touched."""
+        given = {row.key: row for row in rows}
+        gone = [key for key in self._slices.get(name, ()) if key not in given]
+        self.apply(name, given.values(), gone)
+
+    def drop(self, name: str) -> None:
+        """The host needs the slice no more."""
+        self.replace(name, ())
+        self._slices.pop(name, None)
+
+    def set_plugs(self, plugs: Mapping[str, Plug]) -> None:
+        """All local interfaces, by port id."""
+        former, self._plugs = self._plugs, dict(plugs)
+        ports = former.keys() | plugs.keys()
+        for port in (port for port in ports if former.get(port) != plugs.get(port)):
+            for place, row in self._rows_of(port):
+                self._learn(place, row)
+        self._copies.settle()
+
+    def _rows_of(self, port: str) -> Iterator[tuple[Place, AnyRow]]:
+        for name, rows in self._slices.items():
+            for key in (f"port/{port}", f"endpoint/{port}"):
+                if row := rows.get(key):
+                    yield (name, key), row
+
+    def _learn(self, place: Place, row: AnyRow) -> None:
+        """Puts what a row comes to, in place of what its place came to before."""
+        match row:
+            case Endpoint():
+                self._learn_endpoint(place, row)
+            case Port():
+                self._learn_port(place, row)
+            case Policy():
+                self._learn_policy(place, row)
+            case GroupSet():
+                self._learn_group_set(place, row)
+            case Host():
+                entry = ("vteps", pack_address(row.address), U32.pack(1))
+                self._claims.put(place, [entry])
+            case Network():
+                entry = ("networks", U32.pack(row.vni), U32.pack(row.mtu))
+                self._claims.put(place, [entry])
+
+    def _learn_endpoint(self, place: Place, row: Endpoint) -> None:
+        vni = int(place[0].partition("/")[2])
+        vtep = pack_address(row.host_address)
+        local = vtep == self._vtep
+        plug = self._plugs.get(row.port) if local else None
+        self._claims.put(place, endpoint_entries(vni, row, None if local else vtep, plug))
+        self._copies.put(place, None if local else (vni, vtep))
+
+    def _learn_port(self, place: Place, row: Port) -> None:
+        plug = self._plugs.get(row.id)
+        self._claims.put(place, port_entries(row, plug) if plug else ())
+        self._copies.put(place, (row.vni, plug.ifindex) if plug else None)
+
+    def _learn_policy(self, place: Place, row: Policy) -> None:
+        self._policies[place] = row
+        self._claims.put(place, policy_entries(row))
+        for other, groups in self._group_sets.items():
+            self._claims.put(place + other, peer_entries(row, groups))
+
+    def _learn_group_set(self, place: Place, row: GroupSet) -> None:
+        self._group_sets[place] = row
+        for other, policy in self._policies.items():
+            self._claims.put(other + place, peer_entries(policy, row))
+
+    def _forget(self, place: Place, row: AnyRow) -> None:
+        self._claims.put(place, ())
+        self._copies.put(place, None)
+        if isinstance(row, Policy):
+            del self._policies[place]
+            for other in self._group_sets:
+                self._claims.put(place + other, ())
+        if isinstance(row, GroupSet):
+            del self._group_sets[place]
+            for other in self._policies:
+                self._claims.put(other + place, ())

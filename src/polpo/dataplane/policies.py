@@ -1,0 +1,142 @@
+"""Rules of a policy -> entries of `prefixes`, `peers` and `classes`. Pure.
+
+A *class* is a set of (protocol, low, high), numbered by its content: what may pass to or from one
+remote. The longest prefix wins in the kernel, so its class holds the rules of the shorter prefixes
+that cover it as well. A port range becomes the few prefixes that make it up.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from polpo.dataplane.tables import (
+    ANY4,
+    ANY6,
+    CLASS_KEY,
+    PEER_KEY,
+    PREFIX_KEY,
+    U32,
+    U64,
+    Side,
+    pack_port,
+    pack_prefix,
+)
+from polpo.target.rows import GroupSet, Policy, Rule
+
+Entry = tuple[str, bytes, bytes]
+"""table, key, value"""
+What = tuple[int, int, int]
+"""protocol (-1 for any), lowest and highest port (ICMP: type << 8 | code)"""
+
+ICMP = (1, 58)
+_ONE = U32.pack(1)
+_NO_PORT = bytes(2)
+
+
+def policy_entries(policy: Policy) -> Iterator[Entry]:
+    """What a policy allows by the remote's address."""
+    for side in map(Side, range(4)):
+        rules = [rule for rule in policy.rules if side_of(rule) == side and rule.group is None]
+        for (address, length), whats in _by_prefix(rules, side).items():
+            number, entries = class_of(whats)
+            key = PREFIX_KEY.pack(96 + length, side, policy.number, address)
+            yield "prefixes", key, U64.pack(number)
+            yield from entries
+
+
+def peer_entries(policy: Policy, groups: GroupSet) -> Iterator[Entry]:
+    """What a policy allows by the remote's security groups."""
+    for side in map(Side, range(4)):
+        whats = frozenset(
+            what_of(rule)
+            for rule in policy.rules
+            if rule.group in groups.groups and side_of(rule) == side
+        )
+        if whats:
+            number, entries = class_of(whats)
+            key = PEER_KEY.pack(policy.number, groups.number, side)
+            yield "peers", key, U64.pack(number)
+            yield from entries
+
+
+def side_of(rule: Rule) -> Side:
+    direction = Side.INGRESS if rule.ingress else Side.EGRESS
+    return direction | (Side.IPV6 if rule.family == 6 else Side.INGRESS)
+
+
+def what_of(rule: Rule) -> What:
+    """The kind of traffic that a rule is about."""
+    if rule.protocol is None:
+        return -1, 0, 0xFFFF
+    if rule.protocol in ICMP:
+        return _icmp(rule.protocol, rule.low, rule.high)
+    low = 0 if rule.low is None else rule.low
+    return rule.protocol, low, 0xFFFF if rule.high is None else rule.high
+
+
+def _icmp(protocol: int, kind: int | None, code: int | None) -> What:
+    if kind is None:
+        return protocol, 0, 0xFFFF
+    if code is None:
+        return protocol, kind << 8, kind << 8 | 0xFF
+    return protocol, kind << 8 | code, kind << 8 | code
+
+
+@lru_cache(maxsize=4096)
+def class_of(whats: frozenset[What]) -> tuple[int, tuple[Entry, ...]]:
+    """Number and entries of a class."""
+    digest = hashlib.blake2b(repr(sorted(whats)).encode(), digest_size=8).digest()
+    number = int.from_bytes(digest, "little")
+    return number, tuple(("classes", key, _ONE) for key in _class_keys(number, whats))
+
+
+def _class_keys(number: int, whats: frozenset[What]) -> Iterator[bytes]:
+    for protocol, low, high in sorted(whats):
+        if protocol < 0:
+            yield CLASS_KEY.pack(96, number, 0, _NO_PORT)
+            continue
+        for port, length in port_prefixes(low, high):
+            yield CLASS_KEY.pack(112 + length, number, protocol, pack_port(port))
+
+
+def port_prefixes(low: int, high: int) -> Iterator[tuple[int, int]]:
+    """The fewest (port, prefix length of 16 bits) that make up low..high."""
+    while low <= high:
+        size = low & -low or 0x10000
+        while low + size - 1 > high:
+            size >>= 1
+        yield low, 17 - size.bit_length()
+        low += size
+
+
+Prefix = tuple[bytes, int]
+
+
+def _by_prefix(rules: Iterable[Rule], side: Side) -> dict[Prefix, frozenset[What]]:
+    own: dict[Prefix, set[What]] = defaultdict(set)
+    for rule in rules:
+        own[_prefix_of(rule, side)].add(what_of(rule))
+    return {
+        prefix: frozenset().union(
+            *(own[shorter] for shorter in _covering(prefix) if shorter in own)
+        )
+        for prefix in own
+    }
+
+
+def _prefix_of(rule: Rule, side: Side) -> Prefix:
+    if rule.prefix is None:
+        return (ANY6, 0) if side & Side.IPV6 else (ANY4, 96)
+    return _masked(*pack_prefix(rule.prefix))
+
+
+def _covering(prefix: Prefix) -> Iterator[Prefix]:
+    """The prefix itself and all shorter ones that contain it."""
+    address, length = prefix
+    return (_masked(address, shorter) for shorter in range(length + 1))
+
+
+def _masked(address: bytes, length: int) -> Prefix:
+    bits = int.from_bytes(address, "big") >> (128 - length) << (128 - length)
+    return bits.to_bytes(16, "big"), length
