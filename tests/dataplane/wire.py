@@ -1,0 +1,208 @@
+"""Two hosts and their workloads as namespaces, wired to the switch as the agent would do it.
+
+Everything is named pt-dp-<pid>-..., and gone when the `Wire` is closed.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import msgspec
+
+from polpo.dataplane.entries import Entries, Plug
+from polpo.dataplane.tables import ORDER, Drop
+from polpo.kernel import bpf
+from polpo.target.changes import compare
+from polpo.target.rows import AnyRow, Endpoint, Host, Lease, Network, Pair, Policy, Port, Rule
+
+PREFIX = f"pt-dp-{os.getpid()}"
+SIZES = {"flows": 4096, "fdb": 4096, "neighbours": 4096, "moved": 256, "moved_fdb": 256}
+VNI = 7
+ANY = tuple(Rule(ingress=ingress, family=family) for ingress in (True, False) for family in (4, 6))
+
+
+def run(*command: str, check: bool = True) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr or done.stdout}")
+    return done.stdout
+
+
+def inside(namespace: str, *command: str, check: bool = True) -> str:
+    return run("ip", "netns", "exec", namespace, *command, check=check)
+
+
+class Workload(msgspec.Struct):
+    """A port with the namespace that is plugged into it."""
+
+    row: Port
+    namespace: str
+    host: "LabHost"
+    groups: int = 0
+
+    @property
+    def v4(self) -> str:
+        return self.row.leases[0].address
+
+    @property
+    def v6(self) -> str:
+        return self.row.leases[1].address
+
+    def run(self, *command: str, check: bool = True) -> str:
+        return inside(self.namespace, *command, check=check)
+
+    def pings(self, address: str, *options: str) -> bool:
+        command = ("ping", "-n", "-c", "1", "-W", "1", *options, address)
+        return " 0% packet loss" in self.run(*command, check=False)
+
+    def endpoint(self) -> Endpoint:
+        addresses = tuple(lease.address for lease in self.row.leases)
+        return Endpoint(
+            port=self.row.id,
+            mac=self.row.mac,
+            host_address=self.host.vtep,
+            addresses=addresses,
+            groups=self.groups,
+        )
+
+
+class LabHost:
+    """A namespace with the switch: tables in a bpffs of its own, a VXLAN device."""
+
+    def __init__(self, name: str, vtep: str, directory: Path) -> None:
+        self.namespace, self.vtep = f"{PREFIX}-{name}", vtep
+        self.directory = directory / name
+        self.workloads: dict[str, Workload] = {}
+        self.plugs: dict[str, Plug] = {}
+        run("ip", "netns", "add", self.namespace)
+        bpf.mount(self.directory)
+        self.switch = bpf.load(self.directory, sizes=SIZES)
+        self.entries = Entries(vtep, 0)
+
+    def connect(self) -> None:
+        """The VXLAN device, once the underlay is there."""
+        add = "link add vx type vxlan external dstport 4789 udp6zerocsumrx"
+        inside(self.namespace, "ip", *add.split())
+        inside(self.namespace, "ip", "link", "set", "vx", "mtu", "65000", "up")
+        self.entries.set_vxlan(self.attach("vx", "from_overlay"))
+
+    def attach(self, device: str, program: str) -> int:
+        run("tc", "-n", self.namespace, "qdisc", "add", "dev", device, "clsact")
+        pin = str(self.switch.programs[program].path)
+        filters = ("tc", "-n", self.namespace, "filter", "add", "dev", device, "ingress")
+        run(*filters, "bpf", "da", "object-pinned", pin)
+        links = json.loads(run("ip", "-n", self.namespace, "-j", "link", "show", device))
+        return int(links[0]["ifindex"])
+
+    def drops(self) -> dict[Drop, int]:
+        counted = self.switch.tables["drops"].sum()
+        numbers = {int.from_bytes(key, "little"): value for key, (value,) in counted.items()}
+        return {Drop(number): value for number, value in numbers.items() if number and value}
+
+    def sync(self) -> None:
+        """What the agent does: target - actual = changes, put in order, removed in reverse."""
+        changes = {
+            name: compare(self.entries.full[name], self.switch.tables[name].read())
+            for name in ORDER
+        }
+        for name in ORDER:
+            self.switch.tables[name].put(changes[name].put)
+        for name in reversed(ORDER):
+            self.switch.tables[name].remove(changes[name].remove)
+
+    def close(self) -> None:
+        run("ip", "netns", "del", self.namespace, check=False)
+        self.switch.close()
+        bpf.unmount(self.directory)
+
+
+class Wire:
+    """Hosts, joined by an underlay; workloads on them; policies."""
+
+    def __init__(self, directory: Path, underlay: tuple[str, ...] = ("192.0.2.1", "192.0.2.2")):
+        self.hosts = [LabHost(f"h{i}", vtep, directory) for i, vtep in enumerate(underlay)]
+        self.policies: dict[int, Policy] = {}
+        self.rows: list[AnyRow] = []
+        self._join()
+
+    def _join(self) -> None:
+        one, two = self.hosts
+        add = ("ip", "-n", one.namespace, "link", "add", "under", "type", "veth")
+        run(*add, "peer", "name", "under", "netns", two.namespace)
+        for host in self.hosts:
+            length = "64" if ":" in host.vtep else "24"
+            extra = ("nodad",) if ":" in host.vtep else ()
+            ip = ("ip", "-n", host.namespace)
+            run(*ip, "addr", "add", f"{host.vtep}/{length}", "dev", "under", *extra)
+            run(*ip, "link", "set", "under", "mtu", "1600", "up")
+            host.connect()
+
+    def plug(
+        self,
+        name: str,
+        host: int,
+        number: int,
+        policy: int = 1,
+        pairs: tuple[Pair, ...] = (),
+        security: bool = True,
+        mtu: int = 1500,
+        groups: int = 0,
+    ) -> Workload:
+        """A workload 10.0.0.<number>, fd00::<number>."""
+        row = Port(
+            id=name,
+            vni=VNI,
+            mac=f"02:00:00:00:00:{number:02x}",
+            mtu=mtu,
+            policy=policy,
+            leases=(Lease(f"10.0.0.{number}", 24), Lease(f"fd00::{number:x}", 64)),
+            pairs=pairs,
+            port_security=security,
+        )
+        on = self.hosts[host]
+        work = Workload(row=row, namespace=f"{PREFIX}-{name}", host=on, groups=groups)
+        on.workloads[name] = work
+        self._wire(work)
+        return work
+
+    def _wire(self, work: Workload) -> None:
+        host, device = work.host.namespace, f"v-{work.row.id}"
+        run("ip", "netns", "add", work.namespace)
+        add = ("ip", "-n", host, "link", "add", device, "mtu", str(work.row.mtu), "type", "veth")
+        run(*add, "peer", "name", "eth0", "netns", work.namespace)
+        run("ip", "-n", host, "link", "set", device, "addrgenmode", "none", "up")
+        ip = ("ip", "-n", work.namespace)
+        run(*ip, "link", "set", "eth0", "address", work.row.mac, "mtu", str(work.row.mtu), "up")
+        run(*ip, "link", "set", "lo", "up")
+        for lease in work.row.leases:
+            extra = ("nodad",) if ":" in lease.address else ()
+            prefix = f"{lease.address}/{lease.prefix_length}"
+            run(*ip, "addr", "add", prefix, "dev", "eth0", *extra)
+        work.host.plugs[work.row.id] = Plug(work.host.attach(device, "from_port"), True)
+
+    def set_policy(self, number: int, rules: tuple[Rule, ...]) -> None:
+        self.policies[number] = Policy(number=number, rules=rules)
+
+    def move_policy(self, work: Workload, number: int) -> None:
+        work.row = msgspec.structs.replace(work.row, policy=number)
+        self.sync()
+
+    def sync(self) -> None:
+        """Gives all hosts their target and has them apply it."""
+        endpoints = [w.endpoint() for host in self.hosts for w in host.workloads.values()]
+        addresses = [Host(name=h.namespace, address=h.vtep) for h in self.hosts]
+        for host in self.hosts:
+            ports = [work.row for work in host.workloads.values()]
+            network = Network(vni=VNI, mtu=1500, since=1)
+            host.entries.set_plugs(host.plugs)
+            host.entries.replace("hosts", addresses)
+            host.entries.replace("host/x", [network, *ports, *self.policies.values()])
+            host.entries.replace(f"network/{VNI}", [*endpoints, *self.rows])
+            host.sync()
+
+    def close(self) -> None:
+        for host in self.hosts:
+            for work in host.workloads.values():
+                run("ip", "netns", "del", work.namespace, check=False)
+            host.close()
