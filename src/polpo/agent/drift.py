@@ -12,7 +12,7 @@ class Drift:
         self.repaired: Counter[str] = Counter()
         self._log = structlog.get_logger("polpo.agent")
 
-    def note(self, kind: str, key: str, what: str) -> None:
+    def note(self, kind: str, key: str, what: str, count: int = 1) -> None:
         """`what`: missing, altered or unexpected."""
-        self.repaired[kind] += 1
+        self.repaired[kind] += count
         self._log.warning("repairing what changed under us", kind=kind, key=key, what=what)

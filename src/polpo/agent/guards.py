@@ -1,19 +1,21 @@
 """Reconciler of the switch's programs at the devices. Filters and qdiscs of others stay."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from polpo.agent.devices import Devices
 from polpo.agent.ownership import (
     FILTER_HANDLE,
     PREFERENCE,
     TUNNEL,
-    filter_name,
+    is_filter,
     is_host_end,
     is_tunnel,
 )
 from polpo.agent.plugs import Plugs
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import filters
+from polpo.kernel.bpf import Program
+from polpo.kernel.netlink import Netlink
 from polpo.target.changes import Changes
 
 
@@ -22,8 +24,8 @@ class Guards:
 
     noun = "filter"
 
-    def __init__(self, devices: Devices, plugs: Plugs, program_fd: Callable[[str], int]) -> None:
-        self._devices, self._plugs, self._program_fd = devices, plugs, program_fd
+    def __init__(self, devices: Devices, plugs: Plugs, programs: Mapping[str, Program]) -> None:
+        self._devices, self._plugs, self._programs = devices, plugs, programs
         self.guarded: dict[str, int] = {}
 
     def read_actual(self) -> dict[str, int]:
@@ -41,24 +43,22 @@ class Guards:
 
     def _program(self, index: int) -> int | None:
         for found in filters.parse_filters(filters.dump_filters(self._devices.netlink, index)):
-            if found.preference == PREFERENCE and found.name.startswith(filter_name("")):
+            if is_filter(found.preference, found.name):
                 return found.program
         return None
 
     def _put(self, device: str, program: int) -> None:
-        name = "from_overlay" if device == TUNNEL else "from_port"
-        filters.put_filter(
-            self._devices.netlink,
-            self._devices.index(device),
-            PREFERENCE,
-            FILTER_HANDLE,
-            filter_name(name),
-            self._program_fd(name),
-        )
+        loaded = self._programs["from_overlay" if device == TUNNEL else "from_port"]
+        netlink, index = self._devices.netlink, self._devices.index(device)
+        filters.put_filter(netlink, index, PREFERENCE, FILTER_HANDLE, loaded.label, loaded.fd)
         self.guarded[device] = program
 
     def _remove(self, device: str) -> None:
-        netlink, index = self._devices.netlink, self._devices.index(device)
-        filters.remove_filter(netlink, index, PREFERENCE, FILTER_HANDLE)
-        if not filters.has_filters(netlink, index):
-            filters.remove_clsact(netlink, index)
+        remove_filter(self._devices.netlink, self._devices.index(device))
+
+
+def remove_filter(netlink: Netlink, index: int) -> None:
+    """Ours; and the qdisc, unless somebody else has a filter there."""
+    filters.remove_filter(netlink, index, PREFERENCE, FILTER_HANDLE)
+    if not filters.has_filters(netlink, index):
+        filters.remove_clsact(netlink, index)

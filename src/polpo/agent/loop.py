@@ -30,11 +30,11 @@ class Pass(Protocol):
 
 
 class Rows(Protocol):
-    """What may be brought up to date by the changed rows alone."""
+    """What can be brought up to date by the changed rows alone."""
 
-    def advance(self, batch: list[Line]) -> bool:
-        """True if nothing but the switch's tables is concerned, and they are written."""
-        ...
+    def hear(self, batch: list[Line]) -> None: ...
+
+    def write(self) -> None: ...
 
 
 class World(Protocol):
@@ -72,10 +72,13 @@ class Loop:
 
     def moved(self, batch: list[Line]) -> None:
         """The target has moved. If only rows of tables did, they are written here and now."""
-        if self.passes and self._rows.advance(batch) and not self._patience.error():
-            self._reach()
-        else:
+        self._rows.hear(batch)
+        ports = any(line.slice == self._target.host_slice for line in batch)
+        if ports or not self.passes or self.error():
             self.wake()
+        else:
+            self._rows.write()
+            self._reach()
 
     async def run(self) -> None:
         while True:

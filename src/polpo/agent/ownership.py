@@ -6,7 +6,7 @@
 | tap of a port | named in plugs.json; removed only if it says that we created it |
 | namespace of a workload | named in plugs.json; made and removed only if we created it |
 | VXLAN device | named `polpo0`, in link group 28783 |
-| filter | cls_bpf on one of the devices above, at preference 28783, named `polpo:...` |
+| filter | cls_bpf on one of the devices above, at preference 28783, named `polpo-...` |
 | clsact qdisc | shared; removed with the device, or when its last filter was ours |
 | address, route in a workload | protocol 112, on the device of a plug |
 | BPF maps and programs | pinned in the agent's own bpffs |
@@ -44,5 +44,5 @@ def is_tunnel(link: Link) -> bool:
     return link.name == TUNNEL and link.group == GROUP
 
 
-def filter_name(program: str) -> str:
-    return f"polpo:{program}"
+def is_filter(preference: int, name: str) -> bool:
+    return preference == PREFERENCE and name.startswith("polpo-")

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from polpo.agent.target import Target
 from polpo.runtime import crash
@@ -22,12 +23,17 @@ SMALLEST_BYTES = 64 * 1024  # below this nothing is worth rewriting
 
 
 class TargetFile:
-    """`trouble` says why the file is behind the target, None if it is not."""
+    """`trouble` says why the file is behind the target, None if it is not.
+
+    After a failed append nothing more is appended: the next attempt rewrites the whole.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._size_bytes = self._snapshot_bytes = 0
         self.trouble: str | None = None
+        self.errors = 0
+        self._log = structlog.get_logger("polpo.agent")
 
     def load(self, target: Target) -> None:
         """Replay what was recorded, up to the last whole batch, and cut off the rest."""
@@ -47,7 +53,13 @@ class TargetFile:
                 self._append(batch)
             self.trouble = None
         except OSError as e:
-            self.trouble = f"{self._path}: {e.strerror}"
+            self._fail(e)
+
+    def _fail(self, e: OSError) -> None:
+        self.errors += 1
+        if self.trouble is None:
+            self._log.error("target not on disk, going on in memory", reason=str(e))
+        self.trouble = f"{self._path}: {e.strerror}"
 
     def _limit(self) -> int:
         return max(2 * self._snapshot_bytes, SMALLEST_BYTES)

@@ -23,6 +23,7 @@ from polpo.kernel.netlink import (
 RTM_NEWQDISC, RTM_DELQDISC, RTM_GETQDISC = 36, 37, 38
 RTM_NEWTFILTER, RTM_DELTFILTER, RTM_GETTFILTER = 44, 45, 46
 TC_H_CLSACT, CLSACT_HANDLE, INGRESS = 0xFFFFFFF1, 0xFFFF0000, 0xFFFFFFF2
+EGRESS = 0xFFFFFFF3
 TCA_KIND, TCA_OPTIONS = 1, 2
 BPF_FD, BPF_NAME, BPF_FLAGS, BPF_ID = 6, 7, 8, 11
 DIRECT_ACTION = 1
@@ -41,8 +42,13 @@ class Filter(msgspec.Struct, frozen=True):
     program: int = 0
 
 
-def dump_filters(netlink: Netlink, index: int) -> list[bytes]:
-    return netlink.dump(RTM_GETTFILTER, _TC.pack(0, index, 0, INGRESS, 0))
+def dump_filters(netlink: Netlink, index: int, parent: int = INGRESS) -> list[bytes]:
+    return netlink.dump(RTM_GETTFILTER, _TC.pack(0, index, 0, parent, 0))
+
+
+def has_filters(netlink: Netlink, index: int) -> bool:
+    """Anybody's, in either direction."""
+    return any(parse_filters(dump_filters(netlink, index, at)) for at in (INGRESS, EGRESS))
 
 
 def parse_filters(bodies: list[bytes]) -> list[Filter]:

@@ -1,4 +1,4 @@
-"""The few mounts polpo makes: its bpffs and the names of namespaces."""
+"""Mounts that give namespaces their names."""
 
 import ctypes
 import os
@@ -10,13 +10,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def bind(source: str, target: Path) -> None:
     _mount(source, target, "none", MS_BIND)
-
-
-def mount_bpffs(target: Path) -> None:
-    """A bpffs of our own, outside /sys, which `ip netns exec` hides. No-op if mounted already."""
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not is_mountpoint(target):
-        _mount("bpf", target, "bpf", 0)
 
 
 def is_mountpoint(path: Path) -> bool:

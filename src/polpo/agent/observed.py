@@ -1,0 +1,61 @@
+"""What the switch itself writes, read for people and for the controller."""
+
+from collections.abc import Mapping
+
+from polpo.agent.devices import Devices
+from polpo.agent.wanted import Wired
+from polpo.dataplane.tables import COUNTER, TABLES, U32, Drop, unpack_address
+from polpo.kernel.bpf import Switch
+
+_MOVED, _FDB = TABLES["moved"], TABLES["moved_fdb"]
+
+
+class Observed:
+    def __init__(self, switch: Switch, ports: Mapping[str, Wired], devices: Devices) -> None:
+        self._switch, self._ports, self._devices = switch, ports, devices
+
+    def drops(self) -> dict[str, int]:
+        """Reason -> packets since the tables were made."""
+        found = self._switch.tables["drops"].sum()
+        counts = {U32.unpack(k)["value"]: v[0] for k, v in found.items()}
+        return {d.name.lower(): counts[d] for d in Drop if counts.get(d)}
+
+    def traffic(self) -> dict[str, dict[str, int]]:
+        """Port id -> counters of the switch, from the port's own view."""
+        found = self._switch.tables["counters"].sum()
+        ids = self._port_ids()
+        return {
+            ids[index]: dict(zip(COUNTER.fields, values, strict=True))
+            for index, values in ((U32.unpack(k)["value"], v) for k, v in found.items())
+            if index in ids
+        }
+
+    def moved(self) -> tuple[tuple[int, str, str], ...]:
+        """(VNI, address, port id) of allowed pairs that speak on this host now."""
+        ids = self._port_ids()
+        found = []
+        for key, value in self._switch.tables["moved"].read().items():
+            at, mac = _MOVED.key.unpack(key), _MOVED.value.unpack(value)["mac"]
+            port = ids.get(self._interface(at["vni"], mac))
+            if port is not None:
+                found.append((at["vni"], unpack_address(at["address"]), port))
+        return tuple(sorted(found))
+
+    def forget_gone(self) -> None:
+        """Counters of ports that are gone: their interface numbers may come again."""
+        table, ids = self._switch.tables["counters"], self._port_ids()
+        table.remove([k for k in table.read() if U32.unpack(k)["value"] not in ids])
+
+    def _interface(self, vni: int, mac: bytes) -> int:
+        """Where the MAC is: 0 if unknown or on another host."""
+        key = _FDB.key.pack(vni, mac)
+        for name in ("moved_fdb", "fdb"):
+            value = self._switch.tables[name].get(key)
+            if value is not None:
+                where = _FDB.value.unpack(value)
+                return 0 if any(where["vtep"]) else int(where["ifindex"])
+        return 0
+
+    def _port_ids(self) -> dict[int, str]:
+        links = self._devices.read()
+        return {links[d].index: w.port.id for d, w in self._ports.items() if d in links}

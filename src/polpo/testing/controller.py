@@ -1,0 +1,170 @@
+"""A controller small enough to read: one network, ports by hand, a feed like the real one's.
+
+It listens in a namespace of the test's, and says what it is told to, so a test can cut it off,
+make it lie, and look at what agents report.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from polpo.target import rows, wire
+from polpo.target.status import Status
+from polpo.target.wire import SliceLine
+
+TOKEN = "sesame"
+HEARTBEAT_S = 0.5
+ALLOW_ALL = rows.Policy(
+    number=7,
+    rules=tuple(rows.Rule(ingress=i, family=f) for i in (True, False) for f in (4, 6)),
+)
+
+
+class Controller:
+    """`ports` may be bound; each write makes a revision that all streams say at once."""
+
+    def __init__(self, vteps: dict[str, str], vni: int = 7) -> None:
+        self.vteps, self.vni = vteps, vni
+        self.ports: dict[str, rows.Port] = {}
+        self.bound: dict[str, str] = {}
+        self.extra: list[rows.Endpoint] = []
+        self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were
+        self.statuses: dict[str, Status] = {}
+        self.streams = 0
+        self._moved = asyncio.Condition()
+        self._server: uvicorn.Server | None = None
+
+    async def write(self) -> int:
+        """Compile; answers the new revision."""
+        slices: rows.Slices = {"hosts": _keyed(rows.Host(n, a) for n, a in self.vteps.items())}
+        for host in self.vteps:
+            slices[f"host/{host}"] = self._host_rows(host)
+        endpoints = [self._endpoint(p) for p in self.bound if p in self.ports]
+        slices[f"network/{self.vni}"] = _keyed([*endpoints, *self.extra])
+        self.log.append(slices)
+        async with self._moved:
+            self._moved.notify_all()
+        return self.revision
+
+    @property
+    def revision(self) -> int:
+        return len(self.log) - 1
+
+    def _host_rows(self, host: str) -> dict[str, rows.AnyRow]:
+        mine = [self.ports[p] for p, h in self.bound.items() if h == host and p in self.ports]
+        if not mine:
+            return {}
+        return _keyed([rows.Network(self.vni, 1400, since=1), ALLOW_ALL, *mine])
+
+    def _endpoint(self, port: str) -> rows.Endpoint:
+        row = self.ports[port]
+        addresses = tuple(lease.address for lease in row.leases)
+        return rows.Endpoint(port, row.mac, self.vteps[self.bound[port]], addresses)
+
+    def add_port(self, number: int) -> str:
+        """A port with one address of each family; `number` is the last part of both."""
+        port = f"{number:08x}-0000-4000-8000-000000000000"
+        self.ports[port] = rows.Port(
+            id=port,
+            vni=self.vni,
+            mac=f"fa:16:3e:00:{number >> 8:02x}:{number & 255:02x}",
+            mtu=1400,
+            policy=ALLOW_ALL.number,
+            leases=(
+                rows.Lease(f"10.7.0.{number}", 24, gateway="10.7.0.1"),
+                rows.Lease(f"fd07::{number:x}", 64, routes=(("fd99::/64", "fd07::1"),)),
+            ),
+        )
+        return port
+
+    async def start(self, sock: socket.socket) -> None:
+        app = Starlette(
+            routes=[
+                Route("/v1/hosts/{host}/target", self._target),
+                Route("/v1/hosts/{host}/status", self._status, methods=["POST"]),
+                Route("/v1/hosts/{host}/ports/{port}", self._bind, methods=["PUT", "DELETE"]),
+            ]
+        )
+        config = uvicorn.Config(
+            app, log_level="error", timeout_graceful_shutdown=0, lifespan="off", ws="none"
+        )
+        self._server = uvicorn.Server(config)
+        self._server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+        self._task = asyncio.create_task(self._server.serve(sockets=[sock]))
+
+    async def stop(self) -> None:
+        """All streams are cut."""
+        assert self._server
+        self._server.should_exit = self._server.force_exit = True
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _target(self, request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return JSONResponse({"error": {"message": "who are you?"}}, 401)
+        since = int(request.query_params["since"])
+        return StreamingResponse(self._feed(request.path_params["host"], since))
+
+    async def _feed(self, host: str, since: int) -> AsyncIterator[bytes]:
+        self.streams += 1
+        before = self.log[since] if 0 < since <= self.revision else None
+        held: int | None = None
+        while True:
+            now = self.log[self.revision]
+            for line in _lines(host, self.vni, before, now):
+                yield wire.encode_line(line)
+            before, held = now, self.revision
+            yield wire.encode_line(wire.RevisionLine(held))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_S), self._moved:
+                    await self._moved.wait_for(lambda held=held: self.revision != held)
+
+    async def _status(self, request: Request) -> Response:
+        host = request.path_params["host"]
+        self.statuses[host] = msgspec.json.decode(await request.body(), type=Status)
+        return Response(status_code=204)
+
+    async def _bind(self, request: Request) -> Response:
+        port, host = request.path_params["port"], request.path_params["host"]
+        if port not in self.ports:
+            return JSONResponse({"error": {"message": f"no port {port}"}}, 404)
+        if request.method == "PUT":
+            self.bound[port] = host
+        else:
+            self.bound.pop(port, None)
+        await self.write()
+        return JSONResponse({})
+
+
+def _lines(host: str, vni: int, before: rows.Slices | None, now: rows.Slices) -> list[SliceLine]:
+    """What has changed, in slices that the host needs."""
+    found = []
+    needs_network = bool(now.get(f"host/{host}"))
+    needed_network = before is not None and bool(before.get(f"host/{host}"))
+    for name in ("hosts", f"host/{host}", f"network/{vni}"):
+        network = name.startswith("network/")
+        if network and not needs_network:
+            found += [SliceLine(name, dropped=True)] if needed_network else []
+            continue
+        new = now.get(name, {})
+        if before is None or (network and not needed_network):
+            found.append(SliceLine(name, full=True, rows=tuple(new.values())))
+            continue
+        old = before.get(name, {})
+        put = tuple(row for key, row in new.items() if old.get(key) != row)
+        gone = tuple(key for key in old if key not in new)
+        if put or gone:
+            found.append(SliceLine(name, rows=put, gone=gone))
+    return found
+
+
+def _keyed(found: object) -> dict[str, rows.AnyRow]:
+    return {row.key: row for row in found}  # type: ignore[attr-defined]

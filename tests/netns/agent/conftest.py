@@ -1,0 +1,68 @@
+"""Two hosts and a controller on an underlay, made and removed for each test."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from polpo.kernel import netns
+from polpo.testing.controller import Controller
+from polpo.testing.hosts import CONTROLLER, PREFIX, UNDERLAY, Cloud, HostUnderTest, sh
+
+NAMES = Path("/run/netns")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Names of namespaces and mounts that a killed run left are removed; a test's are an error."""
+    _sweep()
+    yield
+    left = _ours()
+    _sweep()
+    assert not left
+
+
+def _ours() -> list[str]:
+    mounts = [x.split()[1] for x in Path("/proc/mounts").read_text().splitlines()]
+    found = [m for m in mounts if m.startswith(f"/run/polpo/{PREFIX}")]
+    return sorted(set(found + [str(p) for p in NAMES.glob(f"{PREFIX}*")]))
+
+
+def _sweep() -> None:
+    for name in _ours():
+        if name.startswith("/run/polpo"):
+            subprocess.run(["umount", "-l", name], check=False)
+            shutil.rmtree(Path(name).parent, ignore_errors=True)
+        elif Path(name).exists():
+            netns.delete(Path(name).name)
+
+
+@pytest_asyncio.fixture
+async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
+    async with contextlib.AsyncExitStack() as leaving:
+        sh(f"ip netns add {UNDERLAY}")
+        leaving.callback(sh, f"ip netns delete {UNDERLAY}")
+        sh(f"ip -n {UNDERLAY} link add switch type bridge")
+        sh(f"ip -n {UNDERLAY} address add {CONTROLLER}/24 dev switch")
+        sh(f"ip -n {UNDERLAY} link set switch up")
+        sock = leaving.enter_context(
+            netns.inside(UNDERLAY, socket.socket)
+        )  # stays where it is made
+        sock.bind((CONTROLLER, 0))
+        vteps = {"a": "192.0.2.1", "b": "192.0.2.2"}
+        controller = Controller(vteps)
+        await controller.write()
+        await controller.start(sock)
+        leaving.push_async_callback(controller.stop)
+        hosts = []
+        for name, address in vteps.items():
+            host = HostUnderTest(name, address, tmp_path / name, sock.getsockname()[1])
+            host.make()
+            leaving.push_async_callback(host.remove)
+            hosts.append(host)
+        yield Cloud(controller, *hosts)
