@@ -28,6 +28,13 @@ ALLOW_ALL = rows.Policy(
 )
 
 
+class _Server(uvicorn.Server):
+    """Leaves the signals to the test's own process."""
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+        return contextlib.nullcontext()
+
+
 class Controller:
     """`ports` may be bound; each write makes a revision that all streams say at once."""
 
@@ -96,8 +103,7 @@ class Controller:
         config = uvicorn.Config(
             app, log_level="error", timeout_graceful_shutdown=0, lifespan="off", ws="none"
         )
-        self._server = uvicorn.Server(config)
-        self._server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+        self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[sock]))
 
     async def stop(self) -> None:
@@ -116,7 +122,6 @@ class Controller:
     async def _feed(self, host: str, since: int) -> AsyncIterator[bytes]:
         self.streams += 1
         before = self.log[since] if 0 < since <= self.revision else None
-        held: int | None = None
         while True:
             now = self.log[self.revision]
             for line in _lines(host, self.vni, before, now):
@@ -125,7 +130,8 @@ class Controller:
             yield wire.encode_line(wire.RevisionLine(held))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HEARTBEAT_S), self._moved:
-                    await self._moved.wait_for(lambda held=held: self.revision != held)
+                    if self.revision == held:
+                        await self._moved.wait()
 
     async def _status(self, request: Request) -> Response:
         host = request.path_params["host"]

@@ -1,4 +1,4 @@
-"""Two hosts and a controller on an underlay, made and removed for each test."""
+"""Two hosts and a controller on an underlay, made and removed once for each module."""
 
 import contextlib
 import shutil
@@ -17,9 +17,9 @@ from polpo.testing.hosts import CONTROLLER, PREFIX, UNDERLAY, Cloud, HostUnderTe
 NAMES = Path("/run/netns")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def nothing_left() -> Iterator[None]:
-    """Names of namespaces and mounts that a killed run left are removed; a test's are an error."""
+    """Names of namespaces and mounts that a killed run left are removed; ours are an error."""
     _sweep()
     yield
     left = _ours()
@@ -42,8 +42,9 @@ def _sweep() -> None:
             netns.delete(Path(name).name)
 
 
-@pytest_asyncio.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cloud(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cloud]:
+    folder = tmp_path_factory.mktemp("hosts")
     async with contextlib.AsyncExitStack() as leaving:
         sh(f"ip netns add {UNDERLAY}")
         leaving.callback(sh, f"ip netns delete {UNDERLAY}")
@@ -61,7 +62,7 @@ async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
         leaving.push_async_callback(controller.stop)
         hosts = []
         for name, address in vteps.items():
-            host = HostUnderTest(name, address, tmp_path / name, sock.getsockname()[1])
+            host = HostUnderTest(name, address, folder / name, sock.getsockname()[1])
             host.make()
             leaving.push_async_callback(host.remove)
             hosts.append(host)
