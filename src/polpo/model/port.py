@@ -63,7 +63,11 @@ class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
             ("network", self.network_id),
             *((("device", self.device_id),) if self.device_id else ()),
             *(
-                (("host", self.host), ("wire", f"{self.host}/{self.network_id}"))
+                (
+                    ("host", self.host),
+                    ("wire", f"{self.host}/{self.network_id}"),
+                    ("bound_groups", bound_groups(self.network_id, self.security_groups)),
+                )
                 if self.host
                 else ()
             ),
@@ -76,3 +80,8 @@ class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
 def address_scope(subnet_id: str) -> str:
     """The scope in which addresses of the subnet are claimed."""
     return f"address/{subnet_id}"
+
+
+def bound_groups(network_id: str, groups: tuple[str, ...]) -> str:
+    """By this the bound ports of a network that are in just these security groups are found."""
+    return f"{network_id}/{','.join(sorted(groups))}"

@@ -79,6 +79,11 @@ class Store:
         except DBAPIError as error:
             raise Unavailable(str(error.orig)) from error
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other replicas may write to the same database."""
+        return self._engine.dialect.name == "postgresql"
+
     async def close(self) -> None:
         """Waits for writes under way."""
         if self._writing is not None:
@@ -120,7 +125,7 @@ class Store:
 
         SQLite has no other replicas: then this only waits.
         """
-        if self._engine.dialect.name != "postgresql":
+        if not self.is_shared:
             await asyncio.Event().wait()
         async for _ in follow.notifications(self._engine):
             await self.refresh()

@@ -1,0 +1,24 @@
+"""What the handlers under `/v1` work with."""
+
+import msgspec
+
+from polpo.api.context import Controller
+from polpo.api.hosts_v1.convergence import Convergence
+from polpo.api.hosts_v1.feed import Feed
+from polpo.api.hosts_v1.reports import Reports
+from polpo.api.metrics import Metrics
+from polpo.store.store import Store
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """Made in apps/controller.py."""
+
+    controller: Controller
+    reports: Reports
+    convergence: Convergence
+    feed: Feed
+    metrics: Metrics
+
+    @property
+    def store(self) -> Store:
+        return self.controller.store

@@ -1,0 +1,64 @@
+"""What a port's `status` is, from what hosts have reported.
+
+    DOWN    not bound, switched off, its host not heard of late, or not plugged in there
+    BUILD   plugged in, but not yet known to all hosts that must know it
+    ACTIVE  plugged in, and every live host that carries its network has reached its `wiring`
+
+A host that is dead holds nobody up: it gets the target when it is back.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+
+from polpo.api.context import HostReport
+from polpo.api.hosts_v1.reports import Reports
+from polpo.model.host import Host
+from polpo.model.port import Port
+from polpo.model.snapshot import Snapshot
+
+ACTIVE, BUILD, DOWN = "ACTIVE", "BUILD", "DOWN"
+
+
+class HostWiring:
+    """Implements `context.Wiring` on the reports of hosts."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+
+    def port_status(self, snapshot: Snapshot, port: Port) -> str:
+        return self.port_statuses(snapshot, (port,))[port.id]
+
+    def port_statuses(self, snapshot: Snapshot, ports: Iterable[Port]) -> dict[str, str]:
+        """Each host is asked once whether it is alive, each network how far its hosts are."""
+        everywhere = self._reports.reached(snapshot)
+        alive = cache(self._reports.is_alive)
+        reached = cache(lambda network: self._network_reached(snapshot, network))
+        statuses = {}
+        for port in ports:
+            status = DOWN
+            if port.host and port.admin_state_up and alive(port.host) and self._is_plugged(port):
+                known = port.wiring <= everywhere or port.wiring <= reached(port.network_id)
+                status = ACTIVE if known else BUILD
+            statuses[port.id] = status
+        return statuses
+
+    def reports(self) -> dict[str, HostReport]:
+        seen = ((host, self._reports.seen(host)) for host, _ in self._reports.items())
+        return {host: report for host, report in seen if report is not None}
+
+    def _is_plugged(self, port: Port) -> bool:
+        report = self._reports.get(port.host)
+        return report is not None and port.id in report.ports
+
+    def _network_reached(self, snapshot: Snapshot, network: str) -> int:
+        """What every live host that carries the network has reached."""
+        live = (host for host in carriers(snapshot, network) if self._reports.is_alive(host))
+        return min(map(self._reports.revision, live), default=0)
+
+
+def carriers(snapshot: Snapshot, network: str) -> set[str]:
+    """Hosts to which ports of the network are bound: looked for where there is less to look at."""
+    if snapshot.count_by(Port, "network", network) < snapshot.count(Host):
+        return {port.host for port in snapshot.by(Port, "network", network) if port.host}
+    names = (host.name for host in snapshot.all(Host))
+    return {name for name in names if snapshot.count_by(Port, "wire", f"{name}/{network}")}

@@ -1,0 +1,70 @@
+"""What a controller is told: a TOML file < the environment (POLPO_CONTROLLER_…) < flags."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+
+import msgspec
+
+PREFIX = "POLPO_CONTROLLER_"
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One replica of the controller.
+
+    database             sqlite:////path or postgresql://user:password@host/database
+    listen               address:port of the API; [address]:port for IPv6
+    public_url           what clients call it by; None: http(s):// and `listen`
+    tls_certificate, tls_key   PEM files; without them the API speaks plain HTTP
+    admin_password_file  password of user `admin`; made at random (0600) where there is none
+    keystone_url         an existing Keystone's v3 URL to check tokens with; None: polpo's own
+    metrics_token_file   bearer token for /metrics; None: loopback and the cloud's admin only
+    """
+
+    database: str = "sqlite:////var/lib/polpo/controller/polpo.db"
+    listen: str = "127.0.0.1:9696"
+    public_url: str | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    admin_password_file: str = "/var/lib/polpo/controller/admin-password"
+    keystone_url: str | None = None
+    metrics_token_file: str | None = None
+
+    @property
+    def address(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def url(self) -> str:
+        """Without a slash at the end."""
+        scheme = "https" if self.tls_certificate else "http"
+        return (self.public_url or f"{scheme}://{self.listen}").rstrip("/")
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether tokens pass in clear over more than this machine."""
+        return not self.tls_certificate and not ip_address(self.address).is_loopback
+
+
+def load(
+    file: Path | None, environment: Mapping[str, str] | None = None, **flags: object
+) -> Config:
+    """The merged settings. ValueError says which one is missing, unknown or wrong."""
+    settings: dict[str, object] = tomllib.loads(file.read_text()) if file else {}
+    for name, value in (os.environ if environment is None else environment).items():
+        if name.startswith(PREFIX):
+            settings[name.removeprefix(PREFIX).lower()] = value
+    settings |= {name: value for name, value in flags.items() if value is not None}
+    config = msgspec.convert(settings, Config, strict=False)
+    try:
+        ip_address(config.address)
+        assert 0 <= config.port < 65536
+    except (ValueError, AssertionError):
+        raise ValueError(f"listen is address:port, not {config.listen!r}") from None
+    return config

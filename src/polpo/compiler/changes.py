@@ -1,0 +1,35 @@
+"""The increment: from what changed in the model to what changes in slices."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from polpo.compiler.touched import Touched, touched
+from polpo.compiler.view import View
+from polpo.model.change import Change
+from polpo.model.snapshot import Snapshot
+from polpo.target.rows import AnyRow
+
+SliceChanges = dict[str, dict[str, AnyRow | None]]
+"""slice -> key -> the row that is there now, None where there is none any more."""
+
+
+def slice_changes(before: View, after: View, changes: Iterable[Change[Any]]) -> SliceChanges:
+    """What turns the slices of `before` into those of `after`; `changes` lie between the two."""
+    rows: Touched = {}
+    for change in changes:
+        rows |= touched(before, change)
+        rows |= touched(after, change)
+    found: SliceChanges = {}
+    for (slice, key), row_of in rows.items():
+        was, row = row_of(before), row_of(after)
+        if was != row:
+            found.setdefault(slice, {})[key] = row
+    return found
+
+
+def rewind(snapshot: Snapshot, changes: Sequence[Change[Any]], revision: int) -> Snapshot:
+    """The snapshot as it was at `revision`, before the changes (given in order, all since)."""
+    for change in reversed(changes):
+        before = change.before
+        snapshot = snapshot.put(before) if before is not None else snapshot.remove(change.subject)
+    return snapshot.at(revision)

@@ -1,0 +1,41 @@
+"""Rows that many hosts need: the endpoints and group sets of a network, the hosts of the cloud."""
+
+from polpo.compiler.numbers import content_number
+from polpo.compiler.view import View
+from polpo.model.port import Port, bound_groups
+from polpo.target.rows import Endpoint, GroupSet, Host
+
+
+def endpoint_row(view: View, network_id: str, id: str) -> Endpoint | None:
+    """The port as others reach it; None unless it is bound to a host that exists."""
+    port = view.snapshot.get(Port, id)
+    if port is None or port.network_id != network_id or not port.host:
+        return None
+    host = view.host(port.host)
+    if host is None or view.network(network_id) is None:
+        return None
+    return Endpoint(
+        port=port.id,
+        mac=port.mac_address,
+        host_address=host.address,
+        addresses=tuple(sorted(fixed.ip_address for fixed in port.fixed_ips)),
+        groups=groups_number(port.security_groups),
+    )
+
+
+def groups_row(view: View, network_id: str, groups: tuple[str, ...]) -> GroupSet | None:
+    """The set, as long as a bound port of the network is in just these groups."""
+    used = view.snapshot.count_by(Port, "bound_groups", bound_groups(network_id, groups))
+    if not groups or not used or view.network(network_id) is None:
+        return None
+    return GroupSet(number=groups_number(groups), groups=tuple(sorted(groups)))
+
+
+def host_row(view: View, name: str) -> Host | None:
+    host = view.host(name)
+    return Host(name=host.name, address=host.address) if host is not None else None
+
+
+def groups_number(groups: tuple[str, ...]) -> int:
+    """0 for no groups at all."""
+    return content_number(group.encode() for group in sorted(groups)) if groups else 0

@@ -1,0 +1,133 @@
+"""Which rows a change may concern: the dependents of each object, found by the indexes.
+
+Asked of the view before the change and of the view after it, so that what an object no longer
+touches is looked at too. A row that turns out the same in both is nobody's news (see changes.py).
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeAlias
+
+from polpo.compiler import host_rows, shared_rows
+from polpo.compiler.slices import HOSTS, host_name, network_name
+from polpo.compiler.view import View
+from polpo.model.change import Change
+from polpo.model.host import Host
+from polpo.model.network import Network, Subnet
+from polpo.model.port import Port
+from polpo.model.security_group import AddressGroup, SecurityGroupRule
+from polpo.target.rows import AnyRow
+
+RowOf: TypeAlias = Callable[[View], AnyRow | None]
+Touched: TypeAlias = dict[tuple[str, str], RowOf]
+"""(slice, key) -> what computes that row from any view."""
+
+
+def touched(view: View, change: Change[Any]) -> Touched:
+    """The rows that are in `view` because of the object that changed, or of what refers to it."""
+    states = [state for state in (change.before, change.after) if state is not None]
+    return _merged(_touched(view, state) for state in states) if _matters(change) else {}
+
+
+def _touched(view: View, state: Any) -> Touched:
+    match state:
+        case Port():
+            port = view.snapshot.get(Port, state.id)
+            return _port(view, port) if port is not None else {}
+        case SecurityGroupRule():
+            return _group(view, state.security_group_id)
+        case AddressGroup():
+            return _address_group(view, state.id)
+        case Subnet():
+            return _merged(_own(view, p) for p in view.snapshot.by(Port, "subnet", state.id))
+        case Network():
+            return _merged(_port(view, p) for p in view.snapshot.by(Port, "network", state.id))
+        case Host():
+            return _host(view, state.name)
+    return {}
+
+
+def _matters(change: Change[Any]) -> bool:
+    """Whether a switch can see the difference: not if, say, only a name changed."""
+    before, after = change.before, change.after
+    return before is None or after is None or _seen(before) != _seen(after)
+
+
+def _seen(state: Any) -> tuple[Any, ...]:
+    """What rows take from objects that many rows depend on."""
+    match state:
+        case Network():
+            return (state.vni, state.mtu, state.admin_state_up)
+        case Subnet():
+            return (state.cidr, state.gateway_ip, state.host_routes, state.dns_nameservers)
+        case Host():
+            return (state.name, state.address)
+        case AddressGroup():
+            return (state.addresses,)
+    return (state,)
+
+
+def _port(view: View, port: Port) -> Touched:
+    """All that a port is part of."""
+    return _own(view, port) | _shared(view, port) | _carrying(view, port)
+
+
+def _own(view: View, port: Port) -> Touched:
+    """The port's row on its host, and its policy's."""
+    if not port.host:
+        return {}
+    slice = host_name(port.host)
+    rows: Touched = {
+        (slice, f"port/{port.id}"): partial(host_rows.port_row, host=port.host, id=port.id)
+    }
+    policy = view.policy(port)
+    if policy is not None:
+        row = partial(host_rows.policy_row, host=port.host, number=policy.number)
+        rows[slice, policy.key] = row
+    return rows
+
+
+def _carrying(view: View, port: Port) -> Touched:
+    """The row of the port's network on its host."""
+    network = view.network(port.network_id)
+    if network is None or not port.host:
+        return {}
+    row = partial(host_rows.network_row, host=port.host, network_id=network.id)
+    return {(host_name(port.host), network_name(network)): row}
+
+
+def _shared(view: View, port: Port) -> Touched:
+    """The port's row on every host that carries its network, and its group set's."""
+    network = view.network(port.network_id)
+    if network is None or not port.host:
+        return {}
+    slice, groups = network_name(network), port.security_groups
+    return {
+        (slice, f"endpoint/{port.id}"): partial(
+            shared_rows.endpoint_row, network_id=network.id, id=port.id
+        ),
+        (slice, f"groups/{shared_rows.groups_number(groups)}"): partial(
+            shared_rows.groups_row, network_id=network.id, groups=groups
+        ),
+    }
+
+
+def _group(view: View, group: str) -> Touched:
+    return _merged(_own(view, p) for p in view.snapshot.by(Port, "security_group", group))
+
+
+def _address_group(view: View, id: str) -> Touched:
+    rules = view.snapshot.by(SecurityGroupRule, "remote_address_group", id)
+    return _merged(_group(view, group) for group in {rule.security_group_id for rule in rules})
+
+
+def _host(view: View, name: str) -> Touched:
+    rows = _merged(_port(view, port) for port in view.snapshot.by(Port, "host", name))
+    return rows | {(HOSTS, f"host/{name}"): partial(shared_rows.host_row, name=name)}
+
+
+def _merged(parts: Iterable[Touched]) -> Touched:
+    merged: Touched = {}
+    for part in parts:
+        merged.update(part)
+    return merged
