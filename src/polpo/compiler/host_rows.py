@@ -33,11 +33,11 @@ def port_row(view: View, host: str, id: str) -> Port | None:
     )
 
 
-def network_row(view: View, host: str, network_id: str) -> Network | None:
-    network = view.network(network_id)
-    if network is None or view.host(host) is None or not view.carries(host, network_id):
+def network_row(view: View, host: str, vni: int) -> Network | None:
+    network = view.network_of(vni)
+    if network is None or view.host(host) is None or not view.carries(host, network.id):
         return None
-    ports = view.snapshot.by(model.Port, "wire", f"{host}/{network_id}")
+    ports = view.snapshot.by(model.Port, "wire", f"{host}/{network.id}")
     return Network(vni=network.vni, mtu=network.mtu, since=min(port.wiring for port in ports))
 
 

@@ -6,13 +6,13 @@ from polpo.model.port import Port, bound_groups
 from polpo.target.rows import Endpoint, GroupSet, Host
 
 
-def endpoint_row(view: View, network_id: str, id: str) -> Endpoint | None:
+def endpoint_row(view: View, vni: int, id: str) -> Endpoint | None:
     """The port as others reach it; None unless it is bound to a host that exists."""
-    port = view.snapshot.get(Port, id)
-    if port is None or port.network_id != network_id or not port.host:
+    port, network = view.snapshot.get(Port, id), view.network_of(vni)
+    if port is None or network is None or port.network_id != network.id or not port.host:
         return None
     host = view.host(port.host)
-    if host is None or view.network(network_id) is None:
+    if host is None:
         return None
     return Endpoint(
         port=port.id,
@@ -23,10 +23,12 @@ def endpoint_row(view: View, network_id: str, id: str) -> Endpoint | None:
     )
 
 
-def groups_row(view: View, network_id: str, groups: tuple[str, ...]) -> GroupSet | None:
+def groups_row(view: View, vni: int, groups: tuple[str, ...]) -> GroupSet | None:
     """The set, as long as a bound port of the network is in just these groups."""
-    used = view.snapshot.count_by(Port, "bound_groups", bound_groups(network_id, groups))
-    if not groups or not used or view.network(network_id) is None:
+    network = view.network_of(vni)
+    if not groups or network is None:
+        return None
+    if not view.snapshot.count_by(Port, "bound_groups", bound_groups(network.id, groups)):
         return None
     return GroupSet(number=groups_number(groups), groups=tuple(sorted(groups)))
 

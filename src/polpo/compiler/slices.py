@@ -27,8 +27,9 @@ def network_name(network: Network) -> str:
 def host_slice(view: View, host: str) -> dict[str, AnyRow]:
     """The host's own ports, the networks it carries, the policies that its ports use."""
     ports = list(view.snapshot.by(Port, "host", host))
+    networks = [view.network(id) for id in {port.network_id for port in ports}]
     rows: list[AnyRow | None] = [port_row(view, host, port.id) for port in ports]
-    rows += [network_row(view, host, id) for id in {port.network_id for port in ports}]
+    rows += [network_row(view, host, n.vni) for n in networks if n is not None]
     rows += [view.policy(port) for port in ports if view.network(port.network_id)]
     return _by_key(rows) if view.host(host) else {}
 
@@ -36,8 +37,8 @@ def host_slice(view: View, host: str) -> dict[str, AnyRow]:
 def network_slice(view: View, network: Network) -> dict[str, AnyRow]:
     """All bound ports of the network, and the sets of groups that they are in."""
     ports = [p for p in view.snapshot.by(Port, "network", network.id) if p.host]
-    rows: list[AnyRow | None] = [endpoint_row(view, network.id, port.id) for port in ports]
-    rows += [groups_row(view, network.id, groups) for groups in {p.security_groups for p in ports}]
+    rows: list[AnyRow | None] = [endpoint_row(view, network.vni, port.id) for port in ports]
+    rows += [groups_row(view, network.vni, groups) for groups in {p.security_groups for p in ports}]
     return _by_key(rows)
 
 

@@ -92,7 +92,7 @@ def _carrying(view: View, port: Port) -> Touched:
     network = view.network(port.network_id)
     if network is None or not port.host:
         return {}
-    row = partial(host_rows.network_row, host=port.host, network_id=network.id)
+    row = partial(host_rows.network_row, host=port.host, vni=network.vni)
     return {(host_name(port.host), network_name(network)): row}
 
 
@@ -104,10 +104,10 @@ def _shared(view: View, port: Port) -> Touched:
     slice, groups = network_name(network), port.security_groups
     return {
         (slice, f"endpoint/{port.id}"): partial(
-            shared_rows.endpoint_row, network_id=network.id, id=port.id
+            shared_rows.endpoint_row, vni=network.vni, id=port.id
         ),
         (slice, f"groups/{shared_rows.groups_number(groups)}"): partial(
-            shared_rows.groups_row, network_id=network.id, groups=groups
+            shared_rows.groups_row, vni=network.vni, groups=groups
         ),
     }
 

@@ -38,6 +38,11 @@ class View:
     def network(self, id: str) -> Network | None:
         return self.snapshot.get(Network, id)
 
+    def network_of(self, vni: int) -> Network | None:
+        """The network of that number."""
+        id = self.snapshot.holder("vni", str(vni))
+        return self.network(id) if id is not None else None
+
     def subnet(self, id: str) -> Subnet | None:
         return self.snapshot.get(Subnet, id)
 

@@ -58,8 +58,7 @@ class FullTexts:
 
 def network_of(view: View, slice: str) -> Network | None:
     """The network whose slice it is."""
-    id = view.snapshot.holder("vni", slice.partition("/")[2])
-    return view.network(id) if id is not None else None
+    return view.network_of(int(slice.partition("/")[2]))
 
 
 async def _compile(slice: str, batch: Batch) -> _Text:
