@@ -93,7 +93,7 @@ class LocalIdentity:
     def now_us(self) -> int:
         return int(self._clock() * 1_000_000)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.passwords.close()
 
     def _find(self, token: str, snapshot: Snapshot) -> Caller:

@@ -157,8 +157,10 @@ def routes(controller: Controller) -> list[BaseRoute]:
     None where an existing Keystone is used: clients go there.
     """
     identity = controller.identity
-    if not isinstance(identity, LocalIdentity):
-        return []
+    return local_routes(identity) if isinstance(identity, LocalIdentity) else []
+
+
+def local_routes(identity: LocalIdentity) -> list[BaseRoute]:
     return [*_routes(identity, VERSIONS), Mount("/identity/v3", _v3(identity), name="identity_v3")]
 
 

@@ -10,18 +10,14 @@ from polpo.model.snapshot import Snapshot
 
 def scope_of(snapshot: Snapshot, auth: AuthRequest, proven: Proven) -> str:
     """A role's target, or "" for none. Raises Unauthenticated, BadRequest."""
+    asked = _asked(snapshot, auth.scope)
     if proven.credential is not None:
-        return _credential_scope(auth, f"project/{proven.credential.project_id}")
-    if isinstance(auth.scope, str):
-        if auth.scope != "unscoped":
-            raise invalid("auth/scope", "expected an object or 'unscoped'")
-        return ""
-    if auth.scope is None:
+        return _credential_scope(auth, asked, f"project/{proven.credential.project_id}")
+    if asked is None:
         return _default(snapshot, proven)
-    scope = _target(snapshot, auth.scope)
-    if scope and not usable(snapshot, proven.user.id, scope):
+    if asked and not usable(snapshot, proven.user.id, asked):
         raise Unauthenticated
-    return scope
+    return asked
 
 
 def usable(snapshot: Snapshot, user_id: str, scope: str) -> bool:
@@ -30,15 +26,20 @@ def usable(snapshot: Snapshot, user_id: str, scope: str) -> bool:
     return open and bool(directory.assignments(snapshot, user_id, scope))
 
 
-def _credential_scope(auth: AuthRequest, scope: str) -> str:
-    """Application credentials are for one project, and cannot ask for another."""
-    if auth.scope is not None and "token" not in auth.identity.methods:
+def _credential_scope(auth: AuthRequest, asked: str | None, own: str) -> str:
+    """An application credential is for one project: it asks for none, its tokens for no other."""
+    if asked is not None and ("token" not in auth.identity.methods or asked != own):
         raise Unauthenticated
-    if isinstance(auth.scope, ScopeRef) and auth.scope.project is not None:
-        asked = auth.scope.project.id
-        if asked is not None and f"project/{asked}" != scope:
-            raise Unauthenticated
-    return scope
+    return own
+
+
+def _asked(snapshot: Snapshot, scope: ScopeRef | str | None) -> str | None:
+    """None: nothing was asked for; "": no scope was."""
+    if isinstance(scope, ScopeRef):
+        return _target(snapshot, scope)
+    if scope not in (None, "unscoped"):
+        raise invalid("auth/scope", "expected an object or 'unscoped'")
+    return None if scope is None else ""
 
 
 def _default(snapshot: Snapshot, proven: Proven) -> str:
