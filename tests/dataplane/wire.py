@@ -75,10 +75,12 @@ class LabHost:
         self.directory = directory / name
         self.workloads: dict[str, Workload] = {}
         self.plugs: dict[str, Plug] = {}
+        self.entries = Entries(vtep, 0)
+
+    def start(self) -> None:
         run("ip", "netns", "add", self.namespace)
         bpf.mount(self.directory)
         self.switch = bpf.load(self.directory, sizes=SIZES)
-        self.entries = Entries(vtep, 0)
 
     def connect(self) -> None:
         """The VXLAN device, once the underlay is there."""
@@ -113,8 +115,8 @@ class LabHost:
 
     def close(self) -> None:
         run("ip", "netns", "del", self.namespace, check=False)
-        self.switch.close()
-        bpf.unmount(self.directory)
+        if os.path.ismount(self.directory):
+            bpf.unmount(self.directory)
 
 
 class Wire:
@@ -124,9 +126,10 @@ class Wire:
         self.hosts = [LabHost(f"h{i}", vtep, directory) for i, vtep in enumerate(underlay)]
         self.policies: dict[int, Policy] = {}
         self.rows: list[AnyRow] = []
-        self._join()
 
-    def _join(self) -> None:
+    def start(self) -> None:
+        for host in self.hosts:
+            host.start()
         one, two = self.hosts
         add = ("ip", "-n", one.namespace, "link", "add", "under", "type", "veth")
         run(*add, "peer", "name", "under", "netns", two.namespace)

@@ -259,7 +259,8 @@ struct scratch { // too large for the stack
 
 TABLE(scratch, PERCPU_ARRAY, __u32, struct scratch, 1, 0);
 
-// What test runs can see: cb[0] the reason, cb[1] where it went, cb[2] copies made.
+// What test runs can see: cb[0] the reason, cb[1] where it went, cb[2] copies made,
+// cb[3] the end of the address of the other host.
 
 static __always_inline struct counter *counter_of(__u32 ifindex)
 {
@@ -595,6 +596,7 @@ static __always_inline int to_overlay(struct __sk_buff *skb, struct packet *p,
 	if (!vxlan || set_tunnel(skb, p->vni, vtep))
 		return drop(skb, NO_TUNNEL, p->ifindex);
 	skb->cb[1] = vxlan;
+	skb->cb[3] = vtep->word[3];
 	return bpf_redirect(vxlan, 0);
 }
 
@@ -896,6 +898,8 @@ static __always_inline int parse_ethernet(struct __sk_buff *skb, struct packet *
 	__builtin_memcpy(p->source_mac, ethernet.h_source, 6);
 	__builtin_memcpy(p->destination_mac, ethernet.h_dest, 6);
 	p->ethertype = skb->vlan_present ? ETH_P_8021Q : bpf_ntohs(ethernet.h_proto);
+	if (p->ethertype == ETH_P_ARP)
+		p->transport.exempt = EXEMPT_SENDING | EXEMPT_RECEIVING;
 	p->key.vni = p->vni;
 	p->now = bpf_ktime_get_coarse_ns();
 	return is_group(p->source_mac) ? MALFORMED : PASSED;

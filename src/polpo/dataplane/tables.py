@@ -6,7 +6,7 @@ Times are nanoseconds of CLOCK_MONOTONIC (coarse).
 """
 
 import enum
-import socket
+import ipaddress
 import struct
 from typing import Any
 
@@ -200,23 +200,22 @@ ANY6 = bytes(16)
 def pack_address(text: str) -> bytes:
     """16 bytes, IPv4 mapped."""
     if ":" in text:
-        return socket.inet_pton(socket.AF_INET6, text)
-    return _MAPPED + socket.inet_pton(socket.AF_INET, text)
+        return ipaddress.IPv6Address(text).packed
+    return _MAPPED + bytes(map(int, text.split(".")))
 
 
 def unpack_address(packed: bytes) -> str:
     """Canonical text."""
     if packed.startswith(_MAPPED):
-        return socket.inet_ntop(socket.AF_INET, packed[12:])
-    return socket.inet_ntop(socket.AF_INET6, packed)
+        return str(ipaddress.IPv4Address(packed[12:]))
+    return str(ipaddress.IPv6Address(packed))
 
 
 def pack_prefix(text: str) -> tuple[bytes, int]:
     """Address and prefix length of 128 bits of `10.0.0.0/8`, `fd00::/8` or a sole address."""
     address, _, length = text.partition("/")
-    packed = pack_address(address)
-    offset = 96 if packed.startswith(_MAPPED) and ":" not in address else 0
-    return packed, int(length) + offset if length else 128
+    offset = 0 if ":" in address else 96
+    return pack_address(address), int(length) + offset if length else 128
 
 
 def pack_mac(text: str) -> bytes:

@@ -1,0 +1,123 @@
+"""What the switch's model knows: target rows, and the flows, fragments and moves it has seen."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from polpo.dataplane.endpoints import Plug
+from polpo.dataplane.frames import Transport
+from polpo.dataplane.policies import what_of
+from polpo.dataplane.tables import ANY4, State, pack_address, pack_mac, pack_prefix
+from polpo.target.rows import AnyRow, Endpoint, GroupSet, Host, Network, Policy, Port, Rule
+
+
+class Flow(msgspec.Struct):
+    """A connection in its originator's direction."""
+
+    source: bytes
+    destination: bytes
+    transport: Transport
+    state: State = State(0)
+
+
+class Where(msgspec.Struct, frozen=True):
+    """A local interface, or another host."""
+
+    ifindex: int = 0
+    vtep: str = ""
+
+
+FlowKey = tuple[int, int, frozenset[tuple[bytes, int]], bytes]
+
+
+def flow_key(vni: int, source: bytes, destination: bytes, t: Transport) -> FlowKey:
+    ends = frozenset(((source, t.source_port), (destination, t.destination_port)))
+    asker = b"" if not t.echo else source if t.echo > 0 else destination
+    return vni, t.protocol, ends, asker
+
+
+class Knowledge:
+    """What one host's switch knows: what it was told, and what it saw.
+
+    `vtep` is its own; `plugs` are its local interfaces by port id.
+    """
+
+    def __init__(self, vtep: str, rows: Mapping[str, Iterable[AnyRow]], plugs: Mapping[str, Plug]):
+        self.rows = rows
+        own = [row for name, given in rows.items() if name.startswith("host/") for row in given]
+        ports = [row for row in own if isinstance(row, Port) and row.id in plugs]
+        self.ports = {plugs[row.id].ifindex: row for row in ports}
+        self.policies = {row.number: row for row in own if isinstance(row, Policy)}
+        self.networks = {row.vni for row in own if isinstance(row, Network)}
+        self.hosts = {row.address for row in rows["hosts"] if isinstance(row, Host)}
+        self.vtep, self.plugs = vtep, plugs
+        self.flows: dict[FlowKey, Flow] = {}
+        self.fragments: dict[tuple[object, ...], Transport] = {}
+        self.moved: dict[tuple[int, bytes], tuple[bytes, int]] = {}
+        self.moved_fdb: dict[tuple[int, bytes], Where] = {}
+
+    def endpoints(self, vni: int) -> Iterator[Endpoint]:
+        rows = self.rows.get(f"network/{vni}", ())
+        return (row for row in rows if isinstance(row, Endpoint))
+
+    def neighbour(self, vni: int, address: bytes) -> tuple[bytes, int] | None:
+        """MAC and group set number of an address."""
+        for row in self.endpoints(vni):
+            if address in map(pack_address, row.addresses):
+                return pack_mac(row.mac), row.groups
+        return self.moved.get((vni, address))
+
+    def where(self, vni: int, mac: bytes) -> Where | None:
+        for row in self.endpoints(vni):
+            if pack_mac(row.mac) == mac:
+                if row.host_address != self.vtep:
+                    return Where(vtep=row.host_address)
+                if row.port in self.plugs:
+                    return Where(self.plugs[row.port].ifindex)
+        return self.moved_fdb.get((vni, mac))
+
+    def learn(self, vni: int, address: bytes, mac: bytes, where: Where) -> None:
+        fixed = {pack_address(a) for row in self.endpoints(vni) for a in row.addresses}
+        if mac[0] & 1 or address in fixed:
+            return
+        known = [row for row in self.endpoints(vni) if pack_mac(row.mac) == mac]
+        known = [row for row in known if row.host_address != self.vtep or row.port in self.plugs]
+        if not known:
+            self.moved_fdb[vni, mac] = where
+        self.moved[vni, address] = mac, known[0].groups if known else 0
+
+    def allows(self, number: int, ingress: bool, remote: bytes, what: Transport, vni: int) -> bool:
+        policy = self.policies.get(number)
+        groups = self._groups(vni, remote)
+        rules = policy.rules if policy else ()
+        return number != 0 and any(
+            rule.ingress == ingress and covers(rule, remote, groups) and is_about(rule, what)
+            for rule in rules
+        )
+
+    def _groups(self, vni: int, address: bytes) -> tuple[str, ...]:
+        neighbour = self.neighbour(vni, address)
+        for row in self.rows.get(f"network/{vni}", ()):
+            if isinstance(row, GroupSet) and neighbour and row.number == neighbour[1]:
+                return row.groups
+        return ()
+
+
+def covers(rule: Rule, remote: bytes, groups: tuple[str, ...]) -> bool:
+    if (rule.family == 4) != remote.startswith(ANY4[:12]):
+        return False
+    if rule.group is not None:
+        return rule.group in groups
+    return rule.prefix is None or inside(remote, rule.prefix)
+
+
+def inside(address: bytes, prefix: str) -> bool:
+    start, length = pack_prefix(prefix)
+    shift = 128 - length
+    return int.from_bytes(address, "big") >> shift == int.from_bytes(start, "big") >> shift
+
+
+def is_about(rule: Rule, what: Transport) -> bool:
+    protocol, low, high = what_of(rule)
+    port = what.destination_port if what.kind < 0 else what.kind << 8 | what.code
+    return protocol < 0 or (protocol == what.protocol and low <= port <= high)

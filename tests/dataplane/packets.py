@@ -1,0 +1,75 @@
+"""Frames, written by hand."""
+
+import ipaddress
+import struct
+
+ARP, V4, V6 = 0x0806, 0x0800, 0x86DD
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+
+
+def mac(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def eth(source: str, destination: str, ethertype: int, payload: bytes) -> bytes:
+    return mac(destination) + mac(source) + struct.pack("!H", ethertype) + payload
+
+
+def ip(
+    source: str,
+    destination: str,
+    protocol: int,
+    body: bytes,
+    *,
+    number: int = 1,
+    offset: int = 0,
+    more: bool = False,
+    hops: int = 255,
+) -> bytes:
+    """IPv4 or IPv6 as the addresses are; a fragment if there is an offset (in 8 bytes) or more."""
+    s, d = ipaddress.ip_address(source).packed, ipaddress.ip_address(destination).packed
+    if len(s) == 4:
+        flags = offset | (0x2000 if more else 0)
+        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), number, flags, hops, protocol, 0)
+        return head + s + d + body
+    if offset or more:
+        body = struct.pack("!BBHI", protocol, 0, offset << 3 | more, number) + body
+        protocol = 44
+    return struct.pack("!IHBB", 6 << 28, len(body), protocol, hops) + s + d + body
+
+
+def frame(
+    source: tuple[str, str], destination: tuple[str, str], protocol: int, body: bytes, **fields: int
+) -> bytes:
+    """An IP packet in a frame, between two (MAC, address)."""
+    ethertype = V6 if ":" in source[1] else V4
+    packet = ip(source[1], destination[1], protocol, body, **fields)  # type: ignore[arg-type]
+    return eth(source[0], destination[0], ethertype, packet)
+
+
+def tcp(source: int, destination: int, flags: int = 2) -> bytes:
+    return struct.pack("!HHIIBBHHH", source, destination, 1, 1, 0x50, flags, 100, 0, 0)
+
+
+def udp(source: int, destination: int, data: bytes = b"") -> bytes:
+    return struct.pack("!HHHH", source, destination, 8 + len(data), 0) + data
+
+
+def icmp(kind: int, code: int = 0, number: int = 9, data: bytes = b"") -> bytes:
+    return struct.pack("!BBHHH", kind, code, 0, number, 1) + data
+
+
+def arp(
+    source: str, asks: bool, sender: tuple[str, str], target: tuple[str, str], to: str = BROADCAST
+) -> bytes:
+    """`sender` and `target` are (MAC, address)."""
+    body = struct.pack("!HHBBH", 1, V4, 6, 4, 1 if asks else 2)
+    for hardware, address in (sender, target):
+        body += mac(hardware) + ipaddress.ip_address(address).packed
+    return eth(source, to, ARP, body)
+
+
+def nd(kind: int, target: str, option: str = "", code: int = 0) -> bytes:
+    """Solicitation (135) or advertisement (136), with a link-layer address option or without."""
+    body = struct.pack("!BBHI", kind, code, 0, 0) + ipaddress.ip_address(target).packed
+    return body + (bytes([1 if kind == 135 else 2, 1]) + mac(option) if option else b"")

@@ -1,0 +1,126 @@
+"""One host's switch in the kernel, given frames by BPF_PROG_TEST_RUN, beside the model of it.
+
+The devices are veths in a namespace of their own: a test run only decides, except for copies of
+broadcasts, which are really sent.
+"""
+
+import ctypes
+import os
+import socket
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from wire import PREFIX, run
+
+from polpo.dataplane.entries import Entries, Plug
+from polpo.dataplane.model import Model, Verdict
+from polpo.dataplane.tables import ORDER, Drop
+from polpo.kernel import bpf
+from polpo.target.rows import AnyRow
+
+OWN, VXLAN, UNKNOWN, SENT, DROPPED = "192.0.2.1", 99, 50, 7, 2
+IFINDEXES = range(11, 17)
+SIZES = dict.fromkeys(("flows", "fdb", "neighbours", "moved", "moved_fdb", "fragments"), 512)
+LEARNED = ("flows", "moved", "moved_fdb", "fragments", "counters")
+CONTEXT = struct.Struct(
+    "=10I I I 5I 31I"
+)  # struct __sk_buff: ifindex is the 11th, cb from the 13th
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextmanager
+def within(namespace: str) -> Iterator[None]:
+    """This thread is in a network namespace."""
+    with open("/proc/self/ns/net") as home, open(f"/run/netns/{namespace}") as away:
+        try:
+            assert _libc.setns(away.fileno(), 0) == 0
+            yield
+        finally:
+            assert _libc.setns(home.fileno(), 0) == 0
+
+
+class Rig:
+    """Make one for many tests (`load` takes a while), `set` for each."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.namespace = directory / "rig", f"{PREFIX}-rig"
+
+    def start(self) -> None:
+        bpf.mount(self.directory)
+        run("ip", "netns", "add", self.namespace)
+        for index in (*IFINDEXES, VXLAN, UNKNOWN):
+            ip = ("ip", "-n", self.namespace, "link")
+            peer = ("peer", "name", f"p{index}")
+            run(*ip, "add", f"d{index}", "index", str(index), "type", "veth", *peer)
+            run(*ip, "set", f"d{index}", "addrgenmode", "none", "up")
+        self.switch = bpf.load(self.directory, sizes=SIZES, programs=bpf.TEST_PROGRAMS)
+
+    def set(self, rows: Mapping[str, Iterable[AnyRow]], plugs: Mapping[str, Plug]) -> None:
+        """The tables hold these rows and nothing else; the model as well."""
+        entries = Entries(OWN, VXLAN)
+        entries.set_plugs(plugs)
+        for name, given in rows.items():
+            entries.apply(name, given)
+        for name in ORDER:
+            table = self.switch.tables[name]
+            table.put(entries.full[name])
+            table.remove(table.read().keys() - entries.full[name].keys())
+        for name in LEARNED:
+            table = self.switch.tables[name]
+            table.remove(table.read().keys())
+        self.model = Model(OWN, {name: list(given) for name, given in rows.items()}, plugs)
+
+    def from_port(self, ifindex: int, frame: bytes) -> Verdict:
+        """The kernel's verdict; compare with the same of `model`."""
+        return self._run("from_port", frame, ifindex, [])
+
+    def from_overlay(self, vni: int, vtep: str, frame: bytes) -> Verdict:
+        remote = int.from_bytes(socket.inet_aton(vtep), "little")
+        return self._run("overlay_test", frame, VXLAN, [vni, remote])
+
+    def _run(self, program: str, frame: bytes, ifindex: int, cb: list[int]) -> Verdict:
+        before = self.drops()
+        cb = cb + [0] * (5 - len(cb))
+        context = CONTEXT.pack(*[0] * 10, ifindex, 0, *cb, *[0] * 31)
+        with within(self.namespace):
+            done = self.switch.programs[program].run(frame, context)
+        reason, port, copies, host, _ = CONTEXT.unpack(done.context[: CONTEXT.size])[12:17]
+        counted = {r: n - before[r] for r, n in self.drops().items() if n != before[r]}
+        counted.pop(Drop.FILTERED_COPY, None)
+        if done.result == DROPPED and reason:
+            assert counted == {Drop(reason): 1}, counted
+            return Verdict(drop=Drop(reason))
+        assert not counted
+        if done.result == DROPPED:
+            return Verdict(copies=copies)
+        assert done.result == SENT
+        if port == VXLAN:
+            return Verdict(host=socket.inet_ntoa(host.to_bytes(4, "little")))
+        return Verdict(answer=done.data) if port == ifindex else Verdict(port=port)
+
+    def drops(self) -> dict[Drop, int]:
+        counted = self.switch.tables["drops"].sum()
+        numbers = {int.from_bytes(key, "little"): value for key, (value,) in counted.items()}
+        return {reason: numbers[reason] for reason in Drop}
+
+    def close(self) -> None:
+        run("ip", "netns", "del", self.namespace, check=False)
+        if os.path.ismount(self.directory):
+            bpf.unmount(self.directory)
+
+
+def both(rig: Rig, ifindex: int, frame: bytes) -> Verdict:
+    """The verdict of both, which must be one."""
+    kernel, model = rig.from_port(ifindex, frame), rig.model.from_port(ifindex, frame)
+    assert kernel == model, frame.hex()
+    return kernel
+
+
+def both_overlay(rig: Rig, vni: int, vtep: str, frame: bytes) -> Verdict:
+    kernel = rig.from_overlay(vni, vtep, frame)
+    model = rig.model.from_overlay(vni, vtep, frame)
+    assert kernel == model, frame.hex()
+    return kernel
