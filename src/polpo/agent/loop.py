@@ -14,8 +14,8 @@ from polpo.runtime.clock import Clock
 from polpo.target.wire import Line
 
 VERIFY_S = 5.0  # everything is looked at so often, event or none
-BUSY = 0.01  # the share of a core that looking may take by the timer; slower hosts look less often
-EVENTS_BUSY = 0.2  # the same for events, which others can cause as fast as they like
+BUSY = 0.007  # the share of a core that looking may take by the timer; slower hosts look less often
+EVENTS_BUSY = 0.4  # the same for events, which others can cause as fast as they like
 
 
 class Pass(Protocol):

@@ -32,6 +32,9 @@ class Patience:
     def failed(self, noun: str, key: object) -> bool:
         return (noun, key) in self._failures
 
+    def any_of(self, noun: str) -> bool:
+        return any(key[0] == noun for key in self._failures)
+
     def note(self, noun: str, key: object, reason: str | None) -> None:
         """The outcome of an attempt; `reason` None means success."""
         before = self._failures.pop((noun, key), None)

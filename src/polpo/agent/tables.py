@@ -1,4 +1,4 @@
-"""Reconciler of the switch's tables: all of them at a verify, the touched keys at a feed's delta.
+"""Reconciler of the switch's tables: the touched keys at once, all of them every few seconds.
 
 `Entries` holds what the tables must have. A key that differs from the kernel's although nothing
 touched it since it was written has drifted.
@@ -6,6 +6,7 @@ touched it since it was written has drifted.
 
 from collections.abc import Iterable, Mapping
 
+from polpo.agent.bulk import write_rows
 from polpo.agent.devices import Devices
 from polpo.agent.drift import Drift
 from polpo.agent.ownership import TUNNEL
@@ -15,11 +16,13 @@ from polpo.agent.wanted import Wired
 from polpo.dataplane.entries import Entries, Plug
 from polpo.dataplane.tables import ORDER, TABLES
 from polpo.kernel.bpf import Switch
-from polpo.kernel.table import Table
 from polpo.runtime import crash
+from polpo.runtime.clock import Clock
 from polpo.target.changes import compare
 from polpo.target.wire import Line
 
+VERIFY_S = 5.0  # all rows are read back so often,
+BUSY = 0.005  # or less often, if that would take more than this share of a core
 MANY = 20  # keys of one table that get a line each in the log; of more only the number is told
 
 
@@ -37,12 +40,14 @@ class Tables:
         devices: Devices,
         drift: Drift,
         patience: Patience,
+        clock: Clock,
     ) -> None:
         self._switch, self._target = switch, target
         self._ports, self._devices = ports, devices
         self._drift, self._patience = drift, patience
         self._entries = Entries(vtep=underlay, vxlan=0)
         self._began = False
+        self._clock, self._verify_at = clock, 0.0
         self._remove: dict[str, tuple[bytes, ...]] = {}
         self.rows: dict[str, int] = {}
 
@@ -64,31 +69,41 @@ class Tables:
 
     def write(self) -> None:
         """Write the touched keys, and only these."""
-        touched = {name: keys for name, keys in self._entries.take_touched().items() if keys}
-        full = self._entries.full
-        for name in (n for n in ORDER if n in touched):
-            self._put_entries(name, {k: full[name][k] for k in touched[name] if k in full[name]})
-        for name in (n for n in reversed(ORDER) if n in touched):
-            self._remove_keys(name, [k for k in touched[name] if k not in full[name]])
-        self.rows = {name: len(full[name]) for name in ORDER}
+        self._put_touched()
+        self.remove()
 
     def put(self) -> None:
-        """Compare everything with the kernel's, and write what differs."""
+        """The touched keys; when it is time, compare everything with the kernel's instead."""
         tunnel = self._devices.read().get(TUNNEL)
         if tunnel is None:
             return  # the tunnel's own failure says why
         self._entries.set_vxlan(tunnel.index)
         self._entries.set_plugs(self._plugs())
-        touched, full = self._entries.take_touched(), self._entries.full
-        for name in ORDER:
-            self._put_table(name, full[name], touched.get(name, set()))
-        self._began = True
-        self.rows = {name: len(full[name]) for name in ORDER}
+        if self._clock() >= self._verify_at or self._patience.any_of(self.noun):
+            self._verify()
+        else:
+            self._put_touched()
 
     def remove(self) -> None:
         for name in reversed(ORDER):
             self._remove_keys(name, self._remove.get(name, ()))
         self._remove = {}
+
+    def _put_touched(self) -> None:
+        touched, full = self._entries.take_touched(), self._entries.full
+        for name in (n for n in ORDER if touched.get(n)):
+            self._put_entries(name, {k: full[name][k] for k in touched[name] if k in full[name]})
+            self._remove[name] = tuple(k for k in touched[name] if k not in full[name])
+        self.rows = {name: len(full[name]) for name in ORDER}
+
+    def _verify(self) -> None:
+        began, touched, full = self._clock(), self._entries.take_touched(), self._entries.full
+        for name in (n for n in ORDER if self._patience.due(self.noun, n)):
+            self._put_table(name, full[name], touched.get(name, set()))
+        self._began = True
+        self.rows = {name: len(full[name]) for name in ORDER}
+        now = self._clock()
+        self._verify_at = now + max(VERIFY_S, (now - began) / BUSY)
 
     def _plugs(self) -> dict[str, Plug]:
         links = self._devices.read()
@@ -120,7 +135,7 @@ class Tables:
             self._drift.note(self.noun, f"{name} {fields}", what)
 
     def _put_entries(self, name: str, entries: Mapping[bytes, bytes]) -> None:
-        failed = _put(self._switch.tables[name], entries) if entries else None
+        failed = write_rows(self._switch.tables[name], entries) if entries else None
         self._patience.note(self.noun, name, failed)
 
     def _remove_keys(self, name: str, keys: Iterable[bytes]) -> None:
@@ -132,24 +147,3 @@ class Tables:
             self._switch.tables[name].remove(found)
         except OSError as e:
             self._patience.note(self.noun, name, e.strerror or str(e))
-
-
-def _put(table: Table, entries: Mapping[bytes, bytes]) -> str | None:
-    """In bulk; if that is refused one by one, so that one row does not stop the others."""
-    crash.point()
-    try:
-        table.put(entries)
-    except OSError:
-        return _put_singly(table, entries)
-    return None
-
-
-def _put_singly(table: Table, entries: Mapping[bytes, bytes]) -> str | None:
-    """Why the first one failed and how many did; None if all is written."""
-    reason, count = "", 0
-    for key, value in entries.items():
-        try:
-            table.put({key: value})
-        except OSError as e:
-            reason, count = reason or e.strerror or str(e), count + 1
-    return f"{reason} ({count} rows)" if count else None

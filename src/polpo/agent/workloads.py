@@ -25,20 +25,21 @@ class Workloads:
         self._seen: dict[str, tuple[list[list[bytes]], Wire]] = {}  # device -> raw, decoded
 
     def read_actual(self) -> dict[str, Wire]:
-        found = {d: self._read(d) for d, w in self._ports.items() if w.plug.kind == "netns"}
+        links = self._devices.read()
+        ends = {
+            d: links[d] for d, w in self._ports.items() if w.plug.kind == "netns" and d in links
+        }
+        found = {device: self._read(device, end) for device, end in ends.items()}
         self._seen = {d: seen for d, seen in self._seen.items() if d in self._ports}
         return {device: wire for device, wire in found.items() if wire is not None}
 
     def apply(self, changes: Changes[str, Wire]) -> Failures[str]:
         return one_by_one(changes, self._put, lambda device: None)  # goes with the host's end
 
-    def _read(self, device: str) -> Wire | None:
-        link = self._devices.read().get(device)
-        if link is None or not link.peer:
-            return None
+    def _read(self, device: str, end: Link) -> Wire | None:
         try:
             with netns.netlink_in(self._ports[device].plug.netns) as netlink:
-                return self._decoded(device, link, _raw(netlink, link.peer))
+                return self._decoded(device, end, _raw(netlink, end.peer))
         except OSError:
             return None  # the namespace is gone, or being unmounted
 

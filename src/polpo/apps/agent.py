@@ -83,6 +83,7 @@ class Agent:
             self.devices,
             self.drift,
             self.patience,
+            monotonic,
         )
 
     def _steps(self) -> list[Pass]:

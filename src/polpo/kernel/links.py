@@ -17,6 +17,7 @@ from polpo.kernel.netlink import (
     text,
     u8,
     u32,
+    without,
 )
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
@@ -26,7 +27,8 @@ NET_NS_FD, EXT_MASK = 28, 29
 INFO_KIND, INFO_DATA = 1, 2
 VETH_INFO_PEER = 1
 VXLAN_LOCAL, VXLAN_LEARNING, VXLAN_PORT, VXLAN_LOCAL6, VXLAN_COLLECT_METADATA = 4, 7, 15, 17, 25
-SKIP_STATISTICS = 1 << 3  # counters would make every dump differ from the last
+COUNTERS = frozenset((7, 23))  # IFLA_STATS, IFLA_STATS64
+SKIP_STATISTICS = 1 << 3  # leaves out some more, nested deeper
 
 _INFO = struct.Struct("=BxHiII")  # family, type, index, flags, change
 
@@ -56,7 +58,9 @@ class Link(msgspec.Struct, frozen=True):
 
 
 def dump_links(netlink: Netlink) -> list[bytes]:
-    return netlink.dump(RTM_GETLINK, _INFO.pack(0, 0, 0, 0, 0) + u32(EXT_MASK, SKIP_STATISTICS))
+    """Without counters, which would make every dump differ from the last."""
+    request = _INFO.pack(0, 0, 0, 0, 0) + u32(EXT_MASK, SKIP_STATISTICS)
+    return [without(x, _INFO.size, COUNTERS) for x in netlink.dump(RTM_GETLINK, request)]
 
 
 def parse_link(body: bytes) -> Link:

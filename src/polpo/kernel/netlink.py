@@ -57,6 +57,21 @@ def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
     return found
 
 
+def without(body: bytes, offset: int, kinds: frozenset[int]) -> bytes:
+    """The body less some of its attributes: those that change all the time."""
+    kept, start = [body[:offset]], offset
+    while offset + _ATTRIBUTE.size <= len(body):
+        length, kind = _ATTRIBUTE.unpack_from(body, offset)
+        if length < _ATTRIBUTE.size:
+            break
+        after = offset + ((length + 3) & ~3)
+        if kind in kinds:
+            kept.append(body[start:offset])
+            start = after
+        offset = after
+    return b"".join((*kept, body[start:]))
+
+
 def string(value: bytes | None) -> str:
     return (value or b"").rstrip(b"\0").decode(errors="replace")
 
