@@ -43,6 +43,16 @@ class Identity(Protocol):
         """Raises Unauthorized."""
 
 
+class HostReport(msgspec.Struct, frozen=True):
+    """What a host's agent last said. `last_seen` in unix seconds, `ports` plugged in there."""
+
+    host: str
+    alive: bool
+    last_seen: float
+    revision: int
+    ports: int
+
+
 class Wiring(Protocol):
     """What hosts have reported, as far as it answers `status`."""
 
@@ -51,6 +61,9 @@ class Wiring(Protocol):
 
     def port_statuses(self, snapshot: Snapshot, ports: Iterable[Port]) -> dict[str, str]:
         """The same for many at once, by port id; cheap for 20,000 ports."""
+
+    def reports(self) -> dict[str, HostReport]:
+        """The newest report of each host that has ever made one, by the host's name."""
 
 
 class Controller(msgspec.Struct):

@@ -9,14 +9,17 @@ from polpo.model.object import Claim, IndexEntry, Owned
 
 
 class Network(Owned, frozen=True, kw_only=True, omit_defaults=True):
-    """An isolated layer 2 segment. `vni` is its number on the wire (`provider:segmentation_id`)."""
+    """An isolated layer 2 segment. `vni` is its number on the wire (`provider:segmentation_id`).
+
+    Who else may use it is said by RBAC policies (model/sharing.py) and nowhere else. `external`
+    networks may be flat or VLAN networks of the datacentre: then `vlan_id` is theirs.
+    """
 
     kind: ClassVar[str] = "network"
 
     vni: int
     mtu: int
     admin_state_up: bool = True
-    shared: bool = False  # by an RBAC policy for everybody; kept here for quick answers
     external: bool = False
     is_default: bool = False
     port_security_enabled: bool = True
@@ -24,10 +27,13 @@ class Network(Owned, frozen=True, kw_only=True, omit_defaults=True):
     physical_network: str | None = None
     dns_domain: str = ""
     availability_zone_hints: tuple[str, ...] = ()
-    vlan_transparent: bool | None = None
+    vlan_id: int | None = None
 
     def claims(self) -> tuple[Claim, ...]:
-        return (("vni", str(self.vni)),)
+        segment = f"{self.physical_network}/{self.vlan_id}"
+        provider = (("segment", segment),) if self.physical_network else ()
+        default = (("default-network", "external"),) if self.is_default else ()
+        return (("vni", str(self.vni)), *provider, *default)
 
     def index(self) -> tuple[IndexEntry, ...]:
         return (*super().index(), ("vni", str(self.vni)))
@@ -87,7 +93,6 @@ class SubnetPool(Owned, frozen=True, kw_only=True, omit_defaults=True):
     max_prefixlen: int
     default_quota: int | None = None
     address_scope_id: str | None = None
-    shared: bool = False
     is_default: bool = False
 
     def claims(self) -> tuple[Claim, ...]:
@@ -104,4 +109,3 @@ class AddressScope(Owned, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClassVar[str] = "address_scope"
 
     ip_version: int
-    shared: bool = False

@@ -3,6 +3,10 @@
 from typing import ClassVar
 
 from polpo.model.object import Claim, IndexEntry, Owned
+from polpo.model.protocol import number
+
+ANYWHERE = (None, "0.0.0.0/0", "::/0")
+"""Remote prefixes that leave nobody out."""
 
 
 class SecurityGroup(Owned, frozen=True, kw_only=True, omit_defaults=True):
@@ -11,7 +15,6 @@ class SecurityGroup(Owned, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClassVar[str] = "security_group"
 
     stateful: bool = True
-    shared: bool = False
     is_default: bool = False
 
     def claims(self) -> tuple[Claim, ...]:
@@ -34,14 +37,14 @@ class SecurityGroupRule(Owned, frozen=True, kw_only=True, omit_defaults=True):
     remote_address_group_id: str | None = None
 
     def claims(self) -> tuple[Claim, ...]:
-        """No group holds the same rule twice."""
+        """No group holds the same rule twice, however its protocol and prefix are written."""
         what = (
             self.direction,
             self.ethertype,
-            self.protocol,
+            number(self.protocol, self.ethertype),
             self.port_range_min,
             self.port_range_max,
-            self.remote_ip_prefix,
+            None if self.remote_ip_prefix in ANYWHERE else self.remote_ip_prefix,
             self.remote_group_id,
             self.remote_address_group_id,
         )
@@ -63,4 +66,3 @@ class AddressGroup(Owned, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClassVar[str] = "address_group"
 
     addresses: tuple[str, ...] = ()
-    shared: bool = False

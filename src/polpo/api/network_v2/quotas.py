@@ -1,0 +1,50 @@
+"""How much a project may have: counted by the snapshot's indexes, inside the transaction."""
+
+from collections.abc import Mapping
+
+from polpo.api.network_v2.errors import conflict
+from polpo.api.network_v2.resource import Writing
+from polpo.model.network import AddressScope, Network, Subnet, SubnetPool
+from polpo.model.object import Object
+from polpo.model.port import Port
+from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule
+from polpo.model.sharing import Quota, RbacPolicy
+from polpo.model.snapshot import Snapshot
+
+UNLIMITED = -1
+
+COUNTED: Mapping[str, type[Object]] = {
+    "network": Network,
+    "subnet": Subnet,
+    "port": Port,
+    "security_group": SecurityGroup,
+    "security_group_rule": SecurityGroupRule,
+    "subnetpool": SubnetPool,
+    "address_scope": AddressScope,
+    "address_group": AddressGroup,
+    "rbac_policy": RbacPolicy,
+}
+
+
+def limits(snapshot: Snapshot, defaults: Mapping[str, int], project_id: str) -> dict[str, int]:
+    """The project's limits: its own where it has any, else the cloud's."""
+    own = snapshot.get(Quota, project_id)
+    return {**{key: defaults.get(key, UNLIMITED) for key in COUNTED}, **(own.limits if own else {})}
+
+
+def used(snapshot: Snapshot, key: str, project_id: str) -> int:
+    return snapshot.count_by(COUNTED[key], "project", project_id)
+
+
+def check(w: Writing, key: str, project_id: str, more: int = 1) -> None:
+    """Raises OverQuota if the project may not have this many more."""
+    limit = limit_of(w, key, project_id)
+    if 0 <= limit < used(w.snapshot, key, project_id) + more:
+        raise conflict("OverQuota", f"Quota exceeded for resources: ['{key}'].")
+
+
+def limit_of(w: Writing, key: str, project_id: str) -> int:
+    own = w.snapshot.get(Quota, project_id)
+    if own is not None and key in own.limits:
+        return own.limits[key]
+    return w.settings.quotas.get(key, UNLIMITED)
