@@ -42,6 +42,7 @@ from polpo.api.identity_v3.bootstrap import bootstrap
 from polpo.api.identity_v3.local import LocalIdentity
 from polpo.api.identity_v3.routes import routes as identity_routes
 from polpo.api.metrics import Metrics
+from polpo.api.network_v2.routes import routes as network_routes
 from polpo.api.supervised import supervised
 from polpo.api.watched import Watched
 from polpo.api.wiring import HostWiring
@@ -96,6 +97,7 @@ def application(parts: Parts, config: Config) -> ASGIApp:
         routes=[
             Mount("/v1", routes=hosts_routes(parts)),
             *identity_routes(parts.controller),
+            *network_routes(parts.controller),
             *front.routes(parts, version("polpo"), front.token_in(config.metrics_token_file)),
         ],
         exception_handlers={Exception: _failed},
