@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     base_mac: str = "fa:16:3e"
     dns_domain: str = "openstacklocal."
     availability_zone: str = "nova"
-    quotas: dict[str, int] = DEFAULT_QUOTAS
+    quotas: dict[str, int] = msgspec.field(default_factory=lambda: dict(DEFAULT_QUOTAS))
     page_limit: int = 0
     body_bytes: int = 1 << 20
     max_dns_nameservers: int = 5
