@@ -14,7 +14,7 @@ from polpo.runtime.clock import Clock
 from polpo.target.wire import Line
 
 VERIFY_S = 5.0  # everything is looked at so often, event or none
-BUSY = 0.007  # the share of a core that looking may take by the timer; slower hosts look less often
+BUSY = 0.004  # the share of a core that looking may take by the timer; slower hosts look less often
 EVENTS_BUSY = 0.4  # the same for events, which others can cause as fast as they like
 
 
@@ -46,7 +46,7 @@ class World(Protocol):
 
 
 class Loop:
-    """`reached` is the last revision that is wholly in the kernel; `passed` fires after a pass."""
+    """`reached` is the last revision that is wholly in the kernel."""
 
     def __init__(
         self,
@@ -64,7 +64,8 @@ class Loop:
         self.reached = 0
         self.last_s = 0.0
         self.passes = 0
-        self.after: list[Callable[[], None]] = []  # called when something has been written
+        self.after: list[Callable[[], None]] = []  # called when something has been written,
+        self.after_pass: list[Callable[[], None]] = []  # and when all has been looked at
 
     def wake(self) -> None:
         """Look again, soon."""
@@ -93,13 +94,24 @@ class Loop:
         began = self._clock()
         self._world.look()
         for step in self._steps:
-            step.put()
+            self._try(step.noun, step.put)
         for step in reversed(self._steps):
-            step.remove()
+            self._try(step.noun, step.remove)
         self._world.tidy()
         self.last_s = self._clock() - began
         self.passes += 1
+        for tell in self.after_pass:
+            tell()
         self._reach()
+
+    def _try(self, noun: str, work: Callable[[], None]) -> None:
+        """A reconciler that can't even read does not stop the others."""
+        try:
+            work()
+        except OSError as e:
+            self._patience.note(noun, work.__name__, e.strerror or str(e))
+        else:
+            self._patience.note(noun, work.__name__, None)
 
     def error(self) -> str | None:
         """What keeps the target from being reached, None if nothing does."""

@@ -35,7 +35,9 @@ class Metrics(Collector):
         )
 
     def serve(self, listen: str) -> None:
-        """`address:port`; a thread of its own answers."""
+        """`address:port`, empty for none; a thread of its own answers."""
+        if not listen:
+            return
         address, _, port = listen.rpartition(":")
         start_http_server(int(port), address.strip("[]"), self.registry)
 

@@ -1,6 +1,6 @@
 """What the switch itself writes, read for people and for the controller."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from polpo.agent.devices import Devices
 from polpo.agent.wanted import Wired
@@ -13,6 +13,7 @@ _MOVED, _FDB = TABLES["moved"], TABLES["moved_fdb"]
 class Observed:
     def __init__(self, switch: Switch, ports: Mapping[str, Wired], devices: Devices) -> None:
         self._switch, self._ports, self._devices = switch, ports, devices
+        self._counted: Set[int] = set()
 
     def drops(self) -> dict[str, int]:
         """Reason -> packets since the tables were made."""
@@ -43,8 +44,12 @@ class Observed:
 
     def forget_gone(self) -> None:
         """Counters of ports that are gone: their interface numbers may come again."""
-        table, ids = self._switch.tables["counters"], self._port_ids()
+        ids = self._port_ids()
+        if ids.keys() == self._counted:
+            return
+        table = self._switch.tables["counters"]
         table.remove([k for k in table.read() if U32.unpack(k)["value"] not in ids])
+        self._counted = ids.keys()
 
     def _interface(self, vni: int, mac: bytes) -> int:
         """Where the MAC is: 0 if unknown or on another host."""

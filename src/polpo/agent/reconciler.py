@@ -84,6 +84,11 @@ class Step(Generic[K, V]):
             self._drift.note(self.noun, str(key), what if key in self._believed else "unexpected")
 
 
+def reason(error: Exception) -> str:
+    """In the kernel's words where there are some."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def one_by_one(
     changes: Changes[K, V], put: Callable[[K, V], None], remove: Callable[[K], None]
 ) -> Failures[K]:
@@ -92,11 +97,11 @@ def one_by_one(
     for key, value in changes.put.items():
         try:
             put(key, value)
-        except OSError as e:
-            failures[key] = e.strerror or str(e)
+        except (OSError, ValueError) as e:
+            failures[key] = reason(e)
     for key in changes.remove:
         try:
             remove(key)
-        except OSError as e:
-            failures[key] = e.strerror or str(e)
+        except (OSError, ValueError) as e:
+            failures[key] = reason(e)
     return failures

@@ -4,7 +4,11 @@
 touched it since it was written has drifted.
 """
 
+import contextlib
+import struct
 from collections.abc import Iterable, Mapping
+
+import structlog
 
 from polpo.agent.bulk import write_rows
 from polpo.agent.devices import Devices
@@ -19,10 +23,12 @@ from polpo.kernel.bpf import Switch
 from polpo.runtime import crash
 from polpo.runtime.clock import Clock
 from polpo.target.changes import compare
+from polpo.target.rows import AnyRow
 from polpo.target.wire import Line
 
 VERIFY_S = 5.0  # all rows are read back so often,
-BUSY = 0.005  # or less often, if that would take more than this share of a core
+BUSY = 0.003  # or less often, if that would take more than this share of a core
+MALFORMED = (ValueError, OSError, struct.error)  # what packing a bad row raises
 MANY = 20  # keys of one table that get a line each in the log; of more only the number is told
 
 
@@ -48,6 +54,7 @@ class Tables:
         self._entries = Entries(vtep=underlay, vxlan=0)
         self._began = False
         self._clock, self._verify_at = clock, 0.0
+        self._log = structlog.get_logger("polpo.agent")
         self._remove: dict[str, tuple[bytes, ...]] = {}
         self.rows: dict[str, int] = {}
 
@@ -59,13 +66,28 @@ class Tables:
             self._renew(name)
         for line in lines:
             if line.slice and line.slice not in whole:
-                self._entries.apply(line.slice, line.rows, line.gone)
+                self._apply(line.slice, line.rows, line.gone)
 
     def _renew(self, name: str) -> None:
-        if name in self._target.slices:
-            self._entries.replace(name, self._target.slices[name].values())
-        else:
+        rows = self._target.slices.get(name)
+        if rows is None:
             self._entries.drop(name)
+            return
+        try:
+            self._entries.replace(name, rows.values())
+        except MALFORMED:
+            self._entries.drop(name)
+            self._apply(name, tuple(rows.values()), ())
+
+    def _apply(self, name: str, rows: tuple[AnyRow, ...], gone: tuple[str, ...]) -> None:
+        """A row that makes no sense is a controller's fault: told, and passed over."""
+        try:
+            self._entries.apply(name, rows, gone)
+        except MALFORMED as e:
+            self._log.error("the feed has a row that makes no sense", slice=name, reason=str(e))
+            for row in rows:
+                with contextlib.suppress(*MALFORMED):
+                    self._entries.apply(name, (row,))
 
     def write(self) -> None:
         """Write the touched keys, and only these."""

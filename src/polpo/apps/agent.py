@@ -1,4 +1,4 @@
-"""The agent of a host: wiring only. `polpo agent --config FILE`.
+"""The agent of a host: `polpo agent --config FILE`.
 
 SIGTERM ends the process and leaves the switch forwarding; --purge removes all that it made.
 """
@@ -10,165 +10,16 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from polpo.agent import requests, wanted
+from polpo.agent.assembly import Agent
 from polpo.agent.config import Config, load
-from polpo.agent.controller import Controller
-from polpo.agent.devices import Devices
-from polpo.agent.door import Door
-from polpo.agent.drift import Drift
-from polpo.agent.feed import Feed
-from polpo.agent.gates import Gates
-from polpo.agent.guards import Guards
-from polpo.agent.host_ends import HostEnds
-from polpo.agent.loop import Loop, Pass
-from polpo.agent.metrics import Figures, Metrics
-from polpo.agent.observed import Observed
-from polpo.agent.patience import Patience
-from polpo.agent.plugging import Plugging
-from polpo.agent.plugs import Plugs
 from polpo.agent.purge import purge
-from polpo.agent.reconciler import Step
-from polpo.agent.reporter import Reporter, now
-from polpo.agent.tables import Tables
-from polpo.agent.target import Target
-from polpo.agent.target_file import TargetFile
-from polpo.agent.tunnel import TunnelDevice
-from polpo.agent.workloads import Workloads
-from polpo.agent.world import World
-from polpo.kernel import bpf, events, netns
-from polpo.kernel.netlink import Netlink
 from polpo.runtime import log
-from polpo.runtime.clock import monotonic
-from polpo.target.status import Status
-from polpo.target.wire import Line
-
-
-class Agent:
-    """Everything, put together. Reads the disk and loads the switch; nothing runs yet."""
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.started_at = now()
-        self.drift, self.patience = Drift(), Patience(monotonic)
-        self.plugs, self.target = Plugs(config.state / "plugs.json"), Target(config.host)
-        self.file = TargetFile(config.state / "target.jsonl")
-        self.plugs.load()
-        bpf.mount(config.bpffs)
-        self.switch = bpf.load(config.bpffs)
-        self.devices = Devices(Netlink())
-        self.world = World(self.target, self.plugs, self.devices, self.patience)
-        self.guards = Guards(self.devices, self.plugs, self.switch.programs)
-        self.observed = Observed(self.switch, self.world.ports, self.devices)
-        self.tables = self._tables()
-        self.loop = Loop(
-            self.target, self.world, self.tables, self._steps(), self.patience, monotonic
-        )
-        self.file.load(self.target)
-        self.tables.hear([Line(slice=name, full=True) for name in self.target.slices])
-        self._wire_outside()
-
-    def _tables(self) -> Tables:
-        return Tables(
-            self.switch,
-            self.config.underlay,
-            self.target,
-            self.world.ports,
-            self.devices,
-            self.drift,
-            self.patience,
-            monotonic,
-        )
-
-    def _steps(self) -> list[Pass]:
-        """In the order of putting; removing goes the other way."""
-        config, ports, devices, plugs = self.config, self.world.ports, self.devices, self.plugs
-        around = (self.drift, self.patience)
-        port, overlay = (self.switch.programs[n].id for n in ("from_port", "from_overlay"))
-        tunnel = wanted.tunnel(config.underlay, config.vxlan_port)
-        return [
-            Step(TunnelDevice(devices), lambda: tunnel, *around),
-            Step(HostEnds(devices, plugs, ports), lambda: wanted.host_ends(ports), *around),
-            self.tables,
-            Step(self.guards, lambda: wanted.programs(ports, port, overlay), *around),
-            Step(Gates(devices, plugs), lambda: wanted.gates(ports, self.guards.guarded), *around),
-            Step(Workloads(devices, ports), lambda: wanted.wires(ports), *around),
-        ]
-
-    def _wire_outside(self) -> None:
-        self.controller = Controller(self.config)
-        self.feed = Feed(self.controller, self.target, self.file, self.loop.moved)
-        self.reporter = Reporter(self.controller, self.status)
-        self.metrics = Metrics(self.status, self.figures)
-        self.loop.after += [self.reporter.look, lambda: self._after_pass()]
-        plugging = Plugging(self.controller, self.target, self.plugs, self.loop, self.carrying)
-        handlers = requests.handlers(
-            plugging, self.status, self.metrics.text, lambda name: name in self.devices.read()
-        )
-        self.door = Door(self.config.socket, handlers)
-
-    def carrying(self) -> tuple[str, ...]:
-        return self.world.carrying(self.guards)
-
-    def status(self) -> Status:
-        return Status(
-            revision=self.loop.reached,
-            ports=self.carrying(),
-            drift=dict(self.drift.repaired),
-            drops=self.observed.drops(),
-            rows=self.tables.rows,
-            moved=self.observed.moved(),
-            error=self.loop.error(),
-            version=version("polpo"),
-            started_at=self.started_at,
-            loop_ms=round(self.loop.last_s * 1000, 3),
-        )
-
-    def figures(self) -> Figures:
-        return Figures(
-            held=self.target.revision,
-            feed_cuts=self.feed.cuts,
-            feed_connected=self.feed.connected,
-            disk_errors=self.file.errors,
-            traffic=self.observed.traffic(),
-        )
-
-    def _after_pass(self) -> None:
-        self.metrics.loop_seconds.observe(self.loop.last_s)
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        self._listen()
-        async with await self.door.open():
-            self.loop.wake()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.loop.run())
-                tasks.create_task(self.feed.follow())
-                tasks.create_task(self.reporter.run())
-
-    def _listen(self) -> None:
-        """Have the kernel wake the loop."""
-        here, names = events.kernel_events(), events.name_events(netns.DIRECTORY)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(here, lambda: self._woken(here.fileno()))
-        loop.add_reader(names, lambda: self._names_woken(names))
-        self._sockets = here
-        if self.config.metrics_listen:
-            self.metrics.serve(self.config.metrics_listen)
-
-    def _names_woken(self, handle: int) -> None:
-        self.patience.hurry()
-        self._woken(handle)
-
-    def _woken(self, handle: int) -> None:
-        events.drain(handle)
-        self.loop.wake()
 
 
 async def run(config: Config) -> None:
@@ -188,7 +39,7 @@ async def run(config: Config) -> None:
 
 
 @contextlib.contextmanager
-def _alone(path: Path):  # type: ignore[no-untyped-def]
+def _alone(path: Path) -> Iterator[None]:
     """Two agents would repair each other's work for ever."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -21,7 +21,8 @@ F_REQUEST, F_ACK, F_DUMP = 0x1, 0x4, 0x300
 F_REPLACE, F_EXCL, F_CREATE = 0x100, 0x200, 0x400
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLMSGERR_ATTR_MSG = 1
-F_CAPPED = 0x100
+F_CAPPED, F_DUMP_INTERRUPTED = 0x100, 0x10
+ATTEMPTS = 3  # at a dump that others keep changing; the next event has us look again
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 _ATTRIBUTE = struct.Struct("=HH")  # length, type
@@ -90,6 +91,7 @@ class Netlink:
         self._socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
         self._sequence = 0
+        self._interrupted = False
 
     def write(self, kind: int, body: bytes, flags: int = 0) -> None:
         """Have the kernel change something; OSError with the kernel's own words if it refuses."""
@@ -100,8 +102,13 @@ class Netlink:
 
     def dump(self, kind: int, body: bytes) -> list[bytes]:
         """The bodies of all objects of a kind, undecoded. Read again if they changed meanwhile."""
-        self._send(kind, body, F_REQUEST | F_DUMP)
-        return list(self._answers())
+        for _ in range(ATTEMPTS):
+            self._send(kind, body, F_REQUEST | F_DUMP)
+            self._interrupted = False
+            found = list(self._answers())
+            if not self._interrupted:
+                break
+        return found
 
     def close(self) -> None:
         self._socket.close()
@@ -125,6 +132,7 @@ class Netlink:
             for kind, sequence, flags, body in messages(data):
                 if sequence != self._sequence:
                     continue  # left over from a request that was given up
+                self._interrupted |= bool(flags & F_DUMP_INTERRUPTED)
                 if kind == NLMSG_ERROR:
                     return _raise_if_refused(body, flags)
                 if kind == NLMSG_DONE:
