@@ -1,4 +1,4 @@
-"""One rig for all test runs, one pair of hosts for all real packets; nothing is left behind."""
+"""One rig for all test runs, a pair of hosts for real packets; nothing is left behind."""
 
 import os
 import sys
@@ -7,20 +7,19 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-pytest.register_assert_rewrite("rig", "wire")
+sys.path.insert(0, str(Path(__file__).parents[2]))
+pytest.register_assert_rewrite("tests.dataplane.rig", "tests.dataplane.wire")
 
-from rig import Rig
-from wire import Wire
+from tests.dataplane.rig import Rig  # noqa: E402
+from tests.dataplane.wire import Wire  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.bpf)
-            if os.geteuid():
-                item.add_marker(pytest.mark.skip(reason="loads programs: root only"))
+    for item in (item for item in items if here in item.path.parents):
+        item.add_marker(pytest.mark.bpf)
+        if os.geteuid():
+            item.add_marker(pytest.mark.skip(reason="loads programs: root only"))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from wire import PREFIX, run
+from tests.dataplane.wire import PREFIX, run
 
 from polpo.dataplane.entries import Entries, Plug
 from polpo.dataplane.model import Model, Verdict

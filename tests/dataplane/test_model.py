@@ -2,9 +2,9 @@
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rig import UNKNOWN, Rig, both, both_overlay
-from scenes import OTHER, Scene, scenes
-from traffic import turns
+from tests.dataplane.rig import UNKNOWN, Rig, both, both_overlay
+from tests.dataplane.scenes import OTHER, Scene, scenes
+from tests.dataplane.traffic import turns
 
 WAYS = st.sampled_from(("port", "port", "port", "overlay"))
 quick = settings(

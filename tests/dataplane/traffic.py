@@ -1,8 +1,8 @@
 """Frames of all sorts between the ports of a scene, honest and not."""
 
-import packets
 from hypothesis import strategies as st
-from scenes import PORTS, VIRTUAL, addresses, mac
+from tests.dataplane import packets
+from tests.dataplane.scenes import PORTS, VIRTUAL, addresses, mac
 
 NUMBERS = (1, 2, 3, 4, 5, 6, 20, 21, 22, 33)
 SENDERS = (1, 1, 2, 2, 3, 3, 4, 5, 6, 9)
@@ -163,4 +163,4 @@ def error_about(sent: bytes) -> bytes:
         head = b"\x60\0\0\0" + len(inner).to_bytes(2, "big") + bytes([58, 255])
     else:
         head = b"\x45\0" + (20 + len(inner)).to_bytes(2, "big") + bytes([0, 1, 0, 0, 64, 1, 0, 0])
-    return sent[6:12] + sent[0:6] + sent[12:14] + head + ends + inner
+    return b"" + sent[6:12] + sent[0:6] + sent[12:14] + head + ends + inner

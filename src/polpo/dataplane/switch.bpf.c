@@ -295,7 +295,7 @@ static __always_inline void count_out(struct __sk_buff *skb, __u32 ifindex)
 	}
 }
 
-static __noinline void count_drop(__u32 reason, __u32 ifindex)
+static __noinline void count_drop(enum reason reason, __u32 ifindex)
 {
 	__u64 *drop = bpf_map_lookup_elem(&drops, &reason);
 	if (drop)
