@@ -16,7 +16,7 @@ IndexEntry: TypeAlias = tuple[str, str]
 """(name, value): objects of one kind that share it are found by it."""
 
 
-class Object(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Object(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One stored object.
 
     revision         the store's revision that wrote it last (set by the store)

@@ -34,6 +34,20 @@ class Snapshot:
         self._claims = claims
         self._index = index
 
+    @classmethod
+    def of(cls, objects: Iterable[Object], revision: int) -> "Snapshot":
+        """All at once: the same as a `put` for each, several times as fast."""
+        kinds: dict[str, Any] = {}
+        claims: dict[str, Any] = {}
+        index: dict[tuple[str, str, str], Any] = {}
+        for obj in objects:
+            _growing(kinds, obj.kind)[obj.id] = obj
+            for scope, key in obj.claims():
+                _growing(claims, scope)[key] = obj.id
+            for name, value in obj.index():
+                _growing(index, (obj.kind, name, value))[obj.id] = obj
+        return cls(revision, _grown(kinds), _grown(claims), _grown(index))
+
     def get(self, cls: type[T], id: str) -> T | None:
         """The object, or None."""
         return self._objects.get(cls.kind, _NONE).get(id)
@@ -110,3 +124,14 @@ def _discard(outer: Any, at: Any, key: str) -> Any:
         return outer
     inner = inner.delete(key)
     return outer.set(at, inner) if inner else outer.delete(at)
+
+
+def _growing(maps: dict[Any, Any], at: Any) -> Any:
+    """The inner map at `at`, open to be filled in place."""
+    if at not in maps:
+        maps[at] = _NONE.mutate()
+    return maps[at]
+
+
+def _grown(maps: dict[Any, Any]) -> Map[Any, Any]:
+    return Map((at, inner.finish()) for at, inner in maps.items())

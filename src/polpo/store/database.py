@@ -21,6 +21,7 @@ from polpo.model.change import Change
 from polpo.model.kinds import KINDS
 from polpo.model.object import Object
 from polpo.model.snapshot import Snapshot
+from polpo.runtime import garbage
 from polpo.store import tables
 
 CHANNEL = "polpo_revisions"
@@ -66,10 +67,9 @@ def lock_head(connection: Connection) -> int:
 def read_snapshot(connection: Connection) -> Snapshot:
     """Everything, at the newest revision."""
     revision = connection.execute(select(tables.head.c.revision)).scalar_one()
-    snapshot = Snapshot()
-    for kind, body in connection.execute(select(tables.objects.c.kind, tables.objects.c.body)):
-        snapshot = snapshot.put(_decoders[kind].decode(body))
-    return snapshot.at(revision)
+    rows = connection.execute(select(tables.objects.c.kind, tables.objects.c.body))
+    with garbage.held_back():
+        return Snapshot.of((_decoders[kind].decode(body) for kind, body in rows), revision)
 
 
 def read_changes(connection: Connection, since: int) -> Iterator[Change[Any]]:
