@@ -117,10 +117,9 @@ def _by_prefix(rules: Iterable[Rule], side: Side) -> dict[Prefix, frozenset[What
     own: dict[Prefix, set[What]] = defaultdict(set)
     for rule in rules:
         own[_prefix_of(rule, side)].add(what_of(rule))
+    lengths = {length for _, length in own}
     return {
-        prefix: frozenset().union(
-            *(own[shorter] for shorter in _covering(prefix) if shorter in own)
-        )
+        prefix: frozenset().union(*(own.get(around, ()) for around in _covering(prefix, lengths)))
         for prefix in own
     }
 
@@ -131,10 +130,10 @@ def _prefix_of(rule: Rule, side: Side) -> Prefix:
     return _masked(*pack_prefix(rule.prefix))
 
 
-def _covering(prefix: Prefix) -> Iterator[Prefix]:
+def _covering(prefix: Prefix, lengths: Iterable[int]) -> Iterator[Prefix]:
     """The prefix itself and all shorter ones that contain it."""
     address, length = prefix
-    return (_masked(address, shorter) for shorter in range(length + 1))
+    return (_masked(address, shorter) for shorter in lengths if shorter <= length)
 
 
 def _masked(address: bytes, length: int) -> Prefix:

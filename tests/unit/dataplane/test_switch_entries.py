@@ -1,0 +1,214 @@
+"""Table entries from target rows: an increment comes to the same as the whole."""
+
+from collections.abc import Mapping
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from polpo.dataplane.entries import Entries, Plug
+from polpo.dataplane.tables import (
+    FLOOD_KEY,
+    NEIGHBOUR,
+    ORDER,
+    REMOTE,
+    TABLES,
+    U32,
+    WHERE,
+    pack_address,
+    unpack_address,
+    unpack_mac,
+)
+from polpo.target.rows import (
+    AnyRow,
+    Endpoint,
+    GroupSet,
+    Host,
+    Lease,
+    Network,
+    Pair,
+    Policy,
+    Port,
+    Rule,
+)
+
+OWN, OTHER = "192.0.2.1", "192.0.2.2"
+few = st.integers(1, 4)
+macs = few.map(lambda n: f"02:00:00:00:00:{n:02x}")
+addresses = st.one_of(few.map(lambda n: f"10.0.0.{n}"), few.map(lambda n: f"fd00::{n}"))
+vteps = st.sampled_from((OWN, OTHER, "192.0.2.3", "2001:db8::9"))
+rules = st.builds(
+    Rule,
+    ingress=st.booleans(),
+    family=st.just(4),
+    protocol=st.sampled_from((None, 6)),
+    prefix=st.sampled_from((None, "10.0.0.0/8", "10.0.0.0/24")),
+    group=st.sampled_from((None, "a", "b")),
+)
+endpoints = st.builds(
+    Endpoint,
+    port=few.map(str),
+    mac=macs,
+    host_address=vteps,
+    addresses=st.lists(addresses, max_size=2, unique=True).map(tuple),
+    groups=st.integers(0, 2),
+)
+group_sets = st.builds(GroupSet, number=few, groups=st.sampled_from((("a",), ("b",), ("a", "b"))))
+ports = st.builds(
+    Port,
+    id=few.map(str),
+    vni=st.sampled_from((7, 8)),
+    mac=macs,
+    mtu=st.just(1450),
+    policy=few,
+    leases=addresses.map(lambda a: (Lease(a, 24),)),
+    pairs=st.sampled_from(((), (Pair("02:00:00:00:00:01", "10.0.0.0/24"),))),
+    port_security=st.booleans(),
+)
+policies = st.builds(Policy, number=few, rules=st.lists(rules, max_size=3).map(tuple))
+networks = st.builds(Network, vni=st.sampled_from((7, 8)), mtu=st.just(1450), since=few)
+hosts = st.builds(Host, name=few.map(str), address=vteps)
+ROWS: dict[str, st.SearchStrategy[AnyRow]] = {
+    "hosts": hosts,
+    "host/x": st.one_of(ports, policies, networks),
+    "network/7": st.one_of(endpoints, group_sets),
+    "network/8": st.one_of(endpoints, group_sets),
+}
+plugs = st.dictionaries(few.map(str), st.builds(Plug, st.integers(10, 13), st.booleans()))
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> tuple[str, str, list[AnyRow]]:
+    name = draw(st.sampled_from(sorted(ROWS)))
+    what = draw(st.sampled_from(("apply", "apply", "apply", "gone", "replace", "drop", "plugs")))
+    return what, name, draw(st.lists(ROWS[name], max_size=4))
+
+
+@settings(max_examples=300, deadline=None)
+@given(walk=st.lists(steps(), max_size=12), plugged=st.lists(plugs, min_size=12, max_size=12))
+def test_what_entries_come_to_does_not_depend_on_the_way(
+    walk: list[tuple[str, str, list[AnyRow]]], plugged: list[dict[str, Plug]]
+) -> None:
+    followed, actual = Entries(OWN, 5), Entries(OWN, 5).full
+    tables = {name: dict(actual[name]) for name in ORDER}
+    slices: dict[str, dict[str, AnyRow]] = {}
+    now: dict[str, Plug] = {}
+    for (what, name, rows), plugs_then in zip(walk, plugged, strict=False):
+        now = plugs_then if what == "plugs" else now
+        _step(followed, slices, what, name, rows, now)
+        for table, keys in followed.take_touched().items():
+            _write(tables[table], followed.full[table], keys)
+    whole = Entries(OWN, 5)
+    whole.set_plugs(now)
+    for name, kept in slices.items():
+        whole.apply(name, kept.values())
+    assert followed.full == whole.full
+    assert tables == whole.full, "what was touched is all that had to be written"
+
+
+def _step(
+    entries: Entries,
+    slices: dict[str, dict[str, AnyRow]],
+    what: str,
+    name: str,
+    rows: list[AnyRow],
+    now: dict[str, Plug],
+) -> None:
+    given_rows = {row.key: row for row in rows}
+    kept = slices.setdefault(name, {})
+    if what == "apply":
+        kept.update(given_rows)
+        entries.apply(name, rows)
+    elif what == "gone":
+        slices[name] = {key: row for key, row in kept.items() if key not in given_rows}
+        entries.apply(name, gone=given_rows)
+    elif what == "replace":
+        slices[name] = given_rows
+        entries.replace(name, rows)
+    elif what == "drop":
+        del slices[name]
+        entries.drop(name)
+    else:
+        entries.set_plugs(now)
+
+
+def _write(table: dict[bytes, bytes], target: Mapping[bytes, bytes], keys: set[bytes]) -> None:
+    for key in keys:
+        if key in target:
+            table[key] = target[key]
+        else:
+            table.pop(key, None)
+
+
+def endpoint(number: int, host: str = OTHER) -> Endpoint:
+    mac = f"02:00:00:00:00:{number:02x}"
+    return Endpoint(
+        port=str(number), mac=mac, host_address=host, addresses=(f"10.0.0.{number}",), groups=3
+    )
+
+
+def test_one_endpoint_more_touches_its_own_entries_only() -> None:
+    entries = Entries(OWN, 5)
+    entries.apply("network/7", [endpoint(1), endpoint(2)])
+    entries.take_touched()
+    entries.apply("network/7", [endpoint(3)])
+    assert {table: len(keys) for table, keys in entries.take_touched().items()} == {
+        "neighbours": 1,
+        "fdb": 1,
+    }
+
+
+def test_an_endpoint_of_this_host_is_where_it_is_plugged_in() -> None:
+    entries = Entries(OWN, 5)
+    entries.apply("network/7", [endpoint(1, OWN)])
+    assert not entries.full["fdb"]
+    entries.set_plugs({"1": Plug(12)})
+    (where,) = entries.full["fdb"].values()
+    assert WHERE.unpack(where) == {"ifindex": 12, "groups": 3, "vtep": bytes(16)}
+    (neighbour,) = entries.full["neighbours"].values()
+    assert unpack_mac(NEIGHBOUR.unpack(neighbour)["mac"]) == "02:00:00:00:00:01"
+
+
+def test_broadcasts_go_to_every_other_host_once() -> None:
+    entries = Entries(OWN, 5)
+    entries.apply("network/7", [endpoint(1), endpoint(2), endpoint(3, OWN)])
+    (key,), (value,) = entries.full["flood"], entries.full["flood"].values()
+    assert FLOOD_KEY.unpack(key) == {"vni": 7, "index": REMOTE}
+    assert unpack_address(WHERE.unpack(value)["vtep"]) == OTHER
+    entries.apply("network/7", gone=["endpoint/1"])
+    assert entries.full["flood"]
+    entries.apply("network/7", gone=["endpoint/2"])
+    assert not entries.full["flood"]
+
+
+def test_equal_sets_of_ports_are_one_class() -> None:
+    rule = Rule(ingress=True, family=4, protocol=6, low=80, high=80)
+    other = msgspec.structs.replace(rule, prefix="10.0.0.0/8")
+    entries = Entries(OWN, 5)
+    entries.apply("host/x", [Policy(number=1, rules=(rule,)), Policy(number=2, rules=(other,))])
+    assert len(set(entries.full["prefixes"].values())) == 1
+    assert len(entries.full["classes"]) == 1
+    entries.apply("host/x", gone=["policy/1"])
+    assert len(entries.full["classes"]) == 1
+    entries.apply("host/x", gone=["policy/2"])
+    assert not entries.full["classes"]
+
+
+def test_sets_are_written_before_their_users() -> None:
+    before = [
+        ("classes", "prefixes"),
+        ("prefixes", "ports"),
+        ("peers", "ports"),
+        ("allowed", "ports"),
+    ]
+    assert all(ORDER.index(first) < ORDER.index(then) for first, then in before)
+    assert set(ORDER) == {name for name, table in TABLES.items() if table.ours}
+
+
+def test_hosts_are_known_by_their_tunnel_address() -> None:
+    entries = Entries(OWN, 5)
+    entries.apply("hosts", [Host(name="a", address=OTHER), Host(name="b", address="2001:db8::9")])
+    assert entries.full["vteps"] == {
+        pack_address(OTHER): U32.pack(1),
+        pack_address("2001:db8::9"): U32.pack(1),
+    }
