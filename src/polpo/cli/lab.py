@@ -50,7 +50,9 @@ def up(
     begun = time.monotonic()
     lab = Lab(folder=folder.resolve(), prefix=prefix, subnet=subnet)
     say = (
-        (lambda text: None) if as_json else (lambda text: console.print(f"[green]+[/green] {text}"))
+        (lambda text: None)
+        if as_json
+        else (lambda text: console.print(f"[green]+[/green] {text}", soft_wrap=True))
     )
     builder = Builder(lab, say)
     builder.build()
@@ -59,13 +61,13 @@ def up(
         checks.append(check)
         mark = "[green]ok[/green]  " if check.passed else "[red]FAIL[/red]"
         if not as_json:
-            console.print(f"{mark} {check.what}: [bold]{check.figure}[/bold]")
+            console.print(f"{mark} {check.what:<58} [bold]{check.figure}[/bold]", soft_wrap=True)
     report = Report(checks, time.monotonic() - begun)
     if as_json:
         print_json(report)
     elif all(check.passed for check in checks):
         console.print(f"\n{len(checks)} checks passed in {report.took_s:.0f} s.")
-        console.print(NEXT.format(clouds=_shown(lab.clouds)))
+        console.print(NEXT.format(clouds=_shown(lab.clouds)), soft_wrap=True)
     return 0 if all(check.passed for check in checks) else 1
 
 
