@@ -15,6 +15,7 @@ from polpo.api.identity_v3.catalog import SERVICES, Catalog, Service
 from polpo.api.identity_v3.keys import secret_of, signing_keys
 from polpo.api.identity_v3.passwords import Passwords
 from polpo.api.identity_v3.tokens import BadToken, Claims, read, sign
+from polpo.model.identity import SigningKey
 from polpo.model.snapshot import Snapshot
 from polpo.store.store import Store
 
@@ -24,9 +25,13 @@ REMEMBERED = 8192
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """A caller, as of a revision: at any other it is looked up again, so it is never stale."""
+    """A caller, as of a revision: at any other it is looked up again, so it is never stale.
+
+    `keys` are those that the signature was checked with: it is checked again if they change.
+    """
 
     revision: int
+    keys: list[SigningKey]
     caller: Caller
 
 
@@ -57,7 +62,7 @@ class LocalIdentity:
         """Raises Unauthorized."""
         snapshot, seen = self.store.snapshot, self._seen.get(token)
         if seen is None or seen.revision != snapshot.revision:
-            seen = _Seen(snapshot.revision, self._find(token, snapshot))
+            seen = self._look_up(token, seen, snapshot)
             self._remember(token, seen)
         else:
             self._seen.move_to_end(token)
@@ -96,15 +101,21 @@ class LocalIdentity:
     async def close(self) -> None:
         self.passwords.close()
 
-    def _find(self, token: str, snapshot: Snapshot) -> Caller:
-        try:
-            claims = read(token, [secret_of(key) for key in signing_keys(snapshot)])
-        except BadToken as error:
-            raise Unauthorized(str(error)) from error
-        return caller.find(snapshot, claims)
+    def _look_up(self, token: str, seen: _Seen | None, snapshot: Snapshot) -> _Seen:
+        keys = signing_keys(snapshot)
+        known = seen is not None and seen.keys == keys
+        claims = seen.caller.claims if seen and known else _read(token, keys)
+        return _Seen(snapshot.revision, keys, caller.find(snapshot, claims))
 
     def _remember(self, token: str, seen: _Seen) -> None:
         self._seen[token] = seen
         self._seen.move_to_end(token)
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
+
+
+def _read(token: str, keys: list[SigningKey]) -> Claims:
+    try:
+        return read(token, [secret_of(key) for key in keys])
+    except BadToken as error:
+        raise Unauthorized(str(error)) from error

@@ -61,8 +61,10 @@ def read(token: str, secrets: Iterable[bytes]) -> Claims:
 
 def iso(us: int) -> str:
     """`2026-11-23T20:00:00.000000Z`, as Keystone writes times."""
-    at = datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    at = datetime.fromtimestamp(us // 1_000_000, UTC)
+    return (
+        at.replace(microsecond=us % 1_000_000, tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    )
 
 
 def microseconds(text: str) -> int:
