@@ -4,6 +4,7 @@ import contextlib
 import random
 import threading
 import time
+import uuid
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -18,10 +19,10 @@ def write_until_it_dies(
     controller: ControllerProcess, network: str, acknowledged: set[str]
 ) -> None:
     """Bulk after bulk, each under a name of its own; notes which were acknowledged."""
-    session = controller.session()
+    session, writer = controller.session(), uuid.uuid4().hex
     with contextlib.suppress(ApiError):
         for number in count():
-            name = f"{threading.get_ident()}-{number}"
+            name = f"{writer}-{number}"
             bulk(session, network, name, BULK)
             acknowledged.add(name)
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 console = Console(highlight=False)
 
@@ -16,10 +17,10 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on a terminal; in a pipe one line a row, its cells separated by tabs."""
+    """A table on a terminal; in a pipe one plain line a row, its cells separated by tabs."""
     if not console.is_terminal:
         for row in rows:
-            print("\t".join(row))
+            print("\t".join(Text.from_markup(cell).plain for cell in row))
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:

@@ -42,7 +42,10 @@ def plug(
         return
     addresses = ", ".join(lease["address"] for lease in plugged["leases"]) or "no address"
     place = f"namespace {netns}" if netns else f"tap {tap}"
-    console.print(f"port {found} is {plugged['device']} in {place} on {agent.host}: {addresses}")
+    console.print(
+        f"port {found} is {plugged['device']} in {place} on {agent.host}: {addresses}",
+        soft_wrap=True,
+    )
 
 
 def unplug(port: str, *, host: str = "") -> None:

@@ -26,6 +26,10 @@ class Session:
         self._token = ""
         self._roots: dict[str, str] = {}
 
+    def close(self) -> None:
+        """End its connections; a program that ends anyway need not."""
+        self._http.close()
+
     def network(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """`path` below /v2.0, e.g. `/ports`."""
         return self._call(method, "network", f"/v2.0{path}", body, query)

@@ -29,6 +29,7 @@ class ControllerProcess:
         self._database = database or f"sqlite:///{folder / 'polpo.db'}"
         self._password = folder.parent / f"{folder.name}-password"
         self._process: subprocess.Popen[bytes] | None = None
+        self._sessions: list[Session] = []
 
     def start(self) -> Session:
         """Running, and answering: a session of its admin."""
@@ -51,15 +52,19 @@ class ControllerProcess:
         self._process.wait()
 
     def stop(self) -> None:
+        """Also closes all sessions that were handed out."""
+        for session in self._sessions:
+            session.close()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(timeout=PATIENCE_S)
 
     def session(self) -> Session:
+        """The admin's."""
         password = self._password.read_text().strip()
-        return Session(
-            Cloud(f"http://127.0.0.1:{self.port}/identity/v3", "admin", password, "admin")
-        )
+        url = f"http://127.0.0.1:{self.port}/identity/v3"
+        self._sessions.append(Session(Cloud(url, "admin", password, "admin")))
+        return self._sessions[-1]
 
     def _await_answer(self) -> Session:
         assert self._process is not None
