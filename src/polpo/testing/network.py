@@ -1,0 +1,127 @@
+"""The network API in memory: a store, polpo's own identity, the routes, and a client."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import httpx2
+from starlette.applications import Starlette
+
+from polpo.api.context import Controller, HostReport
+from polpo.api.network_v2.routes import routes
+from polpo.api.network_v2.settings import Settings
+from polpo.model.port import Port
+from polpo.model.snapshot import Snapshot
+from polpo.testing.identity import IdentityCloud
+
+URL = "http://cloud"
+
+
+class Hosts:
+    """Reports as a test wants them: ports in `active` are ACTIVE, all others DOWN."""
+
+    def __init__(self) -> None:
+        self.active = set[str]()
+        self.seen: dict[str, HostReport] = {}
+
+    def port_status(self, snapshot: Snapshot, port: Port) -> str:
+        return "ACTIVE" if port.id in self.active else "DOWN"
+
+    def port_statuses(self, snapshot: Snapshot, ports: Iterable[Port]) -> dict[str, str]:
+        return {port.id: self.port_status(snapshot, port) for port in ports}
+
+    def reports(self) -> dict[str, HostReport]:
+        return self.seen
+
+
+class Refused(Exception):
+    """An answer other than 2xx: `status`, and Neutron's `type` and `message`."""
+
+    def __init__(self, status: int, error: dict[str, str]) -> None:
+        super().__init__(f"{status} {error}")
+        self.status, self.type, self.message = status, error["type"], error["message"]
+
+
+class NetworkCloud:
+    """Made by `open`. People: `admin`, `mia` (member) and `rea` (reader) of shop, `olaf` of other."""
+
+    def __init__(self, identity: IdentityCloud, settings: Settings) -> None:
+        self.identity, self.store = identity, identity.store
+        self.hosts = Hosts()
+        controller = Controller(identity.store, identity.identity, self.hosts, URL)
+        self.app = Starlette(routes=routes(controller, settings))
+        transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
+        self.client = httpx2.AsyncClient(transport=transport, base_url=URL)
+        self.tokens: dict[str, str] = {}
+
+    @classmethod
+    async def open(cls, database_url: str, settings: Settings | None = None) -> "NetworkCloud":
+        cloud = cls(await IdentityCloud.open(database_url), settings or Settings())
+        people = (("mia", "member", "shop"), ("rea", "reader", "shop"), ("olaf", "member", "other"))
+        for name, role, project in people:
+            await cloud.identity.add(name, role, project)
+        for name, project in (("admin", "admin"), *((n, p) for n, _, p in people)):
+            scope = {"project": {"name": project, "domain": {"id": "default"}}}
+            cloud.tokens[name] = await cloud.identity.token(name, scope=scope)
+        return cloud
+
+    async def close(self) -> None:
+        await self.client.aclose()
+        await self.identity.close()
+
+    async def raw(
+        self, who: str, method: str, path: str, json: Any = None, **headers: str
+    ) -> httpx2.Response:
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        named["X-Auth-Token"] = self.tokens.get(who, "")
+        url = f"/networking/v2.0{path}"
+        return await self.client.request(method, url, json=json, headers=named)
+
+    async def ask(self, who: str, method: str, path: str, json: Any = None, **headers: str) -> Any:
+        """The body; Refused for any status but 2xx."""
+        response = await self.raw(who, method, path, json, **headers)
+        if response.status_code >= 300:
+            body = response.json()
+            raise Refused(response.status_code, body.get("NeutronError") or _plain(body))
+        return response.json() if response.content else None
+
+    async def get(self, path: str, who: str = "mia") -> Any:
+        return await self.ask(who, "GET", path)
+
+    async def make(self, member: str, who: str = "mia", **attributes: Any) -> Any:
+        """POST one; its attributes as shown."""
+        path = f"/{PATHS[member]}"
+        return (await self.ask(who, "POST", path, {member: attributes}))[member]
+
+    async def change(self, member: str, id: str, who: str = "mia", **attributes: Any) -> Any:
+        path = f"/{PATHS[member]}/{id}"
+        return (await self.ask(who, "PUT", path, {member: attributes}))[member]
+
+    async def show(self, member: str, id: str, who: str = "mia") -> Any:
+        return (await self.get(f"/{PATHS[member]}/{id}", who))[member]
+
+    async def remove(self, member: str, id: str, who: str = "mia") -> None:
+        await self.ask(who, "DELETE", f"/{PATHS[member]}/{id}")
+
+    async def network(self, cidr: str = "10.0.0.0/24", who: str = "mia", **more: Any) -> Any:
+        """A network with one IPv4 subnet; the network."""
+        network = await self.make("network", who, **more)
+        await self.make("subnet", who, network_id=network["id"], ip_version=4, cidr=cidr)
+        return await self.show("network", network["id"], who)
+
+
+def _plain(body: dict[str, Any]) -> dict[str, str]:
+    error = body["error"]
+    return {"type": error["title"], "message": error["message"]}
+
+
+PATHS = {
+    "network": "networks",
+    "subnet": "subnets",
+    "subnetpool": "subnetpools",
+    "address_scope": "address-scopes",
+    "port": "ports",
+    "security_group": "security-groups",
+    "security_group_rule": "security-group-rules",
+    "address_group": "address-groups",
+    "rbac_policy": "rbac-policies",
+}

@@ -1,0 +1,15 @@
+"""A cloud in memory, and the same on each kind of database."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from polpo.testing.network import NetworkCloud
+
+
+@pytest_asyncio.fixture
+async def cloud(tmp_path: Path) -> AsyncIterator[NetworkCloud]:
+    cloud = await NetworkCloud.open(f"sqlite:///{tmp_path}/polpo.db")
+    yield cloud
+    await cloud.close()
