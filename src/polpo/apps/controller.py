@@ -39,6 +39,7 @@ from polpo.api.hosts_v1.report_keeping import ReportKeeping
 from polpo.api.hosts_v1.reports import Reports
 from polpo.api.hosts_v1.routes import routes as hosts_routes
 from polpo.api.identity_v3.bootstrap import bootstrap
+from polpo.api.identity_v3.keystone import KeystoneAccess, KeystoneIdentity
 from polpo.api.identity_v3.local import LocalIdentity
 from polpo.api.identity_v3.routes import routes as identity_routes
 from polpo.api.metrics import Metrics
@@ -47,7 +48,7 @@ from polpo.api.supervised import supervised
 from polpo.api.watched import Watched
 from polpo.api.wiring import HostWiring
 from polpo.apps.controller_config import Config, load
-from polpo.runtime import log
+from polpo.runtime import garbage, log
 from polpo.runtime.clock import monotonic
 from polpo.runtime.files import replace_file
 from polpo.store.errors import StoreError
@@ -83,11 +84,11 @@ class Parting(uvicorn.Server):
 async def run(config: Config) -> None:
     """Runs until SIGTERM or SIGINT."""
     store = await Store.open(config.database, utc_now)
+    identity = await _identity(config, store)
     try:
-        identity = await _identity(config, store)
-        parts = _parts(config, store, identity)
-        await _serve(config, parts)
+        await _serve(config, _parts(config, store, identity))
     finally:
+        await identity.close()
         await store.close()
 
 
@@ -106,11 +107,19 @@ def application(parts: Parts, config: Config) -> ASGIApp:
     return Watched(app, parts.store, parts.metrics)
 
 
-async def _identity(config: Config, store: Store) -> Identity:
+async def _identity(config: Config, store: Store) -> LocalIdentity | KeystoneIdentity:
+    """An existing Keystone, if there is one; else polpo's own, with its first user in it."""
+    if config.keystone_url is not None:
+        return KeystoneIdentity(_keystone_access(config, config.keystone_url))
     identity = LocalIdentity(store, config.url)
     password_hash = await identity.passwords.hash(_admin_password(Path(config.admin_password_file)))
     await store.write(lambda tx: bootstrap(tx, password_hash))
     return identity
+
+
+def _keystone_access(config: Config, url: str) -> KeystoneAccess:
+    password = Path(config.keystone_password_file).read_text().strip()
+    return KeystoneAccess(url, config.keystone_username, password, config.keystone_project)
 
 
 def _admin_password(file: Path) -> str:
@@ -206,6 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{field.name.replace('_', '-')}", default=None)
     arguments = vars(parser.parse_args(argv))
     log.set_up(arguments.pop("log_level"))
+    garbage.unhurried()
     try:
         config = load(arguments.pop("config"), **arguments)
         uvloop.run(run(config))

@@ -19,7 +19,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url           what clients call it by; None: http(s):// and `listen`
     tls_certificate, tls_key   PEM files; without them the API speaks plain HTTP
     admin_password_file  password of user `admin`; made at random (0600) where there is none
-    keystone_url         an existing Keystone's v3 URL to check tokens with; None: polpo's own
+    keystone_url         an existing Keystone to check tokens with; None: polpo's own identity
+    keystone_username, keystone_project, keystone_password_file   who asks it, an admin there
     metrics_token_file   bearer token for /metrics; None: loopback and the cloud's admin only
     """
 
@@ -30,6 +31,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_key: str | None = None
     admin_password_file: str = "/var/lib/polpo/controller/admin-password"
     keystone_url: str | None = None
+    keystone_username: str = "polpo"
+    keystone_project: str = "service"
+    keystone_password_file: str = "/etc/polpo/keystone-password"
     metrics_token_file: str | None = None
 
     @property

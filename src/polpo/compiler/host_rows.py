@@ -26,7 +26,7 @@ def port_row(view: View, host: str, id: str) -> Port | None:
         mtu=network.mtu,
         policy=policy.number if policy is not None else 0,
         leases=tuple(_leases(view, port)),
-        pairs=tuple(sorted(_pairs(port), key=lambda pair: (pair.mac, pair.prefix))),
+        pairs=_pairs(port) if port.allowed_address_pairs else (),
         port_security=port.port_security_enabled,
         admin_up=port.admin_state_up and network.admin_state_up,
         name=port.name,
@@ -65,7 +65,11 @@ def _leases(view: View, port: model.Port) -> Iterator[Lease]:
             )
 
 
-def _pairs(port: model.Port) -> Iterator[Pair]:
-    for pair in port.allowed_address_pairs:
-        mac = (pair.mac_address or port.mac_address).lower()
-        yield Pair(mac=mac, prefix=str(ip_network(pair.ip_address, strict=False)))
+def _pairs(port: model.Port) -> tuple[Pair, ...]:
+    pairs = (_pair(port, pair) for pair in port.allowed_address_pairs)
+    return tuple(sorted(pairs, key=lambda pair: (pair.mac, pair.prefix)))
+
+
+def _pair(port: model.Port, pair: model.AddressPair) -> Pair:
+    mac = (pair.mac_address or port.mac_address).lower()
+    return Pair(mac=mac, prefix=str(ip_network(pair.ip_address, strict=False)))

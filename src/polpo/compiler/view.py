@@ -54,7 +54,7 @@ class View:
         """What guards the port; None if nothing may pass, or if it is not guarded at all."""
         if not port.port_security_enabled:
             return None
-        groups = tuple(sorted(port.security_groups))
+        groups = port.security_groups
         if groups not in self._policies:
             self._policies[groups] = policy(self.snapshot, groups)
         return self._policies[groups]

@@ -20,3 +20,8 @@ def held_back() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def unhurried() -> None:
+    """Looks often at what is young, hardly ever at everything: for a program of large state."""
+    gc.set_threshold(5_000, 10, 10_000)
