@@ -5,6 +5,7 @@ that events do; what is true is read from the kernel each time.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -140,7 +141,6 @@ class Loop:
         verify_s = max(VERIFY_S, self.last_s / BUSY)
         due_s = self._patience.next_s()
         timeout_s = verify_s if due_s is None else min(verify_s, max(due_s, 0.05))
-        try:
-            await asyncio.wait_for(self._woken.wait(), timeout_s)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._woken.wait()

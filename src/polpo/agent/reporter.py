@@ -1,6 +1,7 @@
 """Says the host's status to the controller: at every change, and every few seconds besides."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -32,11 +33,10 @@ class Reporter:
             await self._say()
 
     async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._changed.wait(), PERIOD_S)
-            await asyncio.sleep(GATHER_S)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PERIOD_S):
+                await self._changed.wait()
+        await asyncio.sleep(GATHER_S)
 
     async def _say(self) -> None:
         self._changed.clear()

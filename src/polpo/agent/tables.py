@@ -58,6 +58,11 @@ class Tables:
         self._remove: dict[str, tuple[bytes, ...]] = {}
         self.rows: dict[str, int] = {}
 
+    @property
+    def full(self) -> Mapping[str, Mapping[bytes, bytes]]:
+        """What every table must hold."""
+        return self._entries.full
+
     def hear(self, batch: Iterable[Line]) -> None:
         """The target has moved by these lines."""
         lines = [line for line in batch if line.slice is not None]

@@ -1,6 +1,6 @@
 """Target and plugs -> what each reconciler has to make true. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -100,10 +100,10 @@ def wire(port: Port, plug: Plug) -> Wire:
     )
 
 
-def routes(leases: Iterable[Lease]) -> frozenset[Route]:
+def routes(leases: Sequence[Lease]) -> frozenset[Route]:
     """Host routes and default routes; of two for one destination the first lease's counts.
 
-    Routes to the subnets themselves come with the addresses.
+    Routes to the subnets themselves come with the addresses. A gateway needs none by itself.
     """
     found: dict[str, str] = {}
     for lease in leases:
@@ -111,4 +111,5 @@ def routes(leases: Iterable[Lease]) -> frozenset[Route]:
             found.setdefault(destination, via)
         if lease.gateway:
             found.setdefault("::/0" if ":" in lease.gateway else "0.0.0.0/0", lease.gateway)
-    return frozenset(Route(destination, via) for destination, via in found.items())
+    own = {lease.address for lease in leases}
+    return frozenset(Route(to, via) for to, via in found.items() if via not in own)

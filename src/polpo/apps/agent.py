@@ -21,6 +21,8 @@ from polpo.agent.config import Config, load
 from polpo.agent.purge import purge
 from polpo.runtime import log
 
+END_S = 2.0  # after SIGTERM
+
 
 async def run(config: Config) -> None:
     """Runs until SIGTERM or SIGINT. Traffic goes on without us."""
@@ -30,12 +32,18 @@ async def run(config: Config) -> None:
         agent = Agent(config)
         task = asyncio.create_task(agent.run())
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            asyncio.get_running_loop().add_signal_handler(number, _end, task)
         structlog.get_logger("polpo.agent").info(
             "agent runs", host=config.host, revision=agent.target.revision
         )
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+def _end(task: "asyncio.Task[None]") -> None:
+    """There is nothing to clean up, so nobody is waited for long."""
+    task.cancel()
+    asyncio.get_running_loop().call_later(END_S, os._exit, 0)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,12 @@ import signal
 _left = int(os.environ.get("POLPO_CRASH_AFTER", "-1"))
 
 
+def arm(after: int) -> None:
+    """Die at the write after so many; for tests that fork instead of starting programs."""
+    global _left
+    _left = after
+
+
 def point() -> None:
     """Called before each write to the kernel or to the disk."""
     global _left

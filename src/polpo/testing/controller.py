@@ -35,6 +35,13 @@ class _Server(uvicorn.Server):
         return contextlib.nullcontext()
 
 
+class _Stream:
+    """One open feed: `news` has it look again."""
+
+    def __init__(self) -> None:
+        self.news, self.cut = asyncio.Event(), False
+
+
 class Controller:
     """`ports` may be bound; each write makes a revision that all streams say at once."""
 
@@ -45,8 +52,10 @@ class Controller:
         self.extra: list[rows.Endpoint] = []
         self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were
         self.statuses: dict[str, Status] = {}
-        self.streams = 0
-        self._moved = asyncio.Condition()
+        self.refuse = 0  # the HTTP status that every request is answered with; 0: none is
+        self.asked: dict[str, int] = {}  # host -> `since` of its last request for the feed
+        self._streams: dict[str, _Stream] = {}  # by host
+        self._half: dict[str, bytes] = {}
         self._server: uvicorn.Server | None = None
 
     async def write(self) -> int:
@@ -57,9 +66,24 @@ class Controller:
         endpoints = [self._endpoint(p) for p in self.bound if p in self.ports]
         slices[f"network/{self.vni}"] = _keyed([*endpoints, *self.extra])
         self.log.append(slices)
-        async with self._moved:
-            self._moved.notify_all()
+        for stream in self._streams.values():
+            stream.news.set()
         return self.revision
+
+    def cut(self) -> None:
+        """End all streams."""
+        for stream in self._streams.values():
+            stream.cut = True
+            stream.news.set()
+
+    def half_say(self, host: str, text: bytes) -> None:
+        """Say this without a revision, then end the stream."""
+        self._half[host] = text
+        self._streams[host].cut = True
+        self._streams[host].news.set()
+
+    def reading(self, host: str) -> bool:
+        return host in self._streams
 
     @property
     def revision(self) -> int:
@@ -114,26 +138,39 @@ class Controller:
             await self._task
 
     async def _target(self, request: Request) -> Response:
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
-            return JSONResponse({"error": {"message": "who are you?"}}, 401)
-        since = int(request.query_params["since"])
-        return StreamingResponse(self._feed(request.path_params["host"], since))
+        if self.refuse or request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return JSONResponse({"error": {"message": "no"}}, self.refuse or 401)
+        host, since = request.path_params["host"], int(request.query_params["since"])
+        self.asked[host] = since
+        return StreamingResponse(self._feed(host, since))
 
     async def _feed(self, host: str, since: int) -> AsyncIterator[bytes]:
-        self.streams += 1
+        stream = self._streams[host] = _Stream()
         before = self.log[since] if 0 < since <= self.revision else None
-        while True:
-            now = self.log[self.revision]
-            for line in _lines(host, self.vni, before, now):
-                yield wire.encode_line(line)
-            before, held = now, self.revision
-            yield wire.encode_line(wire.RevisionLine(held))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEARTBEAT_S), self._moved:
-                    if self.revision == held:
-                        await self._moved.wait()
+        try:
+            while not stream.cut:
+                now, held = self.log[self.revision], self.revision
+                for line in _lines(host, self.vni, before, now):
+                    yield wire.encode_line(line)
+                yield wire.encode_line(wire.RevisionLine(held))
+                before = now
+                await self._news(held, stream)
+            yield self._half.pop(host, b"")
+        finally:
+            if self._streams.get(host) is stream:
+                del self._streams[host]
+
+    async def _news(self, held: int, stream: "_Stream") -> None:
+        """Until there is a newer revision, a heartbeat is due, or the stream is cut."""
+        if self.revision != held or stream.cut:
+            return
+        stream.news.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stream.news.wait(), HEARTBEAT_S)
 
     async def _status(self, request: Request) -> Response:
+        if self.refuse:
+            return JSONResponse({"error": {"message": "no"}}, self.refuse)
         host = request.path_params["host"]
         self.statuses[host] = msgspec.json.decode(await request.body(), type=Status)
         return Response(status_code=204)

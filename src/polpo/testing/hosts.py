@@ -85,6 +85,12 @@ class HostUnderTest:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
+    def cpu_s(self) -> float:
+        """Processor time that the agent has used."""
+        assert self._process
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     async def kill(self) -> None:
         assert self._process
         with contextlib.suppress(ProcessLookupError):
