@@ -210,7 +210,9 @@ async def reading(bench: Bench, at: int) -> list[Row]:
     if at == 20_000:
         times = [(await bench.measured(everything))[0] for _ in range(5)]
         rows.append(row(f"port list of {at}", sorted(times)[2], "s", 11.6))
-        rows.append(row(f"memory after listing {at} ports, peak", bench.memory_mb("VmHWM"), "MB", 526))
+        rows.append(
+            row(f"memory after listing {at} ports, peak", bench.memory_mb("VmHWM"), "MB", 526)
+        )
     return rows
 
 
@@ -219,7 +221,12 @@ async def rules(bench: Bench, have: int, at: int) -> list[Row]:
 
     def rule(number: int) -> Row:
         ports = {"port_range_min": number, "port_range_max": number}
-        return {"security_group_id": bench.group, "direction": "ingress", "protocol": "tcp", **ports}
+        return {
+            "security_group_id": bench.group,
+            "direction": "ingress",
+            "protocol": "tcp",
+            **ports,
+        }
 
     async def some() -> None:
         for number in range(at, at + 100):
@@ -238,7 +245,9 @@ async def scenario(bench: Bench) -> list[Row]:
     rows = await creation(bench, 0)
     rows += await bulk(bench)
     rows += await reading(bench, 0)
-    rows += [r for have, at in ((0, 60), (160, 220), (320, 1000)) for r in await rules(bench, have, at)]
+    rows += [
+        r for have, at in ((0, 60), (160, 220), (320, 1000)) for r in await rules(bench, have, at)
+    ]
     for at in (10_000, 20_000):
         have = len((await bench.get("/ports?fields=id"))["ports"])
         await bench.make_ports(at - have)
