@@ -43,8 +43,8 @@ async def revoke_token(call: Call) -> Response:
 
 async def get_auth_catalog(call: Call) -> Response:
     if not call.caller.claims.scope:
-        raise NotAllowed("get_auth_catalog")
-    links = {"self": call.url("/auth/catalog"), "next": None, "previous": None}
+        raise NotAllowed("identity:get_auth_catalog")
+    links = {"self": call.url("/auth/catalog")}
     return answer({"catalog": call.identity.catalog.in_token(), "links": links})
 
 
@@ -78,7 +78,7 @@ def _subject(call: Call, action: str, any_user: bool) -> tuple[str, Caller]:
         # Not the token itself: what looks like one to us may be somebody's secret.
         raise NotFound("token", "it is invalid, expired or revoked") from error
     if not any_user and subject.user.id != call.caller.user.id:
-        raise NotAllowed(action)
+        raise NotAllowed(f"identity:{action}")
     return token, subject
 
 

@@ -45,9 +45,7 @@ class NotAllowed(Forbidden):
     """By policy; `action` as Keystone calls it, `identity:list_users`."""
 
     def __init__(self, action: str) -> None:
-        super().__init__(
-            f"You are not authorized to perform the requested action: identity:{action}."
-        )
+        super().__init__(f"You are not authorized to perform the requested action: {action}.")
 
 
 class NotFound(IdentityError):

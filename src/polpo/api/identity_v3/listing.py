@@ -30,7 +30,7 @@ def listing(call: Call, name: str, rows: list[dict[str, object]]) -> Response:
     """All of them: one page."""
     path = call.request.url.path.partition("/v3")[2]
     links = {"self": call.url(path), "next": None, "previous": None}
-    return answer({"links": links, name: rows, "truncated": False})
+    return answer({"links": links, name: rows})
 
 
 def filtered(call: Call, objects: Iterable[T], *names: str) -> list[T]:

@@ -96,5 +96,5 @@ async def _put(call: Call, tags: tuple[str, ...]) -> Project:
 
 
 def _answer(call: Call, project: Project) -> Response:
-    links = {"self": call.url(f"/projects/{project.id}/tags"), "next": None, "previous": None}
+    links = {"self": call.url(f"/projects/{project.id}/tags")}
     return answer({"tags": list(project.tags), "links": links})

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from polpo.api.identity_v3.bootstrap import new_id
 from polpo.api.identity_v3.call import Call, answer, empty
+from polpo.api.identity_v3.errors import BadRequest
 from polpo.api.identity_v3.fields import ShortName, Text, extras, invalid, member
 from polpo.api.identity_v3.listing import filtered, found, listing
 from polpo.api.identity_v3.options import check_options
@@ -69,7 +70,8 @@ async def create_project(call: Call) -> Response:
     )
 
     def act(tx: Transaction) -> Project:
-        found(tx.snapshot, Domain, domain_id)
+        if tx.snapshot.get(Domain, domain_id) is None:
+            raise BadRequest(f"Could not find domain: {domain_id}.")
         return tx.put(project)
 
     return answer({"project": project_view(call, await call.write(act))}, 201)

@@ -13,7 +13,7 @@ from polpo.api.identity_v3.auth_request import (
     UserRef,
 )
 from polpo.api.identity_v3.caller import Caller
-from polpo.api.identity_v3.errors import Unauthenticated
+from polpo.api.identity_v3.errors import NotAllowed, Unauthenticated
 from polpo.api.identity_v3.fields import missing
 from polpo.api.identity_v3.local import LocalIdentity
 from polpo.api.identity_v3.tokens import microseconds
@@ -73,8 +73,9 @@ def by_token(identity: LocalIdentity, offered: TokenProof) -> Proven:
         parent = identity.caller(offered.id)
     except Unauthorized as error:
         raise Unauthenticated from error
-    methods = ("token", *parent.claims.methods)
-    return Proven(parent.user, methods, parent, parent.credential)
+    if parent.credential is not None:
+        raise NotAllowed("Using a delegated token to create another token is not allowed")
+    return Proven(parent.user, ("token", *parent.claims.methods), parent)
 
 
 async def by_credential(identity: LocalIdentity, who: CredentialProof, source: str) -> Proven:

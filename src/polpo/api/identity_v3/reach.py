@@ -28,7 +28,8 @@ async def get_auth_domains(call: Call) -> Response:
 
 async def get_auth_system(call: Call) -> Response:
     all = directory.assignments(call.snapshot, call.caller.user.id, directory.SYSTEM)
-    return answer({"system": [{"all": True}] if all else []})
+    links = {"self": call.url("/auth/system")}
+    return answer({"system": [{"all": True}] if all else [], "links": links})
 
 
 def user_projects(snapshot: Snapshot, user_id: str) -> list[Project]:

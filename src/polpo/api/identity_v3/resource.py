@@ -45,7 +45,7 @@ class Resource:
             return not_allowed(self.actions)
         handler, policy = action
         if not policy(call):
-            raise NotAllowed(handler.__name__)
+            raise NotAllowed(f"identity:{handler.__name__}")
         return await handler(call)
 
     def _refuse(self, error: IdentityError | StoreError) -> Response:
@@ -78,8 +78,10 @@ def failure(code: int, title: str, message: str, **headers: str) -> Response:
 
 def _refuse_store(error: StoreError) -> Response:
     if isinstance(error, Taken):
-        kind = error.scope.partition("/")[0]
-        refusal: IdentityError = Conflict(kind, f"Duplicate entry found with name {error.key}")
+        kind, _, place = error.scope.partition("/")
+        where = f" at domain ID {place}" if kind in ("user", "project") else ""
+        detail = f"Duplicate entry found with name {error.key}{where}"
+        refusal: IdentityError = Conflict(kind, detail)
     elif isinstance(error, Missing):
         refusal = NotFound(error.kind, error.id)
     else:

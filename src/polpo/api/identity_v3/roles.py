@@ -80,7 +80,7 @@ async def delete_role(call: Call) -> Response:
     return empty()
 
 
-async def list_role_inferences(call: Call) -> Response:
+async def list_role_inference_rules(call: Call) -> Response:
     """Who has the one role has the others: fixed, and only shown."""
     named = {name: directory.role_named(call.snapshot, name) for name in ROLES}
     rows = [_inference(call, named[prior], named[implied]) for prior, implied in _IMPLIED]

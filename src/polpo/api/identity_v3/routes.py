@@ -1,6 +1,7 @@
 """Every path of Identity v3, and who may do what there: the whole policy in one table."""
 
 from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from polpo.api.context import Controller
 from polpo.api.identity_v3 import (
@@ -127,7 +128,7 @@ ROLES: dict[str, Actions] = {
         "PATCH": (roles.update_role, ADMIN),
         "DELETE": (roles.delete_role, ADMIN),
     },
-    "/role_inferences": {"GET": (roles.list_role_inferences, SEES_ALL)},
+    "/role_inferences": {"GET": (roles.list_role_inference_rules, SEES_ALL)},
     "/role_assignments": {"GET": (role_assignments.list_role_assignments, SEES_ALL)},
     "/projects/{project_id}/users/{user_id}/roles": _GRANTS,
     "/projects/{project_id}/users/{user_id}/roles/{role_id}": _GRANT,
@@ -164,8 +165,16 @@ def local_routes(identity: LocalIdentity) -> list[BaseRoute]:
     return [*_routes(identity, VERSIONS), Mount("/identity/v3", _v3(identity), name="identity_v3")]
 
 
-def _v3(identity: LocalIdentity) -> Router:
-    return Router(_routes(identity, TABLE), redirect_slashes=False, default=no_such_path)
+def _v3(identity: LocalIdentity) -> ASGIApp:
+    router = Router(_routes(identity, TABLE), redirect_slashes=False, default=no_such_path)
+
+    async def with_or_without_slash(scope: Scope, receive: Receive, send: Send) -> None:
+        """`/users/` is `/users`, without a redirect: a POST would not survive it."""
+        if not scope["path"].endswith("/v3/"):
+            scope = {**scope, "path": scope["path"].rstrip("/")}
+        await router(scope, receive, send)
+
+    return with_or_without_slash
 
 
 def _routes(identity: LocalIdentity, table: dict[str, Actions]) -> list[Route]:

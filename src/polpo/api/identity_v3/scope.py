@@ -12,7 +12,9 @@ def scope_of(snapshot: Snapshot, auth: AuthRequest, proven: Proven) -> str:
     """A role's target, or "" for none. Raises Unauthenticated, BadRequest."""
     asked = _asked(snapshot, auth.scope)
     if proven.credential is not None:
-        return _credential_scope(auth, asked, f"project/{proven.credential.project_id}")
+        if asked is not None:  # it is for one project, and cannot ask for any
+            raise Unauthenticated
+        return f"project/{proven.credential.project_id}"
     if asked is None:
         return _default(snapshot, proven)
     if asked and not usable(snapshot, proven.user.id, asked):
@@ -24,13 +26,6 @@ def usable(snapshot: Snapshot, user_id: str, scope: str) -> bool:
     """Whether it is there and enabled, and the user has a role in it."""
     open = directory.is_open(snapshot, scope)
     return open and bool(directory.assignments(snapshot, user_id, scope))
-
-
-def _credential_scope(auth: AuthRequest, asked: str | None, own: str) -> str:
-    """An application credential is for one project: it asks for none, its tokens for no other."""
-    if asked is not None and ("token" not in auth.identity.methods or asked != own):
-        raise Unauthenticated
-    return own
 
 
 def _asked(snapshot: Snapshot, scope: ScopeRef | str | None) -> str | None:
