@@ -42,7 +42,7 @@ class Refused(Exception):
 
 
 class NetworkCloud:
-    """Made by `open`. People: `admin`, `mia` (member) and `rea` (reader) of shop, `olaf` of other."""
+    """Made by `open`. `admin`; `mia`, member, and `rea`, reader, of shop; `olaf` of other."""
 
     def __init__(self, identity: IdentityCloud, settings: Settings) -> None:
         self.identity, self.store = identity, identity.store

@@ -29,6 +29,11 @@ def _zone(name: str, hosts: Iterable[Host]) -> dict[str, str]:
     return {"name": name, "resource": "network", "state": state}
 
 
+async def no_service_providers(_call: Call) -> Answer:
+    """Neutron's plug-ins for services; there are none here, and clients ask."""
+    return 200, {"service_providers": []}
+
+
 async def addresses(call: Call) -> Answer:
     """Of every network; for admins."""
     _check_admin(call)

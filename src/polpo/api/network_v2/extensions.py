@@ -226,6 +226,12 @@ EXTENSIONS = (
         "2021-10-05T09:00:00-00:00",
     ),
     (
+        "service-type",
+        "Neutron Service Type Management",
+        "API for retrieving service providers for Neutron advanced services",
+        "2013-01-20T00:00:00-00:00",
+    ),
+    (
         "sort-key-validation",
         "Sort keys validation",
         "Provides validation on sort keys.",

@@ -19,6 +19,7 @@ from polpo.api.network_v2 import (
     default_rules,
     extensions,
     network,
+    openapi,
     port,
     quota_api,
     rbac_policy,
@@ -59,6 +60,7 @@ READ_ONLY: Mapping[str, tuple[Listing, Showing | None]] = {
     "network-ip-availabilities": (availability.addresses, availability.addresses_of),
     "default-security-group-rules": (default_rules.list_all, default_rules.show),
     "agents": (agents.list_all, agents.show),
+    "service-providers": (availability.no_service_providers, None),
     "quotas": (quota_api.list_all, quota_api.show),
 }
 """What is not kept as objects of its own, by path: list, show."""
@@ -86,8 +88,12 @@ def routes(controller: Controller, settings: Settings | None = None) -> list[Bas
     async def versions(_request: Request) -> Response:
         return JSONResponse({"versions": [_version(controller)]})
 
+    async def description(_request: Request) -> Response:
+        return JSONResponse(openapi.document(RESOURCES, f"{controller.public_url}/networking"))
+
     inside = [
         Route("/", versions),
+        Route("/openapi.json", description),
         Route("/v2.0", endpoint(_resources)),
         Route("/v2.0/", endpoint(_resources)),
         Route("/v2.0/{path}", endpoint(_collection)),

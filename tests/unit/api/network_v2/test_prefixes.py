@@ -22,7 +22,8 @@ def test_a_free_prefix_is_inside_the_pool_and_overlaps_nothing(
     pool = ["10.0.0.0/17", "10.0.128.0/17"]
     found = prefixes.first_free(pool, taken, length)
     if found is None:
-        assert length < 25 and len(taken) > 8
+        assert length < 25
+        assert len(taken) > 8
         return
     assert ip_network(found).prefixlen == length
     assert prefixes.contained(pool, found)

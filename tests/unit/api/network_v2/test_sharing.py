@@ -78,14 +78,17 @@ async def test_the_admin_shares_with_everybody(cloud: NetworkCloud) -> None:
     with pytest.raises(Refused):
         await cloud.show("network", network["id"], "olaf")
     for attribute in ("shared", "router:external"):
+        wish: dict[str, Any] = {attribute: True}
         with pytest.raises(Refused) as refused:
-            await cloud.make("network", **{attribute: True})
+            await cloud.make("network", **wish)
         assert (refused.value.status, refused.value.type) == (403, "PolicyNotAuthorized")
-        await cloud.make("network", **{attribute: False})
+        wish = {attribute: False}
+        await cloud.make("network", **wish)
 
 
 async def test_an_external_network_is_seen_but_not_attached_to(cloud: NetworkCloud) -> None:
-    network = await cloud.network(who="admin", **{"router:external": True})
+    external: dict[str, Any] = {"router:external": True}
+    network = await cloud.network(who="admin", **external)
     assert (await cloud.show("network", network["id"]))["router:external"] is True
     found = await cloud.get("/networks?router:external=True")
     assert len(found["networks"]) == 1

@@ -1,0 +1,147 @@
+"""The API as an OpenAPI document, from the same tables that check requests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from polpo.api.network_v2.attributes import REQUIRED, Table
+from polpo.api.network_v2.resource import Resource
+
+Node = dict[str, Any]
+
+_ANY = {"description": "an answer, or a NeutronError", "content": {"application/json": {}}}
+_ANSWERS = {"default": _ANY}
+_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+_TAG = {"name": "tag", "in": "path", "required": True, "schema": {"type": "string"}}
+_PAGING: Mapping[str, Node] = {
+    "limit": {"type": "integer", "minimum": 0},
+    "marker": {"type": "string"},
+    "page_reverse": {"type": "boolean"},
+    "fields": {"type": "array", "items": {"type": "string"}},
+    "sort_key": {"type": "array", "items": {"type": "string"}},
+    "sort_dir": {"type": "array", "items": {"enum": ["asc", "desc"]}},
+}
+
+
+def document(resources: Mapping[str, Resource], url: str) -> Node:
+    """OpenAPI 3.1. `url` is the network endpoint."""
+    paths: dict[str, Node] = {}
+    for path, resource in resources.items():
+        paths[f"/v2.0/{path}"] = _collection(resource)
+        paths[f"/v2.0/{path}/{{id}}"] = _member(resource)
+        if resource.taggable:
+            paths[f"/v2.0/{path}/{{id}}/tags"] = _tags()
+            paths[f"/v2.0/{path}/{{id}}/tags/{{tag}}"] = _tag()
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "polpo: Network API v2.0", "version": "2.0"},
+        "servers": [{"url": url}],
+        "security": [{"token": []}],
+        "components": {
+            "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}}
+        },
+        "paths": {**paths, **_beside()},
+    }
+
+
+def _collection(resource: Resource) -> Node:
+    one, many = resource.member, resource.collection
+    schema = _schema(resource.table, "post")
+    single = _object({one: schema}, [one])
+    bulk = _object({many: {"type": "array", "items": schema, "minItems": 1}}, [many])
+    return {
+        "get": _operation(f"list {many}", parameters=_queries(resource)),
+        "post": _operation(f"create {many}", {"anyOf": [single, bulk]}),
+    }
+
+
+def _member(resource: Resource) -> Node:
+    one = resource.member
+    schema = _schema(resource.table, "put")
+    return {
+        "parameters": [_ID],
+        "get": _operation(f"show {one}"),
+        "put": _operation(f"update {one}", _object({one: schema}, [one])),
+        "delete": _operation(f"delete {one}"),
+    }
+
+
+def _tags() -> Node:
+    schema = _object({"tags": {"type": "array", "items": {"type": "string"}}}, ["tags"])
+    return {
+        "parameters": [_ID],
+        "get": _operation("list tags"),
+        "put": _operation("replace tags", schema),
+        "post": _operation("add tags", schema),
+        "delete": _operation("remove all tags"),
+    }
+
+
+def _tag() -> Node:
+    return {
+        "parameters": [_ID, _TAG],
+        "get": _operation("confirm a tag"),
+        "put": _operation("add a tag"),
+        "delete": _operation("remove a tag"),
+    }
+
+
+def _beside() -> dict[str, Node]:
+    """What is not a table's."""
+    strings = {"type": "array", "items": {"type": "string"}}
+    limits = _object({"quota": {"type": "object", "additionalProperties": {"type": "integer"}}}, [])
+    paths: dict[str, Node] = {
+        "/v2.0/quotas/{id}": {
+            "parameters": [_ID],
+            "get": _operation("show quotas"),
+            "put": _operation("set quotas", limits),
+            "delete": _operation("reset quotas"),
+        }
+    }
+    for path, key in (
+        ("address-groups/{id}/add_addresses", "addresses"),
+        ("address-groups/{id}/remove_addresses", "addresses"),
+        ("subnetpools/{id}/add_prefixes", "prefixes"),
+        ("subnetpools/{id}/remove_prefixes", "prefixes"),
+    ):
+        put = _operation(path.rpartition("/")[2], _object({key: strings}, [key]))
+        paths[f"/v2.0/{path}"] = {"parameters": [_ID], "put": put}
+    for path in ("extensions", "agents", "network-ip-availabilities", "availability_zones"):
+        paths[f"/v2.0/{path}"] = {"get": _operation(f"list {path}")}
+    return paths
+
+
+def _operation(summary: str, body: Node | None = None, parameters: Any = None) -> Node:
+    operation: Node = {"summary": summary, "responses": _ANSWERS}
+    if parameters:
+        operation["parameters"] = parameters
+    if body is not None:
+        operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
+    return operation
+
+
+def _object(properties: Node, required: list[str]) -> Node:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _schema(table: Table, verb: str) -> Node:
+    attributes = {key: a for key, a in table.attributes.items() if getattr(a, verb) and a.kind}
+    properties = {key: a.kind.schema for key, a in attributes.items() if a.kind}
+    required = [key for key, a in attributes.items() if a.default is REQUIRED and verb == "post"]
+    return _object(properties, required)
+
+
+def _queries(resource: Resource) -> list[Node]:
+    known = resource.table.attributes
+    filters = {
+        key: {"type": "array", "items": a.kind.schema if a.kind else {"type": "string"}}
+        for key, a in known.items()
+        if a.filter
+    }
+    special = {key: {"type": "array", "items": {"type": "string"}} for key in resource.filters}
+    every = {**filters, **special, **_PAGING}
+    return [{"name": key, "in": "query", "schema": schema} for key, schema in every.items()]
