@@ -21,7 +21,7 @@ from polpo.dataplane.entries import Entries, Plug
 from polpo.dataplane.tables import ORDER, TABLES
 from polpo.kernel.bpf import Switch
 from polpo.runtime import crash
-from polpo.runtime.clock import Clock
+from polpo.runtime.clock import Clock, processor
 from polpo.target.changes import compare
 from polpo.target.rows import AnyRow
 from polpo.target.wire import Line
@@ -124,13 +124,12 @@ class Tables:
         self.rows = {name: len(full[name]) for name in ORDER}
 
     def _verify(self) -> None:
-        began, touched, full = self._clock(), self._entries.take_touched(), self._entries.full
+        began, touched, full = processor(), self._entries.take_touched(), self._entries.full
         for name in (n for n in ORDER if self._patience.due(self.noun, n)):
             self._put_table(name, full[name], touched.get(name, set()))
         self._began = True
         self.rows = {name: len(full[name]) for name in ORDER}
-        now = self._clock()
-        self._verify_at = now + max(VERIFY_S, (now - began) / BUSY)
+        self._verify_at = self._clock() + max(VERIFY_S, (processor() - began) / BUSY)
 
     def _plugs(self) -> dict[str, Plug]:
         links = self._devices.read()

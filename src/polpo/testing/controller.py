@@ -100,7 +100,7 @@ class Controller:
         addresses = tuple(lease.address for lease in row.leases)
         return rows.Endpoint(port, row.mac, self.vteps[self.bound[port]], addresses)
 
-    def add_port(self, number: int) -> str:
+    def add_port(self, number: int, pairs: tuple[rows.Pair, ...] = ()) -> str:
         """A port with one address of each family; `number` is the last part of both."""
         port = f"{number:08x}-0000-4000-8000-000000000000"
         self.ports[port] = rows.Port(
@@ -109,6 +109,7 @@ class Controller:
             mac=f"fa:16:3e:00:{number >> 8:02x}:{number & 255:02x}",
             mtu=1400,
             policy=ALLOW_ALL.number,
+            pairs=pairs,
             leases=(
                 rows.Lease(f"10.7.0.{number}", 24, gateway="10.7.0.1"),
                 rows.Lease(f"fd07::{number:x}", 64, routes=(("fd99::/64", "fd07::1"),)),

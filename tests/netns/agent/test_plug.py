@@ -2,6 +2,7 @@
 
 import pytest
 
+from polpo.target.rows import Pair
 from polpo.testing.hosts import PREFIX, Cloud, inside, pings, sh, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.asyncio(loop_scope="module")]
@@ -70,6 +71,17 @@ async def test_a_tap_is_a_port_too(cloud: Cloud) -> None:
     assert "theirs0" in links
     assert "ours0" not in links
     assert "clsact" not in inside(cloud.a.netns, "tc qdisc show dev theirs0")
+
+
+async def test_an_allowed_address_is_reported_where_it_speaks(cloud: Cloud) -> None:
+    mac = "fa:16:3e:00:00:1e"
+    port = cloud.controller.add_port(30, pairs=(Pair(mac, "10.7.0.100/32"),))
+    netns = f"{PREFIX}w30"
+    await cloud.a.plug(port, netns)
+    inside(netns, "ip addr add 10.7.0.100/32 dev eth0")
+    await until(lambda: pings(netns, "-I 10.7.0.100 10.7.0.12"))
+    said = (7, "10.7.0.100", port)
+    await until(lambda: said in cloud.controller.statuses["a"].moved)
 
 
 async def test_what_cannot_be_done_is_said_clearly(cloud: Cloud) -> None:
