@@ -52,14 +52,17 @@ class Entries:
     def apply(self, name: str, put: Iterable[AnyRow] = (), gone: Iterable[str] = ()) -> None:
         """Rows of a slice that are gone (by key), and rows that are new or replaced."""
         rows = self._slices.setdefault(name, {})
-        for key in gone:
-            if former := rows.pop(key, None):
-                self._forget((name, key), former)
-        for row in put:
-            former, rows[row.key] = rows.get(row.key), row
-            if former != row:
-                self._learn((name, row.key), row)
-        self._copies.settle()
+        try:
+            for key in gone:
+                if former := rows.pop(key, None):
+                    self._forget((name, key), former)
+            for row in put:
+                key = row.key
+                if rows.get(key) != row:
+                    self._learn((name, key), row)
+                    rows[key] = row
+        finally:  # a malformed row raises (ValueError): what came before it counts
+            self._copies.settle()
 
     def replace(self, name: str, rows: Iterable[AnyRow]) -> None:
         """The slice begins anew with these rows; only what differs is touched."""

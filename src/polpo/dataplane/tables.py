@@ -198,10 +198,13 @@ ANY6 = bytes(16)
 
 
 def pack_address(text: str) -> bytes:
-    """16 bytes, IPv4 mapped."""
+    """16 bytes, IPv4 mapped. Raises ValueError."""
     if ":" in text:
         return ipaddress.IPv6Address(text).packed
-    return _MAPPED + bytes(map(int, text.split(".")))
+    octets = bytes(map(int, text.split(".")))  # a tenth of what IPv4Address takes
+    if len(octets) != 4:
+        raise ValueError(f"not an address: {text}")
+    return _MAPPED + octets
 
 
 def unpack_address(packed: bytes) -> str:
@@ -219,7 +222,11 @@ def pack_prefix(text: str) -> tuple[bytes, int]:
 
 
 def pack_mac(text: str) -> bytes:
-    return bytes.fromhex(text.replace(":", ""))
+    """Raises ValueError."""
+    mac = bytes.fromhex(text.replace(":", ""))
+    if len(mac) != 6:
+        raise ValueError(f"not a MAC address: {text}")
+    return mac
 
 
 def unpack_mac(packed: bytes) -> str:
