@@ -1,6 +1,6 @@
 """Who gets copies of a network's broadcasts: `flood` entries, made anew only where that changes."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from polpo.dataplane.claims import Claims, Source
 from polpo.dataplane.endpoints import flood_entries
@@ -15,7 +15,7 @@ class Copies:
     def __init__(self, claims: Claims) -> None:
         self._claims = claims
         self._receivers: dict[Source, Receiver] = {}
-        self._counts: dict[int, Counter[int | bytes]] = defaultdict(Counter)
+        self._counts: dict[int, dict[int | bytes, int]] = defaultdict(dict)
         self._unsettled: set[int] = set()
 
     def put(self, source: Source, receiver: Receiver | None) -> None:
@@ -33,10 +33,12 @@ class Copies:
     def _count(self, receiver: Receiver, step: int) -> None:
         vni, where = receiver
         counts = self._counts[vni]
-        counts[where] += step
-        if counts[where] == 0:
+        count = counts.get(where, 0) + step
+        if count:
+            counts[where] = count
+        else:
             del counts[where]
-        if counts[where] <= max(step, 0):  # the first came, or the last went
+        if count == max(step, 0):  # the first came, or the last went
             self._unsettled.add(vni)
 
     def settle(self) -> None:

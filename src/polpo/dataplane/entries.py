@@ -6,6 +6,7 @@ there: a property test compares it with an `Entries` that was given the final ro
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from polpo.dataplane.claims import Claims
 from polpo.dataplane.copies import Copies
@@ -15,6 +16,8 @@ from polpo.dataplane.tables import HOST, ORDER, U32, pack_address
 from polpo.target.rows import AnyRow, Endpoint, GroupSet, Host, Network, Policy, Port
 
 __all__ = ["Entries", "Plug"]
+
+_pack_vtep = lru_cache(maxsize=4096)(pack_address)  # far fewer than endpoints
 
 Place = tuple[str, str]
 """slice name, row key: a row's name as a source of entries"""
@@ -110,7 +113,7 @@ class Entries:
 
     def _learn_endpoint(self, place: Place, row: Endpoint) -> None:
         vni = int(place[0].partition("/")[2])
-        vtep = pack_address(row.host_address)
+        vtep = _pack_vtep(row.host_address)
         local = vtep == self._vtep
         plug = self._plugs.get(row.port) if local else None
         self._claims.put(place, endpoint_entries(vni, row, None if local else vtep, plug))
