@@ -17,7 +17,10 @@ from keystoneauth1.session import Session
 from polpo.testing.identity import PASSWORD, IdentityCloud
 
 # The library warns of its own extras, at import and at connect.
-pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+    pytest.mark.timeout(300),  # each start of the command is two seconds of a core
+]
 
 OPENSTACK = Path(sys.executable).parent / "openstack"
 
