@@ -3,6 +3,7 @@
 import time
 import uuid
 
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polpo.api.metrics import Metrics
@@ -40,8 +41,22 @@ class Watched:
         ]
 
     def _measure(self, scope: Scope, code: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", None)
-        template = scope.get("root_path", "") + route if route is not None else "none"
+        template = _template(scope, code)
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.requests.labels(method, template, code).inc()
         self._metrics.request_time.labels(method, template).observe(seconds)
+
+
+def _template(scope: Scope, code: int) -> str:
+    """The path as its route is written, not as it was asked for: that would be endless.
+
+    Where one route serves all resources of an API (`{path}`), the resource's name is put in;
+    names that are no resource's are answered with 404 and do not count by themselves.
+    """
+    route, prefix = scope.get("route"), str(scope.get("root_path", ""))
+    if not isinstance(route, Route):
+        return prefix or "none"
+    template = prefix + route.path
+    if code != 404 and "{path}" in template:
+        template = template.replace("{path}", scope["path_params"]["path"])
+    return template
