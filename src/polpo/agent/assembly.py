@@ -1,6 +1,7 @@
 """One host's agent, put together: what there is, and who knows whom."""
 
 import asyncio
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -18,6 +19,7 @@ from polpo.agent.host_ends import HostEnds
 from polpo.agent.loop import Loop, Pass
 from polpo.agent.metrics import Figures, Metrics
 from polpo.agent.observed import Observed
+from polpo.agent.page import Page
 from polpo.agent.patience import Patience
 from polpo.agent.plugging import Plugging
 from polpo.agent.plugs import Plugs
@@ -91,11 +93,17 @@ class Agent:
     def _wire_outside(self) -> None:
         self.controller = Controller(self.config)
         self.feed = Feed(self.controller, self.target, self.file, self.loop.moved)
-        self.reporter = Reporter(self.controller, self.status)
+        self.reporter = Reporter(self.controller, self.status, monotonic)
         self.metrics = Metrics(self.status, self.figures)
-        self.loop.after.append(self.reporter.look)
+        self.loop.after.append(self.reporter.wake)
         self.loop.after_pass.append(self._after_pass)
-        plugging = Plugging(self.controller, self.target, self.plugs, self.loop, self.carrying)
+        plugging = Plugging(
+            self.controller,
+            self.target,
+            self.plugs,
+            self.loop,
+            partial(self.world.settled, self.guards),
+        )
         handlers = requests.handlers(
             plugging, self.status, self.metrics.text, lambda name: name in self.devices.read()
         )
@@ -138,7 +146,7 @@ class Agent:
     async def run(self) -> None:
         """Until cancelled."""
         self._listen()
-        self._serve_metrics()
+        await self._serve_metrics()
         async with await self.door.open():
             self.loop.wake()
             async with asyncio.TaskGroup() as tasks:
@@ -154,9 +162,11 @@ class Agent:
         loop.add_reader(names, lambda: self._names_woken(names))
         self._events = here  # kept open
 
-    def _serve_metrics(self) -> None:
+    async def _serve_metrics(self) -> None:
+        if not self.config.metrics_listen:
+            return
         try:
-            self.metrics.serve(self.config.metrics_listen)
+            self._page = await Page(self.metrics.text).open(self.config.metrics_listen)
         except OSError as e:  # figures are not worth a host's network
             log = structlog.get_logger("polpo.agent")
             log.error("no figures", listen=self.config.metrics_listen, reason=str(e))

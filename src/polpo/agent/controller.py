@@ -28,7 +28,8 @@ class Unreachable(Exception):
 
 class Controller:
     def __init__(self, config: Config) -> None:
-        verify = ssl.create_default_context(cafile=config.ca_file) if config.ca_file else True
+        secure = config.controller.startswith("https:")
+        verify = ssl.create_default_context(cafile=config.ca_file) if secure else False
         self._client = httpx2.AsyncClient(base_url=config.controller, verify=verify, timeout=PLAIN)
         self._token_file = Path(config.token_file)
         self._host = f"/v1/hosts/{config.host}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
-from prometheus_client import CollectorRegistry, Histogram, generate_latest, start_http_server
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -33,13 +33,6 @@ class Metrics(Collector):
             buckets=_SECONDS,
             registry=self.registry,
         )
-
-    def serve(self, listen: str) -> None:
-        """`address:port`, empty for none; a thread of its own answers."""
-        if not listen:
-            return
-        address, _, port = listen.rpartition(":")
-        start_http_server(int(port), address.strip("[]"), self.registry)
 
     def text(self) -> str:
         return generate_latest(self.registry).decode()

@@ -36,20 +36,21 @@ class Plugging:
         target: Target,
         plugs: Plugs,
         loop: Loop,
-        carrying: Callable[[], tuple[str, ...]],
+        settled: Callable[[], tuple[str, ...]],
     ) -> None:
         self._controller, self._target, self._plugs = controller, target, plugs
-        self._loop, self._carrying = loop, carrying
+        self._loop, self._settled = loop, settled
 
     async def plug(self, plug: Plug) -> Plugged:
-        """Returns when the port carries traffic. Asking again for the same is fine."""
+        """Returns when the port is wired from end to end. Asking again for the same is fine."""
+        self._refuse_shared_tap(plug)
         before = self._plugs.get(plug.port)
         if before is not None and (before.kind, before.netns, before.device) != _place(plug):
             await self.unplug(plug.port)
             before = None
         await self._bind(plug.port)
         self._plugs.put(plug if before is None else _kept(before))
-        await self._until(lambda: plug.port in self._carrying(), lambda: self._why(plug.port))
+        await self._until(lambda: plug.port in self._settled(), lambda: self._why(plug.port))
         return self._answer(self._plugs.get(plug.port) or plug, self._target.ports()[plug.port])
 
     async def unplug(self, port: str) -> None:
@@ -61,6 +62,11 @@ class Plugging:
                 lambda: self._plugs.get(port) is None, lambda: "its devices are still there"
             )
         await self._unbind(port)
+
+    def _refuse_shared_tap(self, plug: Plug) -> None:
+        others = (p for p in self._plugs if p.kind == "tap" and p.port != plug.port)
+        if plug.kind == "tap" and any(p.device == plug.device for p in others):
+            raise NotPlugged(f"tap {plug.device} is another port's")
 
     async def _bind(self, port: str) -> None:
         try:
@@ -89,7 +95,7 @@ class Plugging:
     def _why(self, port: str) -> str:
         if port not in self._target.ports():
             return f"port {port} is bound, but the target does not have it yet"
-        return self._loop.error() or f"port {port} is not up (admin_state_up is false?)"
+        return self._loop.error() or f"port {port} is not wired yet"
 
     def _answer(self, plug: Plug, port: Port) -> Plugged:
         return Plugged(

@@ -8,47 +8,52 @@ from collections.abc import Callable
 import structlog
 
 from polpo.agent.controller import Controller, Refused, Unreachable
+from polpo.runtime.clock import Clock
 from polpo.target.status import Status
 
 PERIOD_S = 5.0
 GATHER_S = 0.02  # changes that come together are said together
-REFUSED_S = 10.0
+AGAIN_S, REFUSED_S = 1.0, 10.0
 
 
 class Reporter:
-    def __init__(self, controller: Controller, status: Callable[[], Status]) -> None:
-        self._controller, self._status = controller, status
-        self._changed = asyncio.Event()
+    def __init__(self, controller: Controller, status: Callable[[], Status], clock: Clock) -> None:
+        self._controller, self._status, self._clock = controller, status, clock
+        self._woken = asyncio.Event()
         self._said: tuple[object, ...] = ()
+        self._said_at = 0.0
         self._log = structlog.get_logger("polpo.agent")
 
-    def look(self) -> None:
-        """Called after each pass: says what a waiting user is waiting for at once."""
-        if _essence(self._status()) != self._said:
-            self._changed.set()
+    def wake(self) -> None:
+        """Something has been written: look whether there is something to say."""
+        self._woken.set()
 
     async def run(self) -> None:
         while True:
-            await self._wait()
-            await self._say()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PERIOD_S):
+                    await self._woken.wait()
+            await asyncio.sleep(GATHER_S)
+            self._woken.clear()
+            await self._look()
 
-    async def _wait(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PERIOD_S):
-                await self._changed.wait()
-        await asyncio.sleep(GATHER_S)
-
-    async def _say(self) -> None:
-        self._changed.clear()
+    async def _look(self) -> None:
         status = self._status()
+        late = self._clock() - self._said_at >= PERIOD_S
+        if late or _essence(status) != self._said:
+            await self._say(status)
+
+    async def _say(self, status: Status) -> None:
         try:
             await self._controller.report(status)
-            self._said = _essence(status)
         except Unreachable as e:
             self._log.debug("status not reported", reason=str(e))  # the feed tells it louder
+            await asyncio.sleep(AGAIN_S)
         except Refused as e:
             self._log.warning("status refused", reason=f"{e.status}: {e}")
-            await asyncio.sleep(REFUSED_S if e.status in (401, 403) else 1.0)
+            await asyncio.sleep(REFUSED_S if e.status in (401, 403) else AGAIN_S)
+        else:
+            self._said, self._said_at = _essence(status), self._clock()
 
 
 def _essence(status: Status) -> tuple[object, ...]:

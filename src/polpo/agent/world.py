@@ -52,16 +52,21 @@ class World:
             netns.delete(plug.netns)
         self._plugs.remove(plug.port)
 
-    def carrying(self, guards: Guards) -> tuple[str, ...]:
-        """Ids of the ports that are wired from end to end, guarded and open."""
+    def settled(self, guards: Guards) -> tuple[str, ...]:
+        """Ids of the ports that are as the target has them, from end to end, up or down."""
         links = self._devices.read()
         return tuple(
             sorted(
                 port.id
                 for device, (port, _) in self.ports.items()
                 if device in links
-                and links[device].up
                 and device in guards.guarded
+                and links[device].up == port.admin_up
                 and not any(self._patience.failed(noun, device) for noun in PER_PORT)
             )
         )
+
+    def carrying(self, guards: Guards) -> tuple[str, ...]:
+        """Ids of the ports that carry traffic."""
+        up = {port.id for port, _ in self.ports.values() if port.admin_up}
+        return tuple(port for port in self.settled(guards) if port in up)

@@ -74,8 +74,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as e:
         print(f"polpo agent: {e}", file=sys.stderr)
         return 2
-    purge(config) if purging else asyncio.run(run(config))
+    if purging:
+        _purge(config)
+    else:
+        asyncio.run(run(config))
     return 0
+
+
+def _purge(config: Config) -> None:
+    config.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(config.runtime / "agent.lock"):
+        purge(config)
 
 
 if __name__ == "__main__":

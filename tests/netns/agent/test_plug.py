@@ -1,5 +1,6 @@
 """Ports plugged at hosts, as their users see them."""
 
+import msgspec
 import pytest
 
 from polpo.target.rows import Pair
@@ -84,6 +85,18 @@ async def test_an_allowed_address_is_reported_where_it_speaks(cloud: Cloud) -> N
     await until(lambda: said in cloud.controller.statuses["a"].moved)
 
 
+async def test_a_port_that_is_down_is_plugged_but_carries_nothing(cloud: Cloud) -> None:
+    port, netns = cloud.controller.add_port(28), f"{PREFIX}w28"
+    row = cloud.controller.ports[port]
+    cloud.controller.ports[port] = msgspec.structs.replace(row, admin_up=False)
+    await cloud.a.plug(port, netns)
+    assert not pings(netns, "10.7.0.12")
+    assert port not in (await cloud.a.status())["ports"]
+    cloud.controller.ports[port] = row
+    await cloud.controller.write()
+    await until(lambda: pings(netns, "10.7.0.12"))
+
+
 async def test_what_cannot_be_done_is_said_clearly(cloud: Cloud) -> None:
     unknown = await cloud.a.ask(do="plug", port="00000000-0000-4000-8000-00000000dead", netns="x")
     assert "no port 00000000" in unknown["error"]
@@ -104,5 +117,6 @@ async def test_figures_are_served_to_prometheus(cloud: Cloud) -> None:
 
 
 async def test_a_second_agent_of_the_same_host_refuses_to_run(cloud: Cloud) -> None:
-    with pytest.raises(AssertionError, match="another agent of this host runs"):
-        sh(*cloud.a.command())
+    for more in ((), ("--purge",)):
+        with pytest.raises(AssertionError, match="another agent of this host runs"):
+            sh(*cloud.a.command(*more))
