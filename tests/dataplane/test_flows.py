@@ -124,6 +124,16 @@ def aged(value: bytes) -> bytes:
     return FLOW.pack(*flow.values())
 
 
+def test_a_time_that_another_cpu_wrote_a_little_later_is_no_expiry(rig: Rig) -> None:
+    connect(rig)
+    flows = rig.switch.tables["flows"]
+    for key, value in flows.read().items():
+        flow = FLOW.unpack(value)
+        flow["seen"] += 10**8
+        flows.put({key: FLOW.pack(*flow.values())})
+    assert send(rig, SERVER, CLIENT, ACK) == TO[CLIENT]
+
+
 def test_an_error_about_a_connection_passes_and_others_do_not(rig: Rig) -> None:
     connect(rig)
     told_off = segment(CLIENT, SERVER, ACK)

@@ -443,6 +443,13 @@ static __noinline int make_key(struct flow_key *key, const union address *source
 	return high;
 }
 
+// Another CPU may have written a time that is a little later than ours: no time has passed then.
+static __always_inline __u64 since(const struct packet *p, __u64 then)
+{
+	__s64 passed = p->now - then;
+	return passed > 0 ? passed : 0;
+}
+
 // How long a silent flow is remembered (nf_conntrack's defaults).
 static __always_inline __u64 lifetime(__u8 protocol, __u8 state)
 {
@@ -490,7 +497,7 @@ static __noinline struct flow *new_flow(struct packet *p)
 static __always_inline struct flow *find_flow(struct packet *p)
 {
 	struct flow *flow = bpf_map_lookup_elem(&flows, &p->key);
-	if (flow && p->now - flow->seen < lifetime(p->key.protocol, flow->state) &&
+	if (flow && since(p, flow->seen) < lifetime(p->key.protocol, flow->state) &&
 	    !begins_anew(p, flow))
 		return flow;
 	if (p->transport.kind == ERROR || p->transport.echo == REPLY) {
@@ -534,7 +541,7 @@ static __always_inline bool may(struct packet *p, struct flow *flow, __u64 polic
 	bool reply = p->from_high != flow->from_high;
 	__u32 side = reply ? !way : way;
 	struct half *half = side == EGRESS ? &flow->egress : &flow->ingress;
-	if (half->policy == policy && p->now - half->checked < SECOND)
+	if (half->policy == policy && since(p, half->checked) < SECOND)
 		return true;
 	return judge(p, flow, half, policy, side);
 }
@@ -554,7 +561,7 @@ static __always_inline void remember(struct packet *p, struct flow *flow)
 		state |= RESET;
 	if (state != flow->state)
 		flow->state = state;
-	if (p->now - flow->seen > SECOND)
+	if (since(p, flow->seen) > SECOND)
 		flow->seen = p->now;
 	if (p->fresh)
 		bpf_map_update_elem(&flows, &p->key, flow, BPF_ANY);
@@ -961,7 +968,7 @@ static __always_inline int vet_source(struct packet *p, struct flow *flow)
 	if (flow && p->transport.kind == FLOW) {
 		source = p->from_high ? &flow->high : &flow->low;
 		if (source->ifindex == p->ifindex && same_mac(source->mac, p->source_mac) &&
-		    p->now - source->verified < SECOND)
+		    since(p, source->verified) < SECOND)
 			return PASSED;
 	}
 	int kind = allowed_kind(p->ifindex, p->source_mac, &p->source);
