@@ -48,6 +48,7 @@ def create(w: Writing, given: dict[str, Any]) -> Port:
 def _shape(w: Writing, network: Network, given: dict[str, Any]) -> Port:
     """The port, without what depends on other objects."""
     _rename(given)
+    given["extra_dhcp_opts"] = _options((), given["extra_dhcp_opts"])
     given["mac_address"] = given.get("mac_address") or free_mac(w, network.id)
     if given.get("port_security_enabled") is None:
         given["port_security_enabled"] = network.port_security_enabled
@@ -62,6 +63,7 @@ def update(w: Writing, port: Port, given: dict[str, Any]) -> Port:
     groups = given.pop("security_groups", msgspec.UNSET)
     pairs = given.pop("allowed_address_pairs", msgspec.UNSET)
     _rename(given)
+    _fill(w, port, given)
     after = msgspec.structs.replace(port, **given)
     if after.mac_address != port.mac_address:
         after = _with_mac(w, port, after)
@@ -69,6 +71,25 @@ def update(w: Writing, port: Port, given: dict[str, Any]) -> Port:
     if wishes is not None:
         after = msgspec.structs.replace(after, fixed_ips=port_addresses.change(w, after, wishes))
     return port_wiring.put(w, port, after)
+
+
+def _fill(w: Writing, port: Port, given: dict[str, Any]) -> None:
+    """What a PUT's nulls mean: a new MAC, port security as it was, a DHCP option less."""
+    if "mac_address" in given:
+        given["mac_address"] = given["mac_address"] or free_mac(w, port.network_id)
+    if given.get("port_security_enabled", True) is None:
+        del given["port_security_enabled"]
+    if "extra_dhcp_opts" in given:
+        given["extra_dhcp_opts"] = _options(port.extra_dhcp_opts, given["extra_dhcp_opts"])
+
+
+def _options(now: Iterable[DhcpOption], wished: Iterable[dict[str, Any]]) -> tuple[DhcpOption, ...]:
+    """As in Neutron, options that are not named stay; a null value takes one away."""
+    by_name = {(option.opt_name, option.ip_version): option for option in now}
+    for wish in wished:
+        option = DhcpOption(wish["opt_name"], wish.get("opt_value"), wish.get("ip_version", 4))
+        by_name[option.opt_name, option.ip_version] = option
+    return tuple(sorted(o for o in by_name.values() if o.opt_value is not None))
 
 
 def _with_mac(w: Writing, before: Port, after: Port) -> Port:
@@ -102,9 +123,6 @@ def _rename(given: dict[str, Any]) -> None:
             given[key] = given[key] or ""
     if "profile" in given:
         given["profile"] = given["profile"] or {}
-    if "extra_dhcp_opts" in given:
-        options = (DhcpOption(**option) for option in given["extra_dhcp_opts"])
-        given["extra_dhcp_opts"] = tuple(o for o in options if o.opt_value is not None)
     given.pop("qos_policy_id", None)
 
 

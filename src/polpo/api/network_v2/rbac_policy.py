@@ -28,10 +28,10 @@ ACTIONS = {"network": (sharing.SHARED, sharing.EXTERNAL)}
 
 def _object_type() -> Kind:
     def read(value: Any) -> str:
-        word = str(value).strip().lower() if isinstance(value, str) else value
+        word = value.strip().lower() if isinstance(value, str) else ""
         if word not in TYPES:
             raise invalid(f"'{value}' is not a valid RBAC object type")
-        return str(word)
+        return word
 
     return Kind(read, {"enum": list(TYPES)})
 

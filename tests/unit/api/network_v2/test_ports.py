@@ -253,6 +253,27 @@ async def test_admins_see_where_a_port_is_bound(cloud: NetworkCloud) -> None:
     assert refused.value.type == "PortBound"
 
 
+async def test_dhcp_options_are_merged_and_taken_away_by_null(cloud: NetworkCloud) -> None:
+    network = await cloud.network()
+    tftp, file = ({"opt_name": n, "opt_value": "x"} for n in ("tftp-server", "bootfile-name"))
+    wish = {"network_id": network["id"], "extra_dhcp_opts": [tftp]}
+    port = await cloud.make("port", **wish)
+    assert port["extra_dhcp_opts"] == [{**tftp, "ip_version": 4}]
+    port = await cloud.change("port", port["id"], extra_dhcp_opts=[file])
+    assert [o["opt_name"] for o in port["extra_dhcp_opts"]] == ["bootfile-name", "tftp-server"]
+    gone = [{"opt_name": "tftp-server", "opt_value": None}, {"opt_name": "unknown"}]
+    port = await cloud.change("port", port["id"], extra_dhcp_opts=gone)
+    assert [o["opt_name"] for o in port["extra_dhcp_opts"]] == ["bootfile-name"]
+
+
+async def test_a_null_mac_is_made_anew(cloud: NetworkCloud) -> None:
+    network = await cloud.network()
+    port = await cloud.make("port", network_id=network["id"])
+    changed = await cloud.change("port", port["id"], mac_address=None)
+    assert changed["mac_address"] != port["mac_address"]
+    assert changed["mac_address"].startswith("fa:16:3e:")
+
+
 async def test_a_name_is_shown_with_what_it_resolves_to(cloud: NetworkCloud) -> None:
     network = await cloud.network(dns_domain="shop.example.")
     port = await cloud.make("port", network_id=network["id"], dns_name="web")
