@@ -50,11 +50,13 @@ async def _target(port: int, host: Row) -> Slices:
         httpx2.AsyncClient() as client,
         client.stream("GET", url, headers=headers) as answer,
     ):
-        async for text in answer.aiter_lines():
-            line = decode_line(text.encode())
-            apply_line(slices, line)
-            if line.revision is not None:
-                return slices
+        rest = b""
+        async for piece in answer.aiter_raw():
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in map(decode_line, lines):
+                apply_line(slices, line)
+                if line.revision is not None:
+                    return slices
     raise RuntimeError("the feed ended")
 
 

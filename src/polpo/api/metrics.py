@@ -16,7 +16,8 @@ class Metrics:
     """One of each; what is read from other parts at scrape time is in `gauges.py`."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a second series for each, which nobody asks for
+        # each counter has a second series otherwise, which nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self.registry = CollectorRegistry()
         self.requests = Counter(
             "polpo_requests",
@@ -46,8 +47,24 @@ class Metrics:
         self.rows_compiled = Counter(
             "polpo_rows_compiled", "Rows that revisions changed, each once", registry=registry
         )
+        self.commit_time = Histogram(
+            "polpo_commit_seconds",
+            "A commit of the store, with the writing functions in it",
+            buckets=_QUICK,
+            registry=registry,
+        )
+        self.commit_writes = Histogram(
+            "polpo_commit_writes",
+            "Requests that one commit made durable",
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=registry,
+        )
         self.streams = Gauge("polpo_feed_streams", "Agents that listen", registry=registry)
         self.feed_bytes = Counter("polpo_feed_bytes", "Bytes said to all agents", registry=registry)
         self.cuts = Counter(
             "polpo_feed_cuts", "Streams ended because they fell behind", registry=registry
         )
+
+    def committed(self, writes: int, seconds: float) -> None:
+        self.commit_writes.observe(writes)
+        self.commit_time.observe(seconds)

@@ -141,6 +141,7 @@ def _parts(config: Config, store: Store, identity: Identity) -> Parts:
         metrics=metrics,
     )
     Gauges(parts, metrics.registry)
+    store.on_commit = metrics.committed
     return parts
 
 

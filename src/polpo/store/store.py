@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from polpo.model.change import Change
 from polpo.model.snapshot import Snapshot
+from polpo.runtime.clock import monotonic
 from polpo.store import database, follow, statuses
 from polpo.store.errors import Taken, Unavailable
 from polpo.store.migrate import migrate
@@ -63,6 +64,7 @@ class Store:
         self._recent: deque[Change[Any]] = deque(maxlen=KEPT_IN_MEMORY)
         self._recent_from = snapshot.revision
         self._moved = asyncio.Event()
+        self.on_commit: Callable[[int, float], None] = lambda writes, seconds: None
 
     @classmethod
     async def open(cls, url: str, now: Callable[[], str]) -> "Store":
@@ -148,6 +150,7 @@ class Store:
 
     async def _run(self, batch: list[_Write[Any]]) -> None:
         """Commit a batch; if the database refuses it, each write by itself."""
+        begun = monotonic()
         try:
             outcome = await self._in_thread(lambda: self._commit(batch))
         except Exception as error:
@@ -159,6 +162,7 @@ class Store:
                 _settle(write.done, None, error)
             return
         self._publish(outcome)
+        self.on_commit(len(batch), monotonic() - begun)
         for write, (result, raised) in zip(batch, outcome.results, strict=True):
             _settle(write.done, result, raised)
 

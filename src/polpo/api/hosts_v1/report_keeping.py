@@ -1,11 +1,12 @@
 """Reports kept in the store: for other replicas, and so that a restart turns no port DOWN."""
 
 import asyncio
+from typing import TypeAlias
 
 import msgspec
 import structlog
 
-from polpo.api.hosts_v1.reports import Reports
+from polpo.api.hosts_v1.reports import Report, Reports
 from polpo.runtime.clock import Clock
 from polpo.store.errors import StoreError
 from polpo.store.store import Store
@@ -13,12 +14,12 @@ from polpo.store.store import Store
 EVERY_S = 1.0
 
 REPEAT_S = 5.0
-"""What did not change is kept again after this, so that others see that the host is alive."""
+"""What matters little (that the host is alive, its counters) is kept this often."""
 
 OVERLAP_S = 2.0
 """Other replicas' clocks may be this much behind."""
 
-Kept = dict[str, tuple[str, float]]
+Essence: TypeAlias = tuple[object, ...]
 
 
 class ReportKeeping:
@@ -26,7 +27,7 @@ class ReportKeeping:
 
     def __init__(self, store: Store, reports: Reports, now: Clock) -> None:
         self._store, self._reports, self._now = store, reports, now
-        self._kept: Kept = {}
+        self._kept: dict[str, tuple[Essence, float]] = {}
         self._newest = 0.0
         self._log = structlog.get_logger("polpo.controller")
 
@@ -49,17 +50,24 @@ class ReportKeeping:
     async def _save(self) -> None:
         """One time for all hosts of a save: the store keeps it beside them."""
         at = self._now()
-        due = {host: report.text for host, report in self._reports.items() if self._is_due(host)}
+        due = {host: report for host, report in self._reports.items() if self._is_due(host, report)}
         if due:
-            await self._store.save_statuses(due, at)
-            self._kept |= {host: (text, at) for host, text in due.items()}
+            await self._store.save_statuses({h: r.text for h, r in due.items()}, at)
+            self._kept |= {host: (self._essence(report), at) for host, report in due.items()}
 
-    def _is_due(self, host: str) -> bool:
-        """Heard since it was kept, and either changed or kept long ago."""
-        report, (text, at) = self._reports.get(host), self._kept.get(host, ("", 0.0))
-        if report is None or report.at <= at:
+    def _is_due(self, host: str, report: Report) -> bool:
+        """Heard since it was kept, and either changed or kept a while ago."""
+        essence, at = self._kept.get(host, ((), 0.0))
+        if report.at <= at:
             return False
-        return report.text != text or report.at - at >= REPEAT_S
+        return essence != self._essence(report) or report.at - at >= REPEAT_S
+
+    def _essence(self, report: Report) -> Essence:
+        """What others must learn at once. The revision only matters to other replicas: agents
+        tell it to a restarted controller before anybody can ask, and it changes at each write.
+        """
+        status = report.status
+        return report.ports, status.error, status.revision if self._store.is_shared else 0
 
     async def _follow(self) -> None:
         """Take in what hosts told other replicas."""
@@ -73,8 +81,8 @@ class ReportKeeping:
 
     def _take(self, host: str, text: str, at: float, age_s: float) -> None:
         try:
-            self._reports.take(host, text, at, age_s)
+            report = self._reports.take(host, text, at, age_s)
         except msgspec.MsgspecError as error:
             self._log.warning("kept report not understood", host=host, error=str(error))
             return
-        self._kept[host] = (text, at)
+        self._kept[host] = (self._essence(report), at)
