@@ -25,7 +25,12 @@ class Page:
                 head = await reader.readuntil(b"\r\n\r\n")
                 writer.write(self._answer(head))
                 await writer.drain()
-        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError, ValueError):
+        except (
+            ConnectionError,
+            TimeoutError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+        ):
             return  # a client that is not Prometheus
         finally:
             writer.close()

@@ -50,7 +50,7 @@ class Step(Generic[K, V]):
     def put(self) -> None:
         """Look, and write what is missing or wrong."""
         target, actual = self._target(), self.reconciler.read_actual()
-        self._note_drift(actual)
+        self._note_drift(target, actual)
         changes = compare(target, actual)
         self._remove = changes.remove
         self._patience.keep_only(self.noun, changes.put.keys() | set(changes.remove))
@@ -74,14 +74,21 @@ class Step(Generic[K, V]):
         for key in (*changes.put, *changes.remove):
             self._patience.note(self.noun, key, failures.get(key))
 
-    def _note_drift(self, actual: Mapping[K, V]) -> None:
-        if self._believed is None or self._believed == actual:
+    def _note_drift(self, target: Mapping[K, V], actual: Mapping[K, V]) -> None:
+        """What comes (target only) and what goes (believed only) has not drifted."""
+        believed = self._believed
+        if believed is None or believed == actual:
             return
-        for key in self._believed.keys() | actual.keys():
-            if self._believed.get(key) == actual.get(key) or self._patience.failed(self.noun, key):
-                continue  # what failed half way is not drift
+        for key in believed.keys() | actual.keys():
+            same = believed.get(key) == actual.get(key)
+            if (
+                same
+                or (key in believed) != (key in target)
+                or self._patience.failed(self.noun, key)
+            ):
+                continue  # what failed half way has not drifted either
             what = "missing" if key not in actual else "altered"
-            self._drift.note(self.noun, str(key), what if key in self._believed else "unexpected")
+            self._drift.note(self.noun, str(key), what if key in target else "unexpected")
 
 
 def reason(error: Exception) -> str:

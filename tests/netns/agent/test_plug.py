@@ -44,6 +44,14 @@ async def test_unplug_removes_all_that_plug_made(cloud: Cloud) -> None:
     assert (await cloud.a.ask(do="unplug", port=port))["ok"]
 
 
+async def test_plugging_and_unplugging_is_no_drift(cloud: Cloud) -> None:
+    before = (await cloud.a.status()).get("drift", {})
+    port, _ = await cloud.wired(cloud.a, 29)
+    await cloud.a.ask(do="unplug", port=port)
+    await cloud.wired(cloud.a, 29)
+    assert (await cloud.a.status()).get("drift", {}) == before
+
+
 async def test_a_namespace_of_others_is_wired_but_never_removed(cloud: Cloud) -> None:
     netns = f"{PREFIX}theirs"
     sh(f"ip netns add {netns}")

@@ -71,6 +71,18 @@ def test_missing_altered_and_unexpected_things_are_drift() -> None:
     assert scene.shelf.things == scene.target
 
 
+def test_what_comes_and_what_goes_is_no_drift() -> None:
+    """A new port's device is seen by later reconcilers as soon as an earlier one has made it."""
+    scene = Scene()
+    scene.pass_()
+    scene.shelf.things |= {"c": 0}
+    scene.target = {"a": 1, "c": 3}
+    scene.shelf.things.pop("b")
+    scene.pass_()
+    assert not scene.drift.repaired
+    assert scene.shelf.things == scene.target
+
+
 def test_one_that_fails_does_not_stop_the_others_and_is_tried_ever_later() -> None:
     scene = Scene()
     scene.shelf.refused = {"a"}
