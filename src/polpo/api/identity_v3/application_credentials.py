@@ -89,7 +89,7 @@ def _view(call: Call, credential: ApplicationCredential) -> dict[str, object]:
     return {
         "id": credential.id,
         "name": credential.name,
-        "description": credential.description,
+        "description": credential.description or None,
         "user_id": credential.user_id,
         "project_id": credential.project_id,
         # Keystone writes no Z here, and gophercloud reads none.

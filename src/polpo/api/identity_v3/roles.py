@@ -95,7 +95,7 @@ def role_view(call: Call, role: Role) -> dict[str, object]:
         "id": role.id,
         "name": role.name,
         "domain_id": None,
-        "description": role.description,
+        "description": role.description or None,
         "options": {"immutable": True} if role.name in ROLES else {},
         "links": {"self": call.url(f"/roles/{role.id}")},
     }

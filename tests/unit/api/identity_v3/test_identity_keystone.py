@@ -8,14 +8,12 @@ import pytest
 import pytest_asyncio
 
 from polpo.api.context import Unauthorized
-from polpo.api.identity_v3.config import IdentityConfig, make_identity
 from polpo.api.identity_v3.keystone import (
     CACHE_S,
     KeystoneAccess,
     KeystoneIdentity,
     KeystoneUnavailable,
 )
-from polpo.api.identity_v3.local import LocalIdentity
 from polpo.testing.identity import PASSWORD, IdentityCloud
 
 
@@ -137,12 +135,7 @@ async def test_without_keystone_nobody_is_judged(
     await keystone.authenticate(token)
 
 
-async def test_configuration_chooses(cloud: IdentityCloud) -> None:
-    here = make_identity(IdentityConfig(), cloud.store, "http://cloud")
-    access = KeystoneAccess("http://elsewhere/identity/v3", "polpo", "secret")
-    there = make_identity(IdentityConfig(keystone=access), cloud.store, "http://cloud")
-    assert isinstance(here, LocalIdentity)
-    assert isinstance(there, KeystoneIdentity)
-    assert access.tokens_url == "http://elsewhere/identity/v3/auth/tokens"
-    await here.close()
-    await there.close()
+@pytest.mark.parametrize("url", ["http://there/identity", "http://there/identity/v3/"])
+def test_the_address_may_name_the_version(url: str) -> None:
+    access = KeystoneAccess(url, "polpo", "secret")
+    assert access.tokens_url == "http://there/identity/v3/auth/tokens"
