@@ -44,6 +44,7 @@ from polpo.api.identity_v3.local import LocalIdentity
 from polpo.api.identity_v3.routes import routes as identity_routes
 from polpo.api.metrics import Metrics
 from polpo.api.network_v2.routes import routes as network_routes
+from polpo.api.network_v2.settings import DEFAULT_QUOTAS, VXLAN_BYTES, Settings
 from polpo.api.supervised import supervised
 from polpo.api.watched import Watched
 from polpo.api.wiring import HostWiring
@@ -98,13 +99,20 @@ def application(parts: Parts, config: Config) -> ASGIApp:
         routes=[
             Mount("/v1", routes=hosts_routes(parts)),
             *identity_routes(parts.controller),
-            *network_routes(parts.controller),
+            *network_routes(parts.controller, _network_settings(config)),
             *front.routes(parts, version("polpo"), front.token_in(config.metrics_token_file)),
         ],
         exception_handlers={Exception: _failed},
     )
     app.state.controller = parts.controller
     return Watched(app, parts.store, parts.metrics)
+
+
+def _network_settings(config: Config) -> Settings:
+    quotas = {**DEFAULT_QUOTAS, **config.quotas}
+    return Settings(
+        mtu=config.underlay_mtu - VXLAN_BYTES, dns_domain=config.dns_domain, quotas=quotas
+    )
 
 
 async def _identity(config: Config, store: Store) -> LocalIdentity | KeystoneIdentity:

@@ -22,6 +22,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keystone_url         an existing Keystone to check tokens with; None: polpo's own identity
     keystone_username, keystone_project, keystone_password_file   who asks it, an admin there
     metrics_token_file   bearer token for /metrics; None: loopback and the cloud's admin only
+    underlay_mtu         largest packet between hosts; networks get 50 less, for VXLAN
+    dns_domain           what ports' names are shown in, where their network has no domain
+    quotas               a project's limits where they are not the usual ones, -1 for none
     """
 
     database: str = "sqlite:////var/lib/polpo/controller/polpo.db"
@@ -35,6 +38,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keystone_project: str = "service"
     keystone_password_file: str = "/etc/polpo/keystone-password"
     metrics_token_file: str | None = None
+    underlay_mtu: int = 1500
+    dns_domain: str = "openstacklocal."
+    quotas: dict[str, int] = {}
 
     @property
     def address(self) -> str:

@@ -2,6 +2,9 @@
 
 import msgspec
 
+VXLAN_BYTES = 50
+"""What VXLAN adds to a packet between hosts: Ethernet, IPv4, UDP and its own header."""
+
 DEFAULT_QUOTAS = {
     "network": 100,
     "subnet": 100,
