@@ -151,7 +151,7 @@ class Builder:
                 self._await(f"serve-{workload.name}", partial(probes.answers, netns, port))
 
     def _drops(self, host: str) -> dict[str, int]:
-        drops: dict[str, int] = self._agent(host).status()["drops"]
+        drops: dict[str, int] = self._agent(host).status().get("drops", {})
         return drops
 
     def _kill_agent(self, host: str) -> None:
