@@ -1,6 +1,8 @@
 """Rows in and out of the database: synchronous, called from the store's one writing thread."""
 
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -46,10 +48,18 @@ def connect(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        _keep_private(Path(parsed.database))
     engine = create_engine(parsed)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
+
+
+def _keep_private(file: Path) -> None:
+    """It has the keys that tokens are signed with: mode 0600, and so what SQLite puts beside it."""
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    file.chmod(0o600)
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

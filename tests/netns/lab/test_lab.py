@@ -99,13 +99,13 @@ def test_the_openstack_client_makes_a_port_and_polpo_plugs_it(lab: UsersLab) -> 
     assert port["status"] == "DOWN"
     group = lab.openstack("security", "group", "create", "g1")
     lab.openstack("security", "group", "rule", "create", "--protocol", "tcp", group["id"])
-    lab.call("polpo", "plug", "p1", "--netns", f"{PREFIX}-p1")
+    lab.call("polpo", "plug", "p1", "--netns", f"{PREFIX}-p1", "--host", f"{PREFIX}-h1")
     try:
         assert lab.openstack("port", "show", "p1")["status"] == "ACTIVE"
         here = json.loads(run("ip", "-netns", f"{PREFIX}-p1", "-json", "address", "show", "eth0"))
         assert here[0]["address"] == port["mac_address"]
     finally:
-        lab.call("polpo", "unplug", "p1")
+        lab.call("polpo", "unplug", "p1", "--host", f"{PREFIX}-h1")
     assert f"{PREFIX}-p1" not in traces()["namespaces"]
     assert lab.openstack("port", "show", "p1")["status"] == "DOWN"
 
