@@ -111,6 +111,8 @@ def filters(resource: Resource, r: Reading, query: Query) -> list[Filter]:
 def _by_attribute(resource: Resource, r: Reading, key: str, values: list[str]) -> Filter:
     attribute = resource.table.attributes[key]
     wanted = [_wanted(attribute, key, value) for value in values]
+    if attribute.hidden and not r.context.is_admin:
+        return Filter(lambda _obj: False)
     index = "id" if key == "id" else resource.indexes.get(_without_alias(key), "")
     if attribute.field:
         field = attribute.field

@@ -11,29 +11,20 @@ from polpo.api.network_v2.attributes import REQUIRED, Attribute, table
 from polpo.api.network_v2.errors import bad_request, forbidden, invalid, not_found
 from polpo.api.network_v2.resource import Reading, Resource, View, Writing
 from polpo.api.network_v2.values import Kind, text
-from polpo.model.network import AddressScope, Network, SubnetPool
-from polpo.model.object import Object
-from polpo.model.security_group import AddressGroup, SecurityGroup
+from polpo.model.network import Network
 from polpo.model.sharing import RbacPolicy
 
-TYPES: dict[str, type[Object]] = {
-    "network": Network,
-    "security_group": SecurityGroup,
-    "address_group": AddressGroup,
-    "subnetpool": SubnetPool,
-    "address_scope": AddressScope,
-}
 ACTIONS = {"network": (sharing.SHARED, sharing.EXTERNAL)}
 
 
 def _object_type() -> Kind:
     def read(value: Any) -> str:
         word = value.strip().lower() if isinstance(value, str) else ""
-        if word not in TYPES:
+        if word not in sharing.TYPES:
             raise invalid(f"'{value}' is not a valid RBAC object type")
         return word
 
-    return Kind(read, {"enum": list(TYPES)})
+    return Kind(read, {"enum": list(sharing.TYPES)})
 
 
 def _target() -> Kind:
@@ -74,7 +65,7 @@ def create(w: Writing, given: dict[str, Any]) -> RbacPolicy:
     kind = given["object_type"]
     if given["action"] not in ACTIONS.get(kind, (sharing.SHARED,)):
         raise invalid(f"Action '{given['action']}' is not valid for object type '{kind}'")
-    obj: Any = w.snapshot.get(TYPES[kind], given["object_id"])
+    obj: Any = w.snapshot.get(sharing.TYPES[kind], given["object_id"])
     if obj is None or not (w.context.is_admin or obj.project_id == w.context.project_id):
         raise not_found(
             "RbacPolicyNotFound",
@@ -91,13 +82,13 @@ def update(w: Writing, policy: RbacPolicy, given: dict[str, Any]) -> RbacPolicy:
     _take_target(given)
     _check_wildcard(w, given, "update")
     after = w.tx.put(msgspec.structs.replace(policy, **given))
-    if policy.object_type == "network" and policy.action == sharing.SHARED:
-        sharing.check_network_still_usable(w, policy.object_id)
+    sharing.check_nobody_stranded(w, policy)
     return after
 
 
 def delete(w: Writing, policy: RbacPolicy) -> None:
-    sharing.revoke(w, policy)
+    w.tx.remove(policy)
+    sharing.check_nobody_stranded(w, policy)
     _mark_external(w, policy, False)
 
 

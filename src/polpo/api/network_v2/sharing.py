@@ -1,14 +1,16 @@
 """Who may use another project's object: answered by RBAC policies (Neutron's `rbac-policies`)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from polpo.api.context import Context
 from polpo.api.identifier import new_id
 from polpo.api.network_v2.errors import conflict
 from polpo.api.network_v2.resource import Writing
-from polpo.model.network import Network, Subnet
+from polpo.model.network import AddressScope, Network, Subnet, SubnetPool
+from polpo.model.object import Object
 from polpo.model.port import Port
+from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule
 from polpo.model.sharing import RbacPolicy
 from polpo.model.snapshot import Snapshot
 
@@ -54,16 +56,19 @@ def set_for_everybody(
             )
         )
     elif not wanted and held is not None:
-        revoke(w, w.snapshot.get(RbacPolicy, held))
+        _stop_sharing(w, obj, held)
 
 
-def revoke(w: Writing, policy: RbacPolicy | None) -> None:
-    """Take a policy away, unless somebody relies on it."""
-    if policy is None:
-        return
+def _stop_sharing(w: Writing, obj: Any, policy_id: str) -> None:
+    policy = w.snapshot.get(RbacPolicy, policy_id)
+    assert policy is not None  # it holds the claim
     w.tx.remove(policy)
-    if policy.object_type == "network" and policy.action == SHARED:
-        check_network_still_usable(w, policy.object_id)
+    if stranded(w.snapshot, policy):
+        raise conflict(
+            "InvalidSharedSetting",
+            f"Unable to reconfigure sharing settings for network {obj.name}. "
+            "Multiple projects are using it.",
+        )
 
 
 def remove_policies(w: Writing, object_id: str) -> None:
@@ -72,18 +77,54 @@ def remove_policies(w: Writing, object_id: str) -> None:
         w.tx.remove(policy)
 
 
-def check_network_still_usable(w: Writing, network_id: str) -> None:
-    """No project may be left with ports or subnets on a network that it may not use."""
-    network = w.snapshot.get(Network, network_id)
-    if network is None:
-        return
-    ports = w.snapshot.by(Port, "network", network_id)
-    users = {p.project_id for p in ports if not p.device_owner.startswith("network:")}
-    users |= {s.project_id for s in w.snapshot.by(Subnet, "network", network_id)}
-    for project_id in users - {network.project_id}:
-        if not granted(w.snapshot, network_id, SHARED, project_id):
-            raise conflict(
-                "InvalidSharedSetting",
-                f"Unable to reconfigure sharing settings for network {network.name}. "
-                "Multiple projects are using it.",
-            )
+def check_nobody_stranded(w: Writing, policy: RbacPolicy) -> None:
+    """After a policy was changed or removed. Raises RbacPolicyInUse."""
+    projects = stranded(w.snapshot, policy)
+    if projects:
+        raise conflict(
+            "RbacPolicyInUse",
+            f"RBAC policy on object {policy.object_id} cannot be removed because other objects "
+            f"depend on it.\nDetails: used by projects {', '.join(sorted(projects))}",
+        )
+
+
+def stranded(snapshot: Snapshot, policy: RbacPolicy) -> set[str]:
+    """Projects that use the policy's object, and may not (any more)."""
+    if policy.action != SHARED:
+        return set()
+    users = {user.project_id for user in USERS[policy.object_type](snapshot, policy.object_id)}
+    allowed = {u for u in users if granted(snapshot, policy.object_id, SHARED, u)}
+    return users - allowed - {_owner(snapshot, policy)}
+
+
+def _owner(snapshot: Snapshot, policy: RbacPolicy) -> str:
+    """Policies may be the admin's, for another's object."""
+    obj: Any = snapshot.get(TYPES[policy.object_type], policy.object_id)
+    return obj.project_id if obj is not None else ""
+
+
+def _users_of_network(snapshot: Snapshot, id: str) -> Iterable[Any]:
+    ports = snapshot.by(Port, "network", id)
+    yield from (p for p in ports if not p.device_owner.startswith("network:"))
+    yield from snapshot.by(Subnet, "network", id)
+
+
+TYPES: Mapping[str, type[Object]] = {
+    "network": Network,
+    "security_group": SecurityGroup,
+    "address_group": AddressGroup,
+    "subnetpool": SubnetPool,
+    "address_scope": AddressScope,
+}
+"""What can be shared, by the `object_type` of policies."""
+
+USERS: Mapping[str, Callable[[Snapshot, str], Iterable[Any]]] = {
+    "network": _users_of_network,
+    "security_group": lambda snapshot, id: snapshot.by(Port, "security_group", id),
+    "address_group": lambda snapshot, id: snapshot.by(
+        SecurityGroupRule, "remote_address_group", id
+    ),
+    "subnetpool": lambda snapshot, id: snapshot.by(Subnet, "subnetpool", id),
+    "address_scope": lambda snapshot, id: snapshot.by(SubnetPool, "address_scope", id),
+}
+"""The objects, of whatever project, that rely on an object of the type."""

@@ -131,6 +131,9 @@ async def test_admin_attributes_are_hidden_and_refused(cloud: NetworkCloud) -> N
         assert hidden
         assert hidden <= set(await cloud.show(member, id, "admin"))
         assert not hidden & set(await cloud.show(member, id))
+    numbered = await cloud.show("network", network["id"], "admin")
+    query = f"/networks?provider:segmentation_id={numbered['provider:segmentation_id']}"
+    assert (await cloud.get(query))["networks"] == []
     body = {"port": {"binding:host_id": "h1"}}
     assert (await cloud.raw("mia", "PUT", f"/ports/{port['id']}", body)).status_code == 403
 

@@ -29,7 +29,7 @@ async def test_a_network_shared_with_a_project_is_seen_and_used_there(cloud: Net
     assert len((await cloud.get("/ports"))["ports"]) == 1  # the owner sees it, too
     with pytest.raises(Refused) as refused:
         await cloud.remove("rbac_policy", policy["id"])
-    assert (refused.value.status, refused.value.type) == (409, "InvalidSharedSetting")
+    assert (refused.value.status, refused.value.type) == (409, "RbacPolicyInUse")
     await cloud.remove("port", port["id"])  # the network's owner may
     await cloud.remove("rbac_policy", policy["id"])
     with pytest.raises(Refused):
@@ -146,3 +146,18 @@ async def test_a_shared_group_guards_others_ports(cloud: NetworkCloud) -> None:
     await _share(cloud, "security_group", group["id"])
     port = await cloud.make("port", "olaf", **wish)
     assert port["security_groups"] == [group["id"]]
+    (policy,) = (await cloud.get("/rbac-policies"))["rbac_policies"]
+    with pytest.raises(Refused) as refused:
+        await cloud.remove("rbac_policy", policy["id"])
+    assert (refused.value.status, refused.value.type) == (409, "RbacPolicyInUse")
+
+
+async def test_a_network_that_others_use_stays_shared(cloud: NetworkCloud) -> None:
+    network = await cloud.network(who="admin", shared=True)
+    port = await cloud.make("port", network_id=network["id"])
+    with pytest.raises(Refused) as refused:
+        await cloud.change("network", network["id"], "admin", shared=False)
+    assert (refused.value.status, refused.value.type) == (409, "InvalidSharedSetting")
+    assert (await cloud.show("network", network["id"]))["shared"] is True
+    await cloud.remove("port", port["id"])
+    await cloud.change("network", network["id"], "admin", shared=False)
