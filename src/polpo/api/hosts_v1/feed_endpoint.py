@@ -18,7 +18,11 @@ from polpo.model.host import Host
 STALL_S = 60.0
 """An agent that takes nothing for so long is cut; it comes back with what it has."""
 
-HEADERS = [(b"content-type", b"application/jsonl"), (b"cache-control", b"no-store")]
+HEADERS = [
+    (b"content-type", b"application/jsonl"),
+    (b"cache-control", b"no-store"),
+    (b"connection", b"close"),
+]
 
 
 class FeedEndpoint:
