@@ -9,6 +9,12 @@ from polpo.api.network_v2.collection import Answer, Call
 from polpo.api.network_v2.errors import not_found
 
 EXTENSIONS = (
+    (
+        "aap-reject-multicast",
+        "Allowed address pairs reject multicast extension",
+        "Reject multicast addresses in Allowed Address Pairs",
+        "2026-04-01T00:00:00-00:00",
+    ),
     ("address-group", "Address group", "Support address group", "2020-07-15T10:00:00-00:00"),
     ("address-scope", "Address scope", "Address scopes extension.", "2015-07-26T10:00:00-00:00"),
     ("agent", "agent", "The agent management extension.", "2013-02-03T10:00:00-00:00"),

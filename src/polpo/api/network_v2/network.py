@@ -7,7 +7,7 @@ import msgspec
 
 from polpo.api.context import Context
 from polpo.api.identifier import new_id
-from polpo.api.network_v2 import port_wiring, quotas, segments, sharing
+from polpo.api.network_v2 import dns_names, port_wiring, quotas, segments, sharing
 from polpo.api.network_v2.attributes import Attribute, shown, table
 from polpo.api.network_v2.errors import conflict, invalid
 from polpo.api.network_v2.resource import Reading, Resource, View, Writing, changed, standard
@@ -18,8 +18,6 @@ from polpo.model.snapshot import Snapshot
 
 AUTO_DELETED = frozenset({"network:dhcp", "network:distributed", "network:router_centralized_snat"})
 """Ports of these owners do not keep their network or subnet from being deleted."""
-
-DNS_DOMAIN = text(255)
 
 TABLE = table(
     "network",
@@ -50,7 +48,7 @@ TABLE = table(
             kind=list_of(text(255)), put=False, default=(), filter=False, sort=False
         ),
         "availability_zones": shown(filter=False, sort=False),
-        "dns_domain": Attribute(kind=DNS_DOMAIN, default="", field="dns_domain"),
+        "dns_domain": Attribute(kind=dns_names.domain(), default="", field="dns_domain"),
         "ipv4_address_scope": shown(filter=False, sort=False),
         "ipv6_address_scope": shown(filter=False, sort=False),
         "l2_adjacency": shown(filter=False, sort=False),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from polpo.api.network_v2 import values
+from polpo.api.network_v2 import dns_names, values
 from polpo.api.network_v2.attributes import REQUIRED, Attribute, shown, table
 from polpo.api.network_v2.values import Kind, boolean, list_of, nullable, one_of, record, text
 
@@ -21,7 +21,7 @@ VNIC_TYPES = (
 )
 
 _FIXED_IP = record({}, {"subnet_id": values.uuid(), "ip_address": values.address()})
-_PAIR = record({"ip_address": values.address_or_prefix()}, {"mac_address": values.mac()})
+_PAIR = record({"ip_address": values.unicast()}, {"mac_address": values.mac()})
 _OPTION = record(
     {"opt_name": values.not_blank(text(64))},
     {"opt_value": nullable(text(255)), "ip_version": values.integer(4, 6)},
@@ -97,9 +97,9 @@ TABLE = table(
         ),
         "binding:vif_type": shown(text(), hidden=True, sort=False),
         "binding:vif_details": shown(hidden=True, filter=False, sort=False),
-        "dns_name": Attribute(kind=nullable(text(63)), default="", field="dns_name"),
+        "dns_name": Attribute(kind=dns_names.host_name(), default="", field="dns_name"),
         "dns_domain": Attribute(
-            kind=nullable(text(255)), default="", field="dns_domain", sort=False
+            kind=dns_names.domain(), default="", field="dns_domain", sort=False
         ),
         "dns_assignment": shown(filter=False, sort=False),
         "propagate_uplink_status": Attribute(

@@ -186,6 +186,19 @@ def address_or_prefix() -> Kind:
     return Kind(read, {"type": "string"})
 
 
+def unicast() -> Kind:
+    """An address or a prefix that one may send from."""
+    either = address_or_prefix()
+
+    def read(value: Any) -> str:
+        read: str = either.read(value)
+        if ip_network(read).is_multicast:
+            raise ValueError(f"IP {value} is a multicast address, which is not supported")
+        return read
+
+    return Kind(read, either.schema)
+
+
 def mac() -> Kind:
     """A unicast MAC, in lower case with colons."""
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polpo.api.network_v2 import rule_checks, values
+from polpo.api.network_v2 import dns_names, rule_checks, values
 from polpo.api.network_v2.errors import NeutronError
 from polpo.api.network_v2.values import Kind
 
@@ -26,6 +26,9 @@ KINDS = [
     values.address(),
     values.prefix(),
     values.address_or_prefix(),
+    values.unicast(),
+    dns_names.host_name(),
+    dns_names.domain(),
     values.mac(),
     values.nullable(values.mac()),
     values.list_of(values.address()),
