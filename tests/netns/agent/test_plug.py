@@ -72,7 +72,7 @@ async def test_a_tap_is_a_port_too(cloud: Cloud) -> None:
     for number, tap in ((25, "theirs0"), (26, "ours0")):
         port = cloud.controller.add_port(number)
         answer = await cloud.a.ask(do="plug", port=port, tap=tap)
-        assert answer["ok"], answer
+        assert answer["ok"], f"{answer}\n{cloud.a.log.read_text()[-3000:]}"
         assert "mtu 1400" in inside(cloud.a.netns, f"ip link show {tap}")
         assert "polpo-from_port" in inside(cloud.a.netns, f"tc filter show dev {tap} ingress")
         assert (await cloud.a.ask(do="unplug", port=port))["ok"]
