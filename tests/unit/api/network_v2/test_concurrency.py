@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from polpo.api.network_v2.settings import Settings
 from polpo.testing.network import NetworkCloud, Refused
+from polpo.testing.postgresql import PostgreSQL
 
 NO_LIMITS = Settings(quotas={})
 
@@ -72,3 +73,21 @@ async def test_networks_get_numbers_of_their_own(each: NetworkCloud, count: int)
     await asyncio.gather(*(each.make("network") for _ in range(count)))
     networks = (await each.get("/networks", "admin"))["networks"]
     assert len({n["provider:segmentation_id"] for n in networks}) == count
+
+
+@pytest.mark.postgresql
+async def test_two_controllers_on_one_database_share_out_a_network(postgresql: PostgreSQL) -> None:
+    url = postgresql.new_database()
+    replicas = [await NetworkCloud.open(url, NO_LIMITS) for _ in range(2)]
+    network = await replicas[0].network("10.0.0.0/26")
+    await replicas[1].store.refresh()
+    body = {"port": {"network_id": network["id"]}}
+    asked = (r.raw("mia", "POST", "/ports", body) for _ in range(40) for r in replicas)
+    answers = await asyncio.gather(*asked)
+    made = [a.json()["port"] for a in answers if a.status_code == 201]
+    assert Counter(a.status_code for a in answers) == {201: 61, 409: 19}
+    assert len({port["fixed_ips"][0]["ip_address"] for port in made}) == 61
+    for replica in replicas:
+        await replica.store.refresh()
+        assert len((await replica.get("/ports"))["ports"]) == 61
+        await replica.close()
