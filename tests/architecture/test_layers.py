@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PLANTED = {
     "Layers, top to bottom": ("model/network.py", "import polpo.store.store"),
     "What thinks does no I/O": ("target/rows.py", "import time"),
-    "Only the kernel package speaks netlink": ("agent/__init__.py", "import pyroute2"),
+    "Only the kernel package makes system calls": ("agent/__init__.py", "import ctypes"),
     "Only the store speaks SQL": ("api/context.py", "import sqlalchemy"),
     "The tables are private to the store": ("api/context.py", "import polpo.store.tables"),
     "No cycles anywhere": (

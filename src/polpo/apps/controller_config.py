@@ -27,12 +27,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quotas               a project's limits where they are not the usual ones, -1 for none
     """
 
-    database: str = "sqlite:////var/lib/polpo/controller/polpo.db"
+    database: str = "sqlite:////var/lib/polpo-controller/polpo.db"
     listen: str = "127.0.0.1:9696"
     public_url: str | None = None
     tls_certificate: str | None = None
     tls_key: str | None = None
-    admin_password_file: str = "/var/lib/polpo/controller/admin-password"
+    admin_password_file: str = "/var/lib/polpo-controller/admin-password"
     keystone_url: str | None = None
     keystone_username: str = "polpo"
     keystone_project: str = "service"
