@@ -20,7 +20,7 @@ def objects(resource: Resource, r: Reading, query: Query) -> list[Any]:
     conditions = filters(resource, r, query)
     found = list(_candidates(resource, r, conditions))
     for condition in conditions:
-        found = [obj for obj in found if condition.matches(obj)]
+        found = condition.keep(found)
     return _page(_sorted(resource, r, query, found), query)
 
 

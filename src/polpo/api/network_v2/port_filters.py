@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from polpo.api.network_v2.errors import bad_resource, invalid
-from polpo.api.network_v2.resource import Filter
+from polpo.api.network_v2.resource import Filter, each
 from polpo.api.network_v2.values import address
 from polpo.model.port import Port
 
@@ -34,7 +34,7 @@ def _any_address(matches: Callable[[str, str], bool], index: str, values: list[s
     def check(port: Port) -> bool:
         return any(matches(f.subnet_id, f.ip_address) for f in port.fixed_ips)
 
-    return Filter(check, index, values)
+    return Filter(each(check), index, values)
 
 
 def _canonical(value: str) -> str:
@@ -48,7 +48,9 @@ def _canonical(value: str) -> str:
 def by_security_groups(asked: list[str]) -> list[Filter]:
     wanted = frozenset(asked)
     return [
-        Filter(lambda port: not wanted.isdisjoint(port.security_groups), "security_group", asked)
+        Filter(
+            each(lambda port: not wanted.isdisjoint(port.security_groups)), "security_group", asked
+        )
     ]
 
 

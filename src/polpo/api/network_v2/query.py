@@ -9,7 +9,7 @@ import msgspec
 from polpo.api.network_v2 import tags
 from polpo.api.network_v2.attributes import Attribute
 from polpo.api.network_v2.errors import bad_request, bad_resource
-from polpo.api.network_v2.resource import Filter, Reading, Resource
+from polpo.api.network_v2.resource import Filter, Reading, Resource, each
 
 _PAGING = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
 
@@ -112,12 +112,20 @@ def _by_attribute(resource: Resource, r: Reading, key: str, values: list[str]) -
     attribute = resource.table.attributes[key]
     wanted = [_wanted(attribute, key, value) for value in values]
     if attribute.hidden and not r.context.is_admin:
-        return Filter(lambda _obj: False)
+        return Filter(lambda _objects: [])
     index = "id" if key == "id" else resource.indexes.get(_without_alias(key), "")
     if attribute.field:
         field = attribute.field
-        return Filter(lambda obj: getattr(obj, field) in wanted, index, values)
-    return Filter(lambda obj: resource.view(r, [obj])[0].get(key) in wanted, index, values)
+        return Filter(each(lambda obj: getattr(obj, field) in wanted), index, values)
+    return Filter(lambda objects: _shown_as(resource, r, key, wanted, objects), index, values)
+
+
+def _shown_as(
+    resource: Resource, r: Reading, key: str, wanted: Sequence[Any], objects: Sequence[Any]
+) -> list[Any]:
+    """For what is computed: all at once, since some of the work is the same for all (`status`)."""
+    views = resource.view(r, objects)
+    return [o for o, view in zip(objects, views, strict=True) if view.get(key) in wanted]
 
 
 def _without_alias(key: str) -> str:

@@ -44,9 +44,14 @@ class Writing(msgspec.Struct, frozen=True):
 class Filter(msgspec.Struct, frozen=True):
     """One condition of a list. Where there is an index, its values find the candidates."""
 
-    matches: Callable[[Any], bool]
+    keep: Callable[[Sequence[Any]], list[Any]]
     index: str = ""
     values: Sequence[str] = ()
+
+
+def each(matches: Callable[[Any], bool]) -> Callable[[Sequence[Any]], list[Any]]:
+    """Keeps the objects that match, looked at one by one."""
+    return lambda objects: [obj for obj in objects if matches(obj)]
 
 
 def _own(snapshot: Snapshot, context: Context, obj: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from polpo.api.network_v2.errors import bad_resource, invalid, not_found
-from polpo.api.network_v2.resource import Filter, Resource, Writing
+from polpo.api.network_v2.resource import Filter, Resource, Writing, each
 from polpo.api.network_v2.values import list_of, text
 
 LONGEST, MOST = 255, 50
@@ -56,22 +56,22 @@ def _asked(values: Iterable[str]) -> frozenset[str]:
 
 def _all(values: list[str]) -> Filter:
     asked = _asked(values)
-    return Filter(lambda obj: asked.issubset(obj.tags))
+    return Filter(each(lambda obj: asked.issubset(obj.tags)))
 
 
 def _any(values: list[str]) -> Filter:
     asked = _asked(values)
-    return Filter(lambda obj: not asked.isdisjoint(obj.tags))
+    return Filter(each(lambda obj: not asked.isdisjoint(obj.tags)))
 
 
 def _not_all(values: list[str]) -> Filter:
     asked = _asked(values)
-    return Filter(lambda obj: not asked.issubset(obj.tags))
+    return Filter(each(lambda obj: not asked.issubset(obj.tags)))
 
 
 def _not_any(values: list[str]) -> Filter:
     asked = _asked(values)
-    return Filter(lambda obj: asked.isdisjoint(obj.tags))
+    return Filter(each(lambda obj: asked.isdisjoint(obj.tags)))
 
 
 FILTERS: Mapping[str, Callable[[list[str]], Filter]] = {
