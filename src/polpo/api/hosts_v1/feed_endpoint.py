@@ -14,6 +14,7 @@ from polpo.api.hosts_v1.callers import calling_host
 from polpo.api.hosts_v1.errors import Refused, refusal
 from polpo.api.hosts_v1.parts import Parts
 from polpo.model.host import Host
+from polpo.store.errors import StoreError
 
 STALL_S = 60.0
 """An agent that takes nothing for so long is cut; it comes back with what it has."""
@@ -51,7 +52,7 @@ class FeedEndpoint:
                 async with asyncio.timeout(STALL_S):
                     await send({"type": "http.response.body", "body": text, "more_body": True})
                 self._parts.metrics.feed_bytes.inc(len(text))
-        except TimeoutError:
+        except (TimeoutError, StoreError):  # too slow; or the database cannot say what changed
             self._parts.metrics.cuts.inc()
             return
         await send({"type": "http.response.body", "body": b""})
