@@ -1,5 +1,6 @@
 """A controller as a process of its own, to be killed, starved and begun again."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -31,7 +32,7 @@ class ControllerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._sessions: list[Session] = []
 
-    def start(self) -> Session:
+    def start(self, **environment: str) -> Session:
         """Running, and answering: a session of its admin."""
         log = (self.folder.parent / f"{self.folder.name}.log").open("ab")
         self._process = subprocess.Popen(
@@ -40,6 +41,7 @@ class ControllerProcess:
                 *("--listen", f"127.0.0.1:{self.port}"),
                 *("--admin-password-file", str(self._password)),
             ],
+            env=os.environ | environment,
             stdout=log,
             stderr=log,
         )
