@@ -80,6 +80,8 @@ class Store:
             return cls(*await asyncio.to_thread(load), now)
         except DBAPIError as error:
             raise Unavailable(str(error.orig)) from error
+        except OSError as error:
+            raise Unavailable(str(error)) from error
 
     @property
     def is_shared(self) -> bool:
