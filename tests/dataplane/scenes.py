@@ -91,7 +91,7 @@ def scene(policies: dict[int, tuple[Rule, ...]], numbers: dict[int, int]) -> Sce
     theirs = [endpoint(n, OTHER, n % 3) for n in (21, 22)]
     slices: dict[str, list[AnyRow]] = {
         "hosts": [Host(name="a", address="192.0.2.1"), Host(name="b", address=OTHER)],
-        "host/a": [Network(vni=VNI, mtu=1450, since=1), *ports, *rows],
+        "host/a": [Network(vni=VNI, mtu=1450), *ports, *rows],
         f"network/{VNI}": [*ours, *theirs, *GROUPS],
     }
     return slices, {f"p{n}": Plug(10 + n) for n in range(1, 7)}

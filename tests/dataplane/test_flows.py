@@ -3,12 +3,12 @@
 import pytest
 from tests.dataplane import packets
 from tests.dataplane.rig import Rig, both
-from tests.dataplane.scenes import ALL, addresses, mac, scene
+from tests.dataplane.scenes import ALL, VNI, addresses, mac, scene
 from tests.dataplane.traffic import error_about
 
 from polpo.dataplane.model import Verdict
 from polpo.dataplane.tables import FLOW, Drop
-from polpo.target.rows import Policy, Rule
+from polpo.target.rows import GroupSet, Rule
 
 OUT = tuple(rule for rule in ALL if not rule.ingress)
 WEB = (*OUT, Rule(ingress=True, family=4, protocol=6, low=80, high=80))
@@ -103,13 +103,14 @@ def test_the_other_end_may_begin_anew_after_a_cut(rig: Rig) -> None:
 
 
 def test_an_old_verdict_is_asked_for_again(rig: Rig) -> None:
-    """The table behind the policy's number changed, as when a member leaves a group."""
+    """The policy is the same, and the client is in the group no more that it lets in."""
+    friends = (*OUT, Rule(ingress=True, family=4, protocol=6, low=80, high=80, group="red"))
+    rig.set(*scene({1: OUT, 2: friends}, NUMBERS))
     connect(rig)
-    rows = [Policy(number=1, rules=OUT), Policy(number=2, rules=OUT)]
-    slices, plugs = scene({1: OUT, 2: WEB}, NUMBERS)
-    kept = [row for row in slices["host/a"] if not isinstance(row, Policy)]
+    slices, plugs = scene({1: OUT, 2: friends}, NUMBERS)
+    left = [row for row in slices[f"network/{VNI}"] if not isinstance(row, GroupSet)]
     flows = rig.switch.tables["flows"].read()
-    rig.set({**slices, "host/a": [*kept, *rows]}, plugs)
+    rig.set({**slices, f"network/{VNI}": [*left, GroupSet(number=1, groups=("green",))]}, plugs)
     rig.switch.tables["flows"].put({key: aged(value) for key, value in flows.items()})
     frame = segment(CLIENT, SERVER, ACK)
     assert rig.from_port(11, frame) == Verdict(drop=Drop.INGRESS_POLICY)

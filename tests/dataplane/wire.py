@@ -197,7 +197,7 @@ class Wire:
         addresses = [Host(name=h.namespace, address=h.vtep) for h in self.hosts]
         for host in self.hosts:
             ports = [work.row for work in host.workloads.values()]
-            network = Network(vni=VNI, mtu=1500, since=1)
+            network = Network(vni=VNI, mtu=1500)
             host.entries.set_plugs(host.plugs)
             host.entries.replace("hosts", addresses)
             host.entries.replace("host/x", [network, *ports, *self.policies.values()])

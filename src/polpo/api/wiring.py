@@ -12,7 +12,6 @@ from functools import cache
 
 from polpo.api.context import HostReport
 from polpo.api.hosts_v1.reports import Reports
-from polpo.model.host import Host
 from polpo.model.port import Port
 from polpo.model.snapshot import Snapshot
 
@@ -52,13 +51,6 @@ class HostWiring:
 
     def _network_reached(self, snapshot: Snapshot, network: str) -> int:
         """What every live host that carries the network has reached."""
-        live = (host for host in carriers(snapshot, network) if self._reports.is_alive(host))
+        carriers = snapshot.traits(Port, "carried_by", network)
+        live = (host for host in carriers if self._reports.is_alive(host))
         return min(map(self._reports.revision, live), default=0)
-
-
-def carriers(snapshot: Snapshot, network: str) -> set[str]:
-    """Hosts to which ports of the network are bound: looked for where there is less to look at."""
-    if snapshot.count_by(Port, "network", network) < snapshot.count(Host):
-        return {port.host for port in snapshot.by(Port, "network", network) if port.host}
-    names = (host.name for host in snapshot.all(Host))
-    return {name for name in names if snapshot.count_by(Port, "wire", f"{name}/{network}")}

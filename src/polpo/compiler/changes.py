@@ -16,8 +16,7 @@ SliceChanges = dict[str, dict[str, AnyRow | None]]
 def slice_changes(before: View, after: View, changes: Iterable[Change[Any]]) -> SliceChanges:
     """What turns the slices of `before` into those of `after`; `changes` lie between the two.
 
-    Rows that are the same as before are left out, but for ports on their own host: these are many
-    when a rule changes, and compiling each twice costs more than saying a few again.
+    Rows that are the same as before are left out.
     """
     rows: Touched = {}
     for change in changes:
@@ -26,7 +25,7 @@ def slice_changes(before: View, after: View, changes: Iterable[Change[Any]]) -> 
     found: SliceChanges = {}
     for (slice, key), row_of in rows.items():
         row = row_of(after)
-        if key.startswith("port/") or row_of(before) != row:
+        if row_of(before) != row:
             found.setdefault(slice, {})[key] = row
     return found
 

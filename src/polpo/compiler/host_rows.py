@@ -6,6 +6,7 @@ Each function gives the row for its key, or None where there is to be none.
 from collections.abc import Iterator
 from ipaddress import ip_network
 
+from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.view import View
 from polpo.model import port as model
 from polpo.target.rows import Lease, Network, Pair, Policy, Port
@@ -18,13 +19,13 @@ def port_row(view: View, host: str, id: str) -> Port | None:
     network = view.network(port.network_id)
     if network is None:
         return None
-    policy = view.policy(port)
+    guards = tuple(sorted(port.security_groups)) if port.port_security_enabled else ()
     return Port(
         id=port.id,
         vni=network.vni,
         mac=port.mac_address,
         mtu=network.mtu,
-        policy=policy.number if policy is not None else 0,
+        policy=groups_number(guards),
         leases=tuple(_leases(view, port)),
         pairs=_pairs(port) if port.allowed_address_pairs else (),
         port_security=port.port_security_enabled,
@@ -37,19 +38,14 @@ def network_row(view: View, host: str, vni: int) -> Network | None:
     network = view.network_of(vni)
     if network is None or view.host(host) is None or not view.carries(host, network.id):
         return None
-    ports = view.snapshot.by(model.Port, "wire", f"{host}/{network.id}")
-    return Network(vni=network.vni, mtu=network.mtu, since=min(port.wiring for port in ports))
+    return Network(vni=network.vni, mtu=network.mtu)
 
 
-def policy_row(view: View, host: str, number: int) -> Policy | None:
-    """The policy if a port of the host has it: usually one of the first that are looked at."""
-    if view.host(host) is None:
+def policy_row(view: View, host: str, groups: Groups) -> Policy | None:
+    """What the groups let pass, as long as a guarded port of the host is in just these."""
+    if view.host(host) is None or not view.snapshot.has_trait(model.Port, "guards", host, groups):
         return None
-    for port in view.snapshot.by(model.Port, "host", host):
-        policy = view.policy(port)
-        if policy is not None and policy.number == number and view.network(port.network_id):
-            return policy
-    return None
+    return view.policy(groups)
 
 
 def _leases(view: View, port: model.Port) -> Iterator[Lease]:

@@ -1,11 +1,11 @@
 """Security groups to a policy: the rules of all groups of a port, as one sorted set."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_network
 
 import msgspec
 
-from polpo.compiler.numbers import content_number
+from polpo.compiler.numbers import Groups, groups_number
 from polpo.model.protocol import ICMP, ICMPV6, number
 from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.model.snapshot import Snapshot
@@ -14,13 +14,12 @@ from polpo.target.rows import Policy, Rule
 _encode = msgspec.json.encode
 
 
-def policy(snapshot: Snapshot, groups: Iterable[str]) -> Policy | None:
-    """None where the groups let nothing pass: that is policy 0, which needs no row."""
+def policy(snapshot: Snapshot, groups: Groups) -> Policy | None:
+    """None where the groups let nothing pass: that needs no row."""
     rules = {_encode(rule): rule for group in groups for rule in _group_rules(snapshot, group)}
     if not rules:
         return None
-    texts = sorted(rules)
-    return Policy(number=content_number(texts), rules=tuple(rules[text] for text in texts))
+    return Policy(number=groups_number(groups), rules=tuple(rules[text] for text in sorted(rules)))
 
 
 def _group_rules(snapshot: Snapshot, group: str) -> Iterator[Rule]:

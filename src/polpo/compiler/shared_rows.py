@@ -1,8 +1,8 @@
 """Rows that many hosts need: the endpoints and group sets of a network, the hosts of the cloud."""
 
-from polpo.compiler.numbers import content_number
+from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.view import View
-from polpo.model.port import Port, bound_groups
+from polpo.model.port import Port
 from polpo.target.rows import Endpoint, GroupSet, Host
 
 
@@ -19,25 +19,18 @@ def endpoint_row(view: View, vni: int, id: str) -> Endpoint | None:
         mac=port.mac_address,
         host_address=host.address,
         addresses=tuple(sorted(fixed.ip_address for fixed in port.fixed_ips)),
-        groups=groups_number(port.security_groups),
+        groups=groups_number(tuple(sorted(port.security_groups))),
     )
 
 
-def groups_row(view: View, vni: int, groups: tuple[str, ...]) -> GroupSet | None:
+def groups_row(view: View, vni: int, groups: Groups) -> GroupSet | None:
     """The set, as long as a bound port of the network is in just these groups."""
     network = view.network_of(vni)
-    if not groups or network is None:
+    if network is None or not view.snapshot.has_trait(Port, "group_sets", network.id, groups):
         return None
-    if not view.snapshot.count_by(Port, "bound_groups", bound_groups(network.id, groups)):
-        return None
-    return GroupSet(number=groups_number(groups), groups=tuple(sorted(groups)))
+    return GroupSet(number=groups_number(groups), groups=groups)
 
 
 def host_row(view: View, name: str) -> Host | None:
     host = view.host(name)
     return Host(name=host.name, address=host.address) if host is not None else None
-
-
-def groups_number(groups: tuple[str, ...]) -> int:
-    """0 for no groups at all."""
-    return content_number(group.encode() for group in sorted(groups)) if groups else 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from polpo.compiler.host_rows import network_row, port_row
+from polpo.compiler.host_rows import network_row, policy_row, port_row
 from polpo.compiler.shared_rows import endpoint_row, groups_row, host_row
 from polpo.compiler.view import View
 from polpo.model.host import Host
@@ -26,19 +26,20 @@ def network_name(network: Network) -> str:
 
 def host_slice(view: View, host: str) -> dict[str, AnyRow]:
     """The host's own ports, the networks it carries, the policies that its ports use."""
-    ports = list(view.snapshot.by(Port, "host", host))
-    networks = [view.network(id) for id in {port.network_id for port in ports}]
-    rows: list[AnyRow | None] = [port_row(view, host, port.id) for port in ports]
+    find = view.snapshot
+    networks = [view.network(id) for id in find.traits(Port, "carries", host)]
+    rows: list[AnyRow | None] = [port_row(view, host, p.id) for p in find.by(Port, "host", host)]
     rows += [network_row(view, host, n.vni) for n in networks if n is not None]
-    rows += [view.policy(port) for port in ports if view.network(port.network_id)]
-    return _by_key(rows) if view.host(host) else {}
+    rows += [policy_row(view, host, groups) for groups in find.traits(Port, "guards", host)]
+    return _by_key(rows)
 
 
 def network_slice(view: View, network: Network) -> dict[str, AnyRow]:
     """All bound ports of the network, and the sets of groups that they are in."""
     ports = [p for p in view.snapshot.by(Port, "network", network.id) if p.host]
     rows: list[AnyRow | None] = [endpoint_row(view, network.vni, port.id) for port in ports]
-    rows += [groups_row(view, network.vni, groups) for groups in {p.security_groups for p in ports}]
+    sets = view.snapshot.traits(Port, "group_sets", network.id)
+    rows += [groups_row(view, network.vni, groups) for groups in sets]
     return _by_key(rows)
 
 
@@ -58,8 +59,7 @@ def all_slices(snapshot: Snapshot) -> Slices:
 
 def carried(view: View, host: str) -> frozenset[str]:
     """The shared slices that the host needs."""
-    ids = {port.network_id for port in view.snapshot.by(Port, "host", host)}
-    networks = (view.network(id) for id in ids)
+    networks = map(view.network, view.snapshot.traits(Port, "carries", host))
     return frozenset({HOSTS, *(network_name(n) for n in networks if n is not None)})
 
 

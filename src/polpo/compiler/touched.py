@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from polpo.compiler import host_rows, shared_rows
+from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.slices import HOSTS, host_name, network_name
 from polpo.compiler.view import View
 from polpo.model.change import Change
@@ -73,18 +74,18 @@ def _port(view: View, port: Port) -> Touched:
 
 
 def _own(view: View, port: Port) -> Touched:
-    """The port's row on its host, and its policy's."""
+    """The port's row on its host, and that of what guards it."""
     if not port.host:
         return {}
-    slice = host_name(port.host)
-    rows: Touched = {
-        (slice, f"port/{port.id}"): partial(host_rows.port_row, host=port.host, id=port.id)
-    }
-    policy = view.policy(port)
-    if policy is not None:
-        row = partial(host_rows.policy_row, host=port.host, number=policy.number)
-        rows[slice, policy.key] = row
-    return rows
+    row = partial(host_rows.port_row, host=port.host, id=port.id)
+    rows: Touched = {(host_name(port.host), f"port/{port.id}"): row}
+    groups = tuple(sorted(port.security_groups))
+    return rows | _policy(port.host, groups) if port.port_security_enabled and groups else rows
+
+
+def _policy(host: str, groups: Groups) -> Touched:
+    row = partial(host_rows.policy_row, host=host, groups=groups)
+    return {(host_name(host), f"policy/{groups_number(groups)}"): row}
 
 
 def _carrying(view: View, port: Port) -> Touched:
@@ -101,19 +102,20 @@ def _shared(view: View, port: Port) -> Touched:
     network = view.network(port.network_id)
     if network is None or not port.host:
         return {}
-    slice, groups = network_name(network), port.security_groups
+    slice, groups = network_name(network), tuple(sorted(port.security_groups))
     return {
         (slice, f"endpoint/{port.id}"): partial(
             shared_rows.endpoint_row, vni=network.vni, id=port.id
         ),
-        (slice, f"groups/{shared_rows.groups_number(groups)}"): partial(
+        (slice, f"groups/{groups_number(groups)}"): partial(
             shared_rows.groups_row, vni=network.vni, groups=groups
         ),
     }
 
 
 def _group(view: View, group: str) -> Touched:
-    return _merged(_own(view, p) for p in view.snapshot.by(Port, "security_group", group))
+    """The policies with the group's rules, on the hosts that have them: ports only refer."""
+    return _merged(_policy(*where) for where in view.snapshot.traits(Port, "guarding", group))
 
 
 def _address_group(view: View, id: str) -> Touched:

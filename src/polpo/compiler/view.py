@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from polpo.compiler.numbers import Groups
 from polpo.compiler.policies import policy
 from polpo.model.change import Change
 from polpo.model.host import Host
@@ -12,7 +13,7 @@ from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.model.snapshot import Snapshot
 from polpo.target.rows import Policy
 
-Policies = dict[tuple[str, ...], Policy | None]
+Policies = dict[Groups, Policy | None]
 
 
 class View:
@@ -48,13 +49,10 @@ class View:
 
     def carries(self, host: str, network_id: str) -> bool:
         """Whether a port of the network is bound to the host."""
-        return self.snapshot.count_by(Port, "wire", f"{host}/{network_id}") > 0
+        return self.snapshot.has_trait(Port, "carries", host, network_id)
 
-    def policy(self, port: Port) -> Policy | None:
-        """What guards the port; None if nothing may pass, or if it is not guarded at all."""
-        if not port.port_security_enabled:
-            return None
-        groups = port.security_groups
+    def policy(self, groups: Groups) -> Policy | None:
+        """What the groups (sorted) let pass together; None if that is nothing."""
         if groups not in self._policies:
             self._policies[groups] = policy(self.snapshot, groups)
         return self._policies[groups]

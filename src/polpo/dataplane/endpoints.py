@@ -39,14 +39,14 @@ class Plug(msgspec.Struct, frozen=True):
     veth: bool = True
 
 
-def port_entries(port: Port, plug: Plug) -> Iterator[Entry]:
-    """Who speaks at an interface, and what it may say."""
+def port_entries(port: Port, plug: Plug, policy: int) -> Iterator[Entry]:
+    """Who speaks at an interface, and what it may say; `policy` is the version in the tables."""
     flags = (
         PortFlag.PORT_SECURITY * port.port_security
         | PortFlag.ADMIN_UP * port.admin_up
         | PortFlag.VETH * plug.veth
     )
-    value = PORT.pack(port.vni, pack_mac(port.mac), flags, port.policy)
+    value = PORT.pack(port.vni, pack_mac(port.mac), flags, policy)
     yield "ports", U32.pack(plug.ifindex), value
     for (mac, address, length), kind in _claims(port).items():
         key = ALLOWED_KEY.pack(96 + length, plug.ifindex, mac, address)

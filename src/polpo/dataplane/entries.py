@@ -5,13 +5,14 @@ one endpoint more in a large network is a few entries. What it comes to does not
 there: a property test compares it with an `Entries` that was given the final rows at once.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from polpo.dataplane.claims import Claims
 from polpo.dataplane.copies import Copies
 from polpo.dataplane.endpoints import Plug, endpoint_entries, port_entries
-from polpo.dataplane.policies import peer_entries, policy_entries
+from polpo.dataplane.policies import peer_entries, policy_entries, version_of
 from polpo.dataplane.tables import HOST, ORDER, U32, pack_address
 from polpo.target.rows import AnyRow, Endpoint, GroupSet, Host, Network, Policy, Port
 
@@ -33,7 +34,9 @@ class Entries:
         self._vtep = pack_address(vtep)
         self._slices: dict[str, dict[str, AnyRow]] = {}
         self._plugs: dict[str, Plug] = {}
-        self._policies: dict[Place, Policy] = {}
+        self._policies: dict[Place, tuple[Policy, int]] = {}
+        self._versions: dict[int, int] = {}
+        self._guarded: defaultdict[int, dict[Place, Port]] = defaultdict(dict)
         self._group_sets: dict[Place, GroupSet] = {}
         self._claims = Claims(ORDER)
         self._copies = Copies(self._claims)
@@ -61,7 +64,9 @@ class Entries:
                     self._forget((name, key), former)
             for row in put:
                 key = row.key
-                if rows.get(key) != row:
+                if (former := rows.get(key)) != row:
+                    if isinstance(former, Port):
+                        self._unguard((name, key), former)
                     self._learn((name, key), row)
                     rows[key] = row
         finally:  # a malformed row raises (ValueError): what came before it counts
@@ -121,25 +126,43 @@ class Entries:
 
     def _learn_port(self, place: Place, row: Port) -> None:
         plug = self._plugs.get(row.id)
-        self._claims.put(place, port_entries(row, plug) if plug else ())
+        self._guarded[row.policy][place] = row
+        version = self._versions.get(row.policy, 0)
+        self._claims.put(place, port_entries(row, plug, version) if plug else ())
         self._copies.put(place, (row.vni, plug.ifindex) if plug else None)
 
     def _learn_policy(self, place: Place, row: Policy) -> None:
-        self._policies[place] = row
-        self._claims.put(place, policy_entries(row))
+        version = version_of(row)
+        self._policies[place] = row, version
+        self._claims.put(place, policy_entries(row, version))
         for other, groups in self._group_sets.items():
-            self._claims.put(place + other, peer_entries(row, groups))
+            self._claims.put(place + other, peer_entries(row, version, groups))
+        self._set_version(row.number, version)
 
     def _learn_group_set(self, place: Place, row: GroupSet) -> None:
         self._group_sets[place] = row
-        for other, policy in self._policies.items():
-            self._claims.put(other + place, peer_entries(policy, row))
+        for other, (policy, version) in self._policies.items():
+            self._claims.put(other + place, peer_entries(policy, version, row))
+
+    def _set_version(self, policy: int, version: int) -> None:
+        """The ports that the policy guards move to this version of it; 0 lets nothing pass."""
+        self._versions[policy] = version
+        for place, port in self._guarded.get(policy, {}).items():
+            self._learn_port(place, port)
+
+    def _unguard(self, place: Place, port: Port) -> None:
+        del self._guarded[port.policy][place]
+        if not self._guarded[port.policy]:
+            del self._guarded[port.policy]
 
     def _forget(self, place: Place, row: AnyRow) -> None:
         self._claims.put(place, ())
         self._copies.put(place, None)
+        if isinstance(row, Port):
+            self._unguard(place, row)
         if isinstance(row, Policy):
-            del self._policies[place]
+            self._set_version(row.number, 0)
+            del self._policies[place], self._versions[row.number]
             for other in self._group_sets:
                 self._claims.put(place + other, ())
         if isinstance(row, GroupSet):

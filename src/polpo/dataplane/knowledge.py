@@ -89,10 +89,9 @@ class Knowledge:
     def allows(self, number: int, ingress: bool, remote: bytes, what: Transport, vni: int) -> bool:
         policy = self.policies.get(number)
         groups = self._groups(vni, remote)
-        rules = policy.rules if policy else ()
-        return number != 0 and any(
+        return policy is not None and any(
             rule.ingress == ingress and covers(rule, remote, groups) and is_about(rule, what)
-            for rule in rules
+            for rule in policy.rules
         )
 
     def _groups(self, vni: int, address: bytes) -> tuple[str, ...]:

@@ -195,7 +195,7 @@ class Passage:
 
     def may(self, port: Port, ingress: bool) -> bool:
         t = self.transport
-        if t is None or not port.policy:
+        if t is None or port.policy not in self.model.policies:
             return False
         flow = self.flow
         if flow is None:

@@ -3,12 +3,17 @@
 A *class* is a set of (protocol, low, high), numbered by its content: what may pass to or from one
 remote. The longest prefix wins in the kernel, so its class holds the rules of the shorter prefixes
 that cover it as well. A port range becomes the few prefixes that make it up.
+
+In the tables a policy goes by its *version*, a number taken from its rules: changed rules are
+written beside the old ones, and ports move to them in one write each, never half way.
 """
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+
+import msgspec
 
 from polpo.dataplane.tables import (
     ANY4,
@@ -34,18 +39,24 @@ _ONE = U32.pack(1)
 _NO_PORT = bytes(2)
 
 
-def policy_entries(policy: Policy) -> Iterator[Entry]:
+def version_of(policy: Policy) -> int:
+    """The policy's number in the tables: another when its rules are others. 64 bits, never 0."""
+    digest = hashlib.blake2b(msgspec.json.encode(policy), digest_size=8).digest()
+    return int.from_bytes(digest, "little") or 1
+
+
+def policy_entries(policy: Policy, version: int) -> Iterator[Entry]:
     """What a policy allows by the remote's address."""
     for side in map(Side, range(4)):
         rules = [rule for rule in policy.rules if side_of(rule) == side and rule.group is None]
         for (address, length), whats in _by_prefix(rules, side).items():
             number, entries = class_of(whats)
-            key = PREFIX_KEY.pack(96 + length, side, policy.number, address)
+            key = PREFIX_KEY.pack(96 + length, side, version, address)
             yield "prefixes", key, U64.pack(number)
             yield from entries
 
 
-def peer_entries(policy: Policy, groups: GroupSet) -> Iterator[Entry]:
+def peer_entries(policy: Policy, version: int, groups: GroupSet) -> Iterator[Entry]:
     """What a policy allows by the remote's security groups."""
     for side in map(Side, range(4)):
         whats = frozenset(
@@ -55,7 +66,7 @@ def peer_entries(policy: Policy, groups: GroupSet) -> Iterator[Entry]:
         )
         if whats:
             number, entries = class_of(whats)
-            key = PEER_KEY.pack(policy.number, groups.number, side)
+            key = PEER_KEY.pack(version, groups.number, side)
             yield "peers", key, U64.pack(number)
             yield from entries
 

@@ -2,9 +2,12 @@
 
 A *claim* is a name that only one object may hold at a time: an address of a subnet, a MAC of a
 network, a VNI. The database keeps claims unique. An *index* entry is a property to find objects
-by; any number of objects may share it. Both are pure functions of the object.
+by; any number of objects may share it. A *trait* is what many objects have in common, to be found
+without looking at the objects: which networks the ports of a host are in. All three are pure
+functions of the object.
 """
 
+from collections.abc import Hashable
 from typing import ClassVar, TypeAlias
 
 import msgspec
@@ -14,6 +17,9 @@ Claim: TypeAlias = tuple[str, str]
 
 IndexEntry: TypeAlias = tuple[str, str]
 """(name, value): objects of one kind that share it are found by it."""
+
+Trait: TypeAlias = tuple[str, str, Hashable]
+"""(name, value, trait): each different trait is found once by (name, value)."""
 
 
 class Object(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -38,6 +44,10 @@ class Object(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 
     def index(self) -> tuple[IndexEntry, ...]:
         """What this object can be found by."""
+        return ()
+
+    def traits(self) -> tuple[Trait, ...]:
+        """What is found because this object is there, for as long as one such object is."""
         return ()
 
 

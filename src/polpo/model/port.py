@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from polpo.model.object import Claim, IndexEntry, Owned
+from polpo.model.object import Claim, IndexEntry, Owned, Trait
 
 
 class FixedIP(msgspec.Struct, frozen=True, order=True):
@@ -62,26 +62,36 @@ class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
             *super().index(),
             ("network", self.network_id),
             *((("device", self.device_id),) if self.device_id else ()),
-            *(
-                (
-                    ("host", self.host),
-                    ("wire", f"{self.host}/{self.network_id}"),
-                    ("bound_groups", bound_groups(self.network_id, self.security_groups)),
-                )
-                if self.host
-                else ()
-            ),
+            *((("host", self.host),) if self.host else ()),
             *(("security_group", group) for group in self.security_groups),
             *(("subnet", f.subnet_id) for f in self.fixed_ips),
             *(("address", f.ip_address) for f in self.fixed_ips),
         )
 
+    def traits(self) -> tuple[Trait, ...]:
+        """What follows for hosts from the ports that are bound to them.
+
+        carries     host -> networks
+        carried_by  network -> hosts
+        group_sets  network -> sets of groups that its bound ports are in
+        guards      host -> sets of groups whose rules its ports need
+        guarding    group -> (host, set of groups with this one)
+        """
+        if not self.host:
+            return ()
+        groups = tuple(sorted(self.security_groups))
+        bound: tuple[Trait, ...] = (
+            ("carries", self.host, self.network_id),
+            ("carried_by", self.network_id, self.host),
+        )
+        if groups:
+            bound += (("group_sets", self.network_id, groups),)
+        if groups and self.port_security_enabled:
+            bound += (("guards", self.host, groups),)
+            bound += tuple(("guarding", group, (self.host, groups)) for group in groups)
+        return bound
+
 
 def address_scope(subnet_id: str) -> str:
     """The scope in which addresses of the subnet are claimed."""
     return f"address/{subnet_id}"
-
-
-def bound_groups(network_id: str, groups: tuple[str, ...]) -> str:
-    """By this the bound ports of a network that are in just these security groups are found."""
-    return f"{network_id}/{','.join(sorted(groups))}"

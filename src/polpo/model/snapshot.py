@@ -5,7 +5,7 @@ with the one before: keeping an old one costs nothing, and making a new one cost
 however many objects there are.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from immutables import Map
@@ -20,7 +20,7 @@ _NONE: Map[Any, Any] = Map()
 class Snapshot:
     """Reads are dictionary look-ups. `put` and `remove` answer with a new snapshot."""
 
-    __slots__ = ("_claims", "_index", "_objects", "revision")
+    __slots__ = ("_claims", "_index", "_objects", "_traits", "revision")
 
     def __init__(
         self,
@@ -28,11 +28,13 @@ class Snapshot:
         objects: Map[str, Map[str, Any]] = _NONE,
         claims: Map[str, Map[str, str]] = _NONE,
         index: Map[tuple[str, str, str], Map[str, Any]] = _NONE,
+        traits: Map[tuple[str, str, str], Map[Any, int]] = _NONE,
     ) -> None:
         self.revision = revision
         self._objects = objects
         self._claims = claims
         self._index = index
+        self._traits = traits
 
     @classmethod
     def of(cls, objects: Iterable[Object], revision: int) -> "Snapshot":
@@ -40,13 +42,17 @@ class Snapshot:
         kinds: dict[str, Any] = {}
         claims: dict[str, Any] = {}
         index: dict[tuple[str, str, str], Any] = {}
+        traits: dict[tuple[str, str, str], Any] = {}
         for obj in objects:
             _growing(kinds, obj.kind)[obj.id] = obj
             for scope, key in obj.claims():
                 _growing(claims, scope)[key] = obj.id
             for name, value in obj.index():
                 _growing(index, (obj.kind, name, value))[obj.id] = obj
-        return cls(revision, _grown(kinds), _grown(claims), _grown(index))
+            for name, value, trait in obj.traits():
+                counts = _growing(traits, (obj.kind, name, value))
+                counts[trait] = counts.get(trait, 0) + 1
+        return cls(revision, _grown(kinds), _grown(claims), _grown(index), _grown(traits))
 
     def get(self, cls: type[T], id: str) -> T | None:
         """The object, or None."""
@@ -66,6 +72,14 @@ class Snapshot:
     def count_by(self, cls: type[T], name: str, value: str) -> int:
         """How many `by` would give, without looking at them."""
         return len(self._index.get((cls.kind, name, value), _NONE))
+
+    def traits(self, cls: type[T], name: str, value: str) -> Collection[Any]:
+        """The different traits of that name and value: no more work than there are of them."""
+        return self._traits.get((cls.kind, name, value), _NONE).keys()
+
+    def has_trait(self, cls: type[T], name: str, value: str, trait: Hashable) -> bool:
+        """Whether any object has it."""
+        return trait in self._traits.get((cls.kind, name, value), _NONE)
 
     def holder(self, scope: str, key: str) -> str | None:
         """The id of the object that holds a claim, or None."""
@@ -91,7 +105,8 @@ class Snapshot:
             entry = (obj.kind, name, value)
             index = index.set(entry, index.get(entry, _NONE).set(obj.id, obj))
         objects = self._objects.set(obj.kind, self._objects.get(obj.kind, _NONE).set(obj.id, obj))
-        return Snapshot(self.revision, objects, claims, index)
+        traits = _counted(self._traits, obj.kind, old, obj)
+        return Snapshot(self.revision, objects, claims, index, traits)
 
     def remove(self, obj: Object) -> "Snapshot":
         """Without the object of that kind and id; the same snapshot if there is none."""
@@ -100,13 +115,13 @@ class Snapshot:
         if old is None:
             return self
         claims, index = _without(self._claims, self._index, old)
-        return Snapshot(
-            self.revision, self._objects.set(obj.kind, kind.delete(obj.id)), claims, index
-        )
+        objects = self._objects.set(obj.kind, kind.delete(obj.id))
+        traits = _counted(self._traits, obj.kind, old, None)
+        return Snapshot(self.revision, objects, claims, index, traits)
 
     def at(self, revision: int) -> "Snapshot":
         """The same objects, called by another revision."""
-        return Snapshot(revision, self._objects, self._claims, self._index)
+        return Snapshot(revision, self._objects, self._claims, self._index, self._traits)
 
 
 def _without(claims: Any, index: Any, old: Object) -> tuple[Any, Any]:
@@ -117,7 +132,23 @@ def _without(claims: Any, index: Any, old: Object) -> tuple[Any, Any]:
     return claims, index
 
 
-def _discard(outer: Any, at: Any, key: str) -> Any:
+def _counted(traits: Any, kind: str, old: Object | None, new: Object | None) -> Any:
+    """The traits with one object in the place of another."""
+    gone = old.traits() if old is not None else ()
+    come = new.traits() if new is not None else ()
+    if gone == come:
+        return traits
+    steps = [*((entry, 1) for entry in come), *((entry, -1) for entry in gone)]
+    for (name, value, trait), step in steps:
+        at = (kind, name, value)
+        counts = traits.get(at, _NONE)
+        count = counts.get(trait, 0) + step
+        kept = traits.set(at, counts.set(trait, count))
+        traits = kept if count else _discard(traits, at, trait)
+    return traits
+
+
+def _discard(outer: Any, at: Any, key: Any) -> Any:
     """Take `key` out of the inner map; an inner map that is empty goes too."""
     inner = outer.get(at, _NONE)
     if key not in inner:

@@ -36,15 +36,10 @@ class Host(Row, frozen=True, omit_defaults=True, tag_field="row", tag="host"):
 
 
 class Network(Row, frozen=True, omit_defaults=True, tag_field="row", tag="network"):
-    """A network that this host carries, because a port of it is bound here (slice `host/...`).
-
-    `since` is a revision at which the host surely carried it already: a feed asked for anything
-    later than it sends only changes of `network/<vni>`, else the whole slice.
-    """
+    """A network that this host carries, because a port of it is bound here (slice `host/...`)."""
 
     vni: int
     mtu: int
-    since: int
 
     @property
     def key(self) -> str:
@@ -71,7 +66,8 @@ class Lease(msgspec.Struct, frozen=True, omit_defaults=True):
 class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     """A port bound to this host (slice `host/...`).
 
-    `policy` is the number of a `Policy` row in the same slice; 0 lets nothing pass.
+    `policy` is the number of a `Policy` row in the same slice; 0, or none there, lets nothing
+    pass.
     Without `port_security` the port is not filtered and may send from any address.
     """
 
@@ -112,10 +108,10 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Policy(Row, frozen=True, omit_defaults=True, tag_field="row", tag="policy"):
-    """The rules of all security groups of a port, as one set (slice `host/...`).
+    """The rules of all security groups that some ports are in, as one set (slice `host/...`).
 
-    `number` is taken from the content (64 bits), so that equal sets are one policy everywhere,
-    and a changed set is a new policy: ports move to it in one write, never half way.
+    `number` stands for the set of groups (64 bits), not for the rules: when these change, the
+    ports' rows do not.
     """
 
     number: int

@@ -93,7 +93,7 @@ class Controller:
         mine = [self.ports[p] for p, h in self.bound.items() if h == host and p in self.ports]
         if not mine:
             return {}
-        return _keyed([rows.Network(self.vni, 1400, since=1), ALLOW_ALL, *mine])
+        return _keyed([rows.Network(self.vni, 1400), ALLOW_ALL, *mine])
 
     def _endpoint(self, port: str) -> rows.Endpoint:
         row = self.ports[port]

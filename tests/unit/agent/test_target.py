@@ -26,11 +26,11 @@ def test_a_cut_stream_leaves_no_half_of_a_batch() -> None:
 
 def test_a_feed_that_begins_anew_leaves_no_stale_network() -> None:
     target = Target("h")
-    target.hear(Line(slice="host/h", full=True, rows=(Network(7, 1400, 1), Network(8, 1400, 1))))
+    target.hear(Line(slice="host/h", full=True, rows=(Network(7, 1400), Network(8, 1400))))
     for vni in (7, 8):
         target.hear(Line(slice=f"network/{vni}", full=True, rows=(ROW,)))
     target.hear(Line(revision=1))
-    target.hear(Line(slice="host/h", full=True, rows=(Network(8, 1400, 1),)))
+    target.hear(Line(slice="host/h", full=True, rows=(Network(8, 1400),)))
     batch = target.hear(Line(revision=2))
     assert set(target.slices) == {"host/h", "network/8"}
     assert batch is not None

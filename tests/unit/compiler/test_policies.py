@@ -64,7 +64,7 @@ def test_an_empty_address_group_lets_nothing_pass() -> None:
     assert rules_of(rule(remote_address_group_id="gone")) == ()
 
 
-def test_equal_sets_have_one_number_whatever_groups_they_come_from() -> None:
+def test_a_policy_goes_by_its_groups_and_its_rules_by_their_content() -> None:
     tcp, udp = {"protocol": "tcp"}, {"protocol": "17"}
     snapshot = Snapshot.of(
         [
@@ -75,12 +75,15 @@ def test_equal_sets_have_one_number_whatever_groups_they_come_from() -> None:
         ],
         1,
     )
-    whole, parts = policy(snapshot, ("a",)), policy(snapshot, ("b", "c"))
+    whole, parts, half = (policy(snapshot, groups) for groups in (("a",), ("b", "c"), ("b",)))
     assert whole is not None
-    assert whole == parts == policy(snapshot, ("c", "b", "a"))
-    half = policy(snapshot, ("b",))
+    assert parts is not None
     assert half is not None
-    assert half.number not in (0, whole.number)
+    assert whole.rules == parts.rules != half.rules
+    assert len({0, whole.number, parts.number, half.number}) == 4
+    more = policy(snapshot.put(rule(5, "a")), ("a",))
+    assert more
+    assert (more.number, len(more.rules)) == (whole.number, 3)
 
 
 def test_groups_without_rules_need_no_policy() -> None:

@@ -80,7 +80,7 @@ def test_a_port_as_other_hosts_know_it() -> None:
 
 
 def test_a_host_carries_the_networks_of_its_ports() -> None:
-    assert compiled()["host/h1"]["network/7"] == rows.Network(vni=7, mtu=1450, since=4)
+    assert compiled()["host/h1"]["network/7"] == rows.Network(vni=7, mtu=1450)
     assert "host/h2" not in compiled()
     assert set(compiled()["hosts"]) == {"host/h1", "host/h2"}
 

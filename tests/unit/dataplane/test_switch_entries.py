@@ -66,7 +66,7 @@ ports = st.builds(
     port_security=st.booleans(),
 )
 policies = st.builds(Policy, number=few, rules=st.lists(rules, max_size=3).map(tuple))
-networks = st.builds(Network, vni=st.sampled_from((7, 8)), mtu=st.just(1450), since=few)
+networks = st.builds(Network, vni=st.sampled_from((7, 8)), mtu=st.just(1450))
 hosts = st.builds(Host, name=few.map(str), address=vteps)
 ROWS: dict[str, st.SearchStrategy[AnyRow]] = {
     "hosts": hosts,

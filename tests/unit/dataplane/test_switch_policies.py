@@ -29,7 +29,7 @@ def test_all_ports_are_one_prefix() -> None:
 def test_a_longer_prefix_allows_what_the_shorter_ones_around_it_do() -> None:
     web = Rule(ingress=True, family=4, protocol=6, low=80, high=80, prefix="10.0.0.0/8")
     ssh = Rule(ingress=True, family=4, protocol=6, low=22, high=22, prefix="10.1.0.0/16")
-    entries = list(policy_entries(Policy(number=9, rules=(web, ssh))))
+    entries = list(policy_entries(Policy(number=9, rules=(web, ssh)), 9))
     classes = {
         PREFIX_KEY.unpack(key)["prefixlen"]: value
         for table, key, value in entries
@@ -47,9 +47,9 @@ def test_a_group_rule_speaks_of_the_sets_that_have_the_group() -> None:
     rule = Rule(ingress=True, family=4, protocol=17, group="a")
     policy = Policy(number=1, rules=(rule,))
     with_a, without = GroupSet(number=5, groups=("a", "b")), GroupSet(number=6, groups=("b",))
-    assert [table for table, _, _ in peer_entries(policy, with_a)] == ["peers", "classes"]
-    assert not list(peer_entries(policy, without))
-    assert not list(policy_entries(policy))
+    assert [table for table, _, _ in peer_entries(policy, 1, with_a)] == ["peers", "classes"]
+    assert not list(peer_entries(policy, 1, without))
+    assert not list(policy_entries(policy, 1))
 
 
 def test_icmp_rules_are_about_type_and_code() -> None:

@@ -40,13 +40,25 @@ def test_bulk_building_is_the_same_as_one_by_one() -> None:
     for obj in objects:
         single = single.put(obj)
     assert bulk.revision == 5
-    assert (bulk._objects, bulk._claims, bulk._index) == (
+    assert (bulk._objects, bulk._claims, bulk._index, bulk._traits) == (
         single._objects,
         single._claims,
         single._index,
+        single._traits,
     )
-    bulk = bulk.put(port(3, "h9")).remove(port(4))
-    assert bulk.count_by(Port, "bound_groups", "N/g") == 97
+
+
+def test_a_trait_is_there_as_long_as_an_object_with_it() -> None:
+    snapshot = Snapshot.of([port(1, "h1", ("b", "a")), port(2, "h1", ("a", "b"))], 1)
+    assert set(snapshot.traits(Port, "carried_by", "N")) == {"h1"}
+    assert set(snapshot.traits(Port, "guarding", "b")) == {("h1", ("a", "b"))}
+    moved = snapshot.put(port(1, "h2", ("a",)))
+    assert set(moved.traits(Port, "guarding", "a")) == {("h1", ("a", "b")), ("h2", ("a",))}
+    left = moved.remove(port(2))
+    assert set(left.traits(Port, "carried_by", "N")) == {"h2"}
+    assert not left.has_trait(Port, "guards", "h1", ("a", "b"))
+    assert snapshot.has_trait(Port, "guards", "h1", ("a", "b")), "older snapshots stay"
+    assert not left.put(port(1))._traits
 
 
 def test_a_transaction_notes_each_object_once() -> None:

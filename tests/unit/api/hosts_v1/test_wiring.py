@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from polpo.api.hosts_v1.reports import Reports
-from polpo.api.wiring import HostWiring, carriers
+from polpo.api.wiring import HostWiring
 from polpo.model.host import Host
 from polpo.model.network import Network
 from polpo.model.port import Port
@@ -100,11 +100,3 @@ def test_a_removed_host_is_forgotten(cloud: Cloud) -> None:
     cloud.snapshot = cloud.snapshot.remove(h3)
     assert cloud.reports.reached(cloud.snapshot) == 8
     assert "h3" not in cloud.wiring.reports()
-
-
-def test_carriers_are_the_same_by_either_way(cloud: Cloud) -> None:
-    few = carriers(cloud.snapshot, "N")
-    many = cloud.snapshot
-    for number in range(9):
-        many = many.put(cloud.port(f"Q{number}", "h1", 1))
-    assert few == carriers(many, "N") == {"h1", "h2"}
