@@ -12,6 +12,7 @@ import httpx2
 from polpo.dataplane.entries import Entries
 from polpo.dataplane.tables import ORDER
 from polpo.kernel import bpf
+from polpo.runtime import garbage
 from polpo.target.rows import Slices
 from polpo.target.wire import apply_line, decode_line
 
@@ -22,6 +23,7 @@ async def fill_a_switch(port: int, host: Row, row: Callable[..., Row]) -> list[R
     """Nothing where we may not load programs."""
     if os.geteuid() != 0:
         return []
+    garbage.unhurried()  # as the agent
     with tempfile.TemporaryDirectory(prefix="polpo-bench-bpf-") as folder:
         directory = Path(folder)
         bpf.mount(directory)

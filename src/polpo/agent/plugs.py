@@ -32,6 +32,10 @@ class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
     leaving: bool = False
 
 
+class SpoiltPlugs(Exception):
+    """The file is not what we wrote. Which port goes where can't be guessed from anything else."""
+
+
 class Plugs:
     """Port id -> plug. Each change is on disk before it is true."""
 
@@ -40,9 +44,16 @@ class Plugs:
         self._plugs: dict[str, Plug] = {}
 
     def load(self) -> None:
-        """A missing file is an empty one; a spoilt one is an error: plugs can't be guessed."""
+        """A missing file is an empty one; a spoilt one raises SpoiltPlugs."""
         with contextlib.suppress(FileNotFoundError):
-            self._plugs = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Plug])
+            text = self._path.read_bytes()
+            try:
+                self._plugs = msgspec.json.decode(text, type=dict[str, Plug])
+            except msgspec.DecodeError as e:
+                raise SpoiltPlugs(
+                    f"{self._path} can't be read ({e}): put back a copy, or move it away and plug "
+                    "this host's ports again (traffic goes on meanwhile)"
+                ) from e
 
     def __iter__(self) -> Iterator[Plug]:
         return iter(list(self._plugs.values()))

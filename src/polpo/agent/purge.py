@@ -3,13 +3,11 @@
 import contextlib
 import shutil
 
-import msgspec
-
 from polpo.agent.config import Config
 from polpo.agent.devices import Devices
 from polpo.agent.guards import remove_filter
 from polpo.agent.ownership import is_host_end, is_tunnel
-from polpo.agent.plugs import Plug, Plugs
+from polpo.agent.plugs import Plug, Plugs, SpoiltPlugs
 from polpo.kernel import bpf, mounts, netns
 from polpo.kernel.links import delete_link, set_link
 from polpo.kernel.netlink import Netlink
@@ -31,7 +29,7 @@ def purge(config: Config) -> None:
 
 def _plugs(config: Config) -> list[Plug]:
     plugs = Plugs(config.state / "plugs.json")
-    with contextlib.suppress(msgspec.MsgspecError):  # spoilt: nothing in it can be believed
+    with contextlib.suppress(SpoiltPlugs):  # spoilt: nothing in it can be believed
         plugs.load()
     return list(plugs)
 

@@ -18,8 +18,9 @@ import structlog
 
 from polpo.agent.assembly import Agent
 from polpo.agent.config import Config, load
+from polpo.agent.plugs import SpoiltPlugs
 from polpo.agent.purge import purge
-from polpo.runtime import log
+from polpo.runtime import garbage, log
 
 END_S = 2.0  # after SIGTERM
 
@@ -74,10 +75,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as e:
         print(f"polpo agent: {e}", file=sys.stderr)
         return 2
+    garbage.unhurried()
     if purging:
         _purge(config)
-    else:
+        return 0
+    try:
         asyncio.run(run(config))
+    except SpoiltPlugs as e:
+        print(f"polpo agent: {e}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -97,9 +97,10 @@ class Builder:
             return
         known = {h["name"] for h in self._admin.hosts("GET", "/hosts")["hosts"]}
         if host.name in known:
-            self._admin.hosts("DELETE", f"/hosts/{host.name}")
-        body = {"host": {"name": host.name, "address": host.address}}
-        made = self._admin.hosts("POST", "/hosts", body)["host"]
+            made = self._admin.hosts("POST", f"/hosts/{host.name}/token")["host"]
+        else:
+            body = {"host": {"name": host.name, "address": host.address}}
+            made = self._admin.hosts("POST", "/hosts", body)["host"]
         secrets.write_private(host.token, made["token"])
 
     def _start_agent(self, host: LabHost) -> None:

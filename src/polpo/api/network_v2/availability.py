@@ -5,9 +5,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl
 
-from polpo.api.network_v2 import network as networks
 from polpo.api.network_v2.collection import Answer, Call
-from polpo.api.network_v2.errors import forbidden
+from polpo.api.network_v2.errors import not_found
+from polpo.api.network_v2.network import RESOURCE as network_resource
 from polpo.model.host import Host
 from polpo.model.network import Network, Subnet
 from polpo.model.port import address_scope
@@ -35,10 +35,10 @@ async def no_service_providers(_call: Call) -> Answer:
 
 
 async def addresses(call: Call) -> Answer:
-    """Of every network; for admins."""
-    _check_admin(call)
+    """Of every network; to others than admins, of none (Neutron's lists do not refuse)."""
     snapshot = call.reading().snapshot
-    shown = [_availability(snapshot, network) for network in snapshot.all(Network)]
+    networks = snapshot.all(Network) if call.context.is_admin else ()
+    shown = [_availability(snapshot, network) for network in networks]
     for key, value in parse_qsl(call.query):
         if key == "ip_version":
             shown = [s for s in shown if _has_version(s, value)]
@@ -49,15 +49,12 @@ async def addresses(call: Call) -> Answer:
 
 
 async def addresses_of(call: Call, network_id: str) -> Answer:
-    _check_admin(call)
-    snapshot = call.reading().snapshot
-    network = networks.RESOURCE.find(snapshot, call.context, network_id)
-    return 200, {"network_ip_availability": _availability(snapshot, network)}
-
-
-def _check_admin(call: Call) -> None:
+    """Others than admins are told that there is no such network, as by Neutron."""
     if not call.context.is_admin:
-        raise forbidden("get_network_ip_availability")
+        raise not_found("NetworkNotFound", f"Network {network_id} could not be found.")
+    snapshot = call.reading().snapshot
+    network = network_resource.find(snapshot, call.context, network_id)
+    return 200, {"network_ip_availability": _availability(snapshot, network)}
 
 
 def _has_version(shown: dict[str, Any], version: str) -> bool:

@@ -62,9 +62,11 @@ async def test_agents_are_hosts_and_their_last_reports(cloud: NetworkCloud) -> N
     off = {"agent": {"admin_state_up": False}}
     agent = (await cloud.ask("admin", "PUT", f"/agents/{host.id}", off))["agent"]
     assert agent["admin_state_up"] is False
-    with pytest.raises(Refused) as refused:
-        await cloud.get("/agents")
-    assert refused.value.status == 403
+    assert (await cloud.get("/agents"))["agents"] == []
+    for verb, body in (("GET", None), ("PUT", off), ("PUT", {"agent": {"frob": 1}})):
+        with pytest.raises(Refused) as refused:
+            await cloud.ask("mia", verb, f"/agents/{host.id}", body)
+        assert refused.value.status == 404
 
 
 async def test_used_addresses_are_counted(cloud: NetworkCloud) -> None:
@@ -73,9 +75,13 @@ async def test_used_addresses_are_counted(cloud: NetworkCloud) -> None:
     path = f"/network-ip-availabilities/{network['id']}"
     shown = (await cloud.get(path, "admin"))["network_ip_availability"]
     assert (shown["total_ips"], shown["used_ips"]) == (253, 1)
+    listed = await cloud.get("/network-ip-availabilities", "admin")
+    assert listed == {"network_ip_availabilities": [shown]}
+    listed = await cloud.get("/network-ip-availabilities")
+    assert listed == {"network_ip_availabilities": []}
     with pytest.raises(Refused) as refused:
         await cloud.get(path)
-    assert refused.value.status == 403
+    assert refused.value.status == 404
 
 
 async def test_what_is_served_is_said(cloud: NetworkCloud) -> None:

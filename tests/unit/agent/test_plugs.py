@@ -1,0 +1,24 @@
+"""Plugs on disk: each is there before it is true, and what is spoilt is said."""
+
+from pathlib import Path
+
+import pytest
+
+from polpo.agent.plugs import Plug, Plugs, SpoiltPlugs
+
+
+def test_plugs_are_found_again(tmp_path: Path) -> None:
+    plugs = Plugs(tmp_path / "plugs.json")
+    plugs.load()
+    plugs.put(Plug(port="p", kind="netns", device="eth0", netns="web"))
+    again = Plugs(tmp_path / "plugs.json")
+    again.load()
+    assert list(again) == list(plugs)
+
+
+@pytest.mark.parametrize("text", ["", '{"p": ', '{"p": {"kind": "frob"}}', "[]", "\x00" * 64])
+def test_a_spoilt_file_is_named_with_what_to_do(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "plugs.json"
+    file.write_text(text)
+    with pytest.raises(SpoiltPlugs, match=f"{file}.*move it away and plug"):
+        Plugs(file).load()
