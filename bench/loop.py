@@ -22,7 +22,7 @@ from polpo.testing.controller import Controller
 from polpo.testing.hosts import CONTROLLER, PREFIX, UNDERLAY, HostUnderTest, eventually, sh
 
 ENDPOINTS, PORTS = 20_000, 50
-IDLE_S = 10.0
+IDLE_S = 60.0
 REMOTE = "192.0.2.2"
 
 
