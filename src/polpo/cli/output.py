@@ -17,9 +17,9 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on a terminal; in a pipe one plain line a row, its cells separated by tabs."""
+    """A table on a terminal; in a pipe plain lines, the first of names, cells separated by tabs."""
     if not console.is_terminal:
-        for row in rows:
+        for row in (columns, *rows):
             print("\t".join(Text.from_markup(cell).plain for cell in row))
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)

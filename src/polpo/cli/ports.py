@@ -41,11 +41,8 @@ def plug(
         print_json(plugged | {"host": agent.host})
         return
     addresses = ", ".join(lease["address"] for lease in plugged["leases"]) or "no address"
-    place = f"namespace {netns}" if netns else f"tap {tap}"
-    console.print(
-        f"port {found} is {plugged['device']} in {place} on {agent.host}: {addresses}",
-        soft_wrap=True,
-    )
+    place = f"{plugged['device']} in namespace {netns}" if netns else f"tap {tap}"
+    console.print(f"port {found} is {place} on {agent.host}: {addresses}", soft_wrap=True)
 
 
 def unplug(port: str, *, host: str = "") -> None:
