@@ -1,6 +1,6 @@
 """All kinds of objects, by the name under which the store keeps them."""
 
-from polpo.model import host, identity, network, port, security_group, sharing
+from polpo.model import host, identity, network, port, router, security_group, sharing
 from polpo.model.object import Object
 
 KINDS: dict[str, type[Object]] = {
@@ -23,6 +23,8 @@ KINDS: dict[str, type[Object]] = {
         security_group.SecurityGroup,
         security_group.SecurityGroupRule,
         port.Port,
+        router.Router,
+        router.FloatingIP,
         sharing.RbacPolicy,
         sharing.Quota,
     )

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from polpo.model.object import Claim, IndexEntry, Owned, Trait
+from polpo.model.router import INTERFACES
 
 
 class FixedIP(msgspec.Struct, frozen=True, order=True):
@@ -76,7 +77,14 @@ class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
         group_sets  network -> sets of groups that its bound ports are in
         guards      host -> sets of groups whose rules its ports need
         guarding    group -> (host, set of groups with this one)
+
+        And of the interfaces of routers: `routers` network -> routers, `joined` router -> networks.
         """
+        if self.device_owner in INTERFACES:
+            return (
+                ("routers", self.network_id, self.device_id),
+                ("joined", self.device_id, self.network_id),
+            )
         if not self.host:
             return ()
         groups = tuple(sorted(self.security_groups))

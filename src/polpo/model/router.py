@@ -1,0 +1,98 @@
+"""Routers and what hangs on them: gateways to external networks, floating IPs.
+
+A router's interfaces are ports (`device_id` is the router's id): one port for each network and
+address family that it joins. So is its gateway, in the external network.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+from polpo.model.network import HostRoute
+from polpo.model.object import Claim, IndexEntry, Owned
+
+INTERFACE = "network:router_interface"
+"""`device_owner` of a router's interface."""
+DISTRIBUTED_INTERFACE = "network:router_interface_distributed"
+"""The same, of a router that is `distributed`: as Neutron says it."""
+GATEWAY = "network:router_gateway"
+FLOATING_IP = "network:floatingip"
+INTERFACES = (INTERFACE, DISTRIBUTED_INTERFACE)
+
+
+class Router(Owned, frozen=True, kw_only=True, omit_defaults=True):
+    """Joins networks. `vni` is its own number, of the same numbers as networks have.
+
+    gateway_port_id   port in the external network, "" without a gateway
+    enable_snat       whether what has no floating IP reaches the outside (IPv4)
+    routes            extra routes; several next hops for one destination are equal (ECMP)
+    """
+
+    kind: ClassVar[str] = "router"
+
+    vni: int
+    admin_state_up: bool = True
+    distributed: bool = True
+    ha: bool = True
+    external_network_id: str = ""
+    gateway_port_id: str = ""
+    enable_snat: bool = True
+    routes: tuple[HostRoute, ...] = ()
+    availability_zone_hints: tuple[str, ...] = ()
+
+    def claims(self) -> tuple[Claim, ...]:
+        return (("vni", str(self.vni)),)
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        external = (
+            (("external_network", self.external_network_id),) if self.external_network_id else ()
+        )
+        return (*super().index(), *external)
+
+
+class Forwarding(msgspec.Struct, frozen=True, order=True):
+    """One protocol and port range of a floating IP, for one address of a port inside."""
+
+    id: str
+    protocol: str
+    external_port: int
+    external_port_last: int
+    internal_port_id: str
+    internal_address: str
+    internal_port: int
+    description: str = ""
+
+
+class FloatingIP(Owned, frozen=True, kw_only=True, omit_defaults=True):
+    """An address of an external network that stands for one of a port's fixed addresses.
+
+    floating_port_id  the port that holds the address in the external network
+    port_id, fixed_ip_address, router_id  all "" while it stands for nobody
+    """
+
+    kind: ClassVar[str] = "floatingip"
+
+    floating_network_id: str
+    floating_ip_address: str
+    floating_port_id: str
+    port_id: str = ""
+    fixed_ip_address: str = ""
+    router_id: str = ""
+    dns_name: str = ""
+    dns_domain: str = ""
+    forwardings: tuple[Forwarding, ...] = ()
+
+    def claims(self) -> tuple[Claim, ...]:
+        """A fixed address has one floating IP of an external network."""
+        if not self.port_id:
+            return ()
+        return (
+            (f"floating/{self.floating_network_id}", f"{self.port_id}/{self.fixed_ip_address}"),
+        )
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        entries = (("network", self.floating_network_id), ("address", self.floating_ip_address))
+        held = (("port", self.port_id),) if self.port_id else ()
+        routed = (("router", self.router_id),) if self.router_id else ()
+        inside = {f.internal_port_id for f in self.forwardings}
+        return (*super().index(), *entries, *held, *routed, *(("port", id) for id in inside))
