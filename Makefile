@@ -14,7 +14,7 @@ down:              ## leave nothing behind
 
 test: setup        ## everything: style, types, layers, units, the API with real clients, real packets
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q --ignore=tests/unit --ignore=tests/architecture
 
 check: setup       ## quick: run it all the time
 	$(BIN)/ruff check .

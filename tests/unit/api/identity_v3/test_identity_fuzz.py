@@ -183,7 +183,7 @@ def test_noise_gives_no_500(fuzzed: Fuzzed) -> None:
 
 
 def test_one_wrong_value_gives_no_500(fuzzed: Fuzzed) -> None:
-    assert {200, 201, 400, 401} <= _spoil(fuzzed), "the fuzzing reaches little"
+    assert {200, 400} <= _spoil(fuzzed), "the fuzzing reaches little"
 
 
 def _fuzz(fuzzed: Fuzzed) -> set[int]:
