@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from cyclopts import App
 from rich.console import Console
+from rich.text import Text
 
 from polpo.cli import hosts, lab, ports, programs, status
 
@@ -36,7 +37,8 @@ def main(words: Sequence[str] | None = None) -> None:
     except Exception as error:
         if not _is_for_users(error):
             raise
-        Console(stderr=True, highlight=False).print(f"[red]polpo:[/red] {error}")
+        words = Text.assemble(("polpo:", "red"), f" {error}")
+        Console(stderr=True, highlight=False).print(words, soft_wrap=True)
         raise SystemExit(1) from None
     raise SystemExit(result if isinstance(result, int) else 0)
 
