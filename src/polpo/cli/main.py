@@ -37,8 +37,8 @@ def main(words: Sequence[str] | None = None) -> None:
     except Exception as error:
         if not _is_for_users(error):
             raise
-        words = Text.assemble(("polpo:", "red"), f" {error}")
-        Console(stderr=True, highlight=False).print(words, soft_wrap=True)
+        line = Text.assemble(("polpo:", "red"), f" {error}")
+        Console(stderr=True, highlight=False).print(line, soft_wrap=True)
         raise SystemExit(1) from None
     raise SystemExit(result if isinstance(result, int) else 0)
 
