@@ -37,7 +37,7 @@ def port(
     security: bool = True,
     up: bool = True,
 ) -> Port:
-    leases = (Lease(addresses(number)[0], 24), Lease(addresses(number)[1], 64))
+    leases = (Lease(addresses(number)[0], "s4"), Lease(addresses(number)[1], "s6"))
     return Port(
         id=f"p{number}",
         vni=VNI,

@@ -87,7 +87,9 @@ class Agent:
             self.tables,
             Step(self.guards, lambda: wanted.programs(ports, port, overlay), *around),
             Step(Gates(devices, plugs), lambda: wanted.gates(ports, self.guards.guarded), *around),
-            Step(Workloads(devices, ports), lambda: wanted.wires(ports), *around),
+            Step(
+                Workloads(devices, ports), lambda: wanted.wires(ports, self.target.subnet), *around
+            ),
         ]
 
     def _wire_outside(self) -> None:

@@ -28,6 +28,12 @@ ALLOW_ALL = rows.Policy(
 )
 
 
+SUBNETS = (
+    rows.Subnet("s4", "10.7.0.0/24", gateway="10.7.0.1"),
+    rows.Subnet("s6", "fd07::/64", routes=(("fd99::/64", "fd07::1"),)),
+)
+
+
 class _Server(uvicorn.Server):
     """Leaves the signals to the test's own process."""
 
@@ -49,6 +55,7 @@ class Controller:
         self.vteps, self.vni = vteps, vni
         self.ports: dict[str, rows.Port] = {}
         self.bound: dict[str, str] = {}
+        self.subnets: dict[str, rows.Subnet] = {subnet.id: subnet for subnet in SUBNETS}
         self.extra: list[rows.Endpoint] = []
         self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were
         self.statuses: dict[str, Status] = {}
@@ -64,7 +71,7 @@ class Controller:
         for host in self.vteps:
             slices[f"host/{host}"] = self._host_rows(host)
         endpoints = [self._endpoint(p) for p in self.bound if p in self.ports]
-        slices[f"network/{self.vni}"] = _keyed([*endpoints, *self.extra])
+        slices[f"network/{self.vni}"] = _keyed([*endpoints, *self.subnets.values(), *self.extra])
         self.log.append(slices)
         for stream in self._streams.values():
             stream.news.set()
@@ -111,8 +118,8 @@ class Controller:
             policy=ALLOW_ALL.number,
             pairs=pairs,
             leases=(
-                rows.Lease(f"10.7.0.{number}", 24, gateway="10.7.0.1"),
-                rows.Lease(f"fd07::{number:x}", 64, routes=(("fd99::/64", "fd07::1"),)),
+                rows.Lease(f"10.7.0.{number}", SUBNETS[0].id),
+                rows.Lease(f"fd07::{number:x}", SUBNETS[1].id),
             ),
         )
         return port
