@@ -56,8 +56,8 @@ class Target:
         return dropped
 
     def concerns_ports(self, batch: list[Line]) -> bool:
-        """Whether more than tables is to be made anew: ports of this host, or their subnets."""
-        return any(line.slice == self.host_slice or _has_subnets(line) for line in batch)
+        """Whether more than tables is to be made anew: ports of this host, and what they hear."""
+        return any(line.slice == self.host_slice or _is_heard(line) for line in batch)
 
     def ports(self) -> dict[str, Port]:
         """The host's own ports by id."""
@@ -69,6 +69,7 @@ class Target:
         return self.subnets.get(f"network/{vni}", f"subnet/{id}")
 
 
-def _has_subnets(line: Line) -> bool:
-    gone = any(key.startswith("subnet/") for key in line.gone)
-    return gone or any(isinstance(row, Subnet) for row in line.rows)
+def _is_heard(line: Line) -> bool:
+    """Subnets and routers' interfaces: ports are configured by them."""
+    gone = any(key.startswith(("subnet/", "interface/")) for key in line.gone)
+    return gone or any(isinstance(row, Subnet | Interface) for row in line.rows)

@@ -22,6 +22,7 @@ from polpo.target.wire import SliceLine
 
 TOKEN = "sesame"
 HEARTBEAT_S = 0.5
+ROUTER = "router/9"
 ALLOW_ALL = rows.Policy(
     number=7,
     rules=tuple(rows.Rule(ingress=i, family=f) for i in (True, False) for f in (4, 6)),
@@ -56,6 +57,7 @@ class Controller:
         self.ports: dict[str, rows.Port] = {}
         self.bound: dict[str, str] = {}
         self.subnets: dict[str, rows.Subnet] = {subnet.id: subnet for subnet in SUBNETS}
+        self.interfaces: list[rows.Interface] = []  # of the one router there may be
         self.extra: list[rows.Endpoint] = []
         self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were
         self.statuses: dict[str, Status] = {}
@@ -72,6 +74,7 @@ class Controller:
             slices[f"host/{host}"] = self._host_rows(host)
         endpoints = [self._endpoint(p) for p in self.bound if p in self.ports]
         slices[f"network/{self.vni}"] = _keyed([*endpoints, *self.subnets.values(), *self.extra])
+        slices[ROUTER] = _keyed(self.interfaces)
         self.log.append(slices)
         for stream in self._streams.values():
             stream.news.set()
@@ -200,8 +203,8 @@ def _lines(host: str, vni: int, before: rows.Slices | None, now: rows.Slices) ->
     found = []
     needs_network = bool(now.get(f"host/{host}"))
     needed_network = before is not None and bool(before.get(f"host/{host}"))
-    for name in ("hosts", f"host/{host}", f"network/{vni}"):
-        network = name.startswith("network/")
+    for name in ("hosts", f"host/{host}", f"network/{vni}", ROUTER):
+        network = name in (f"network/{vni}", ROUTER)
         if network and not needs_network:
             found += [SliceLine(name, dropped=True)] if needed_network else []
             continue
