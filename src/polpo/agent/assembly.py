@@ -175,6 +175,7 @@ class Agent:
         loop.add_reader(here, lambda: self._woken(here.fileno()))
         loop.add_reader(names, lambda: self._names_woken(names))
         self._events = here  # kept open
+        self.responder.listen()
 
     async def _serve_metrics(self) -> None:
         if not self.config.metrics_listen:

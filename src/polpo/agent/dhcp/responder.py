@@ -24,7 +24,10 @@ BAD_ROWS = (ValueError, struct.error, OverflowError)  # of rows that make no sen
 
 
 class Responder:
-    """`asked` by service; `answers` by service and outcome. Deaf until the first `renew`."""
+    """`asked` by service; `answers` by service and outcome.
+
+    Told to `listen`, it does from the next `renew` on: before that it knows no ports.
+    """
 
     def __init__(
         self,
@@ -38,12 +41,16 @@ class Responder:
         self._ring, self._sender = ring, sender
         self._target, self._ports, self._devices = target, ports, devices
         self._wired: dict[int, Wired] = {}  # by ifindex
-        self._listening = False
+        self._deaf: asyncio.AbstractEventLoop | None = None
         self._misread: set[tuple[str, DhcpOption]] = set()
         self._advertiser = Advertiser(self._advertise, clock)
         self.asked: Counter[str] = Counter()
         self.answers: Counter[tuple[str, str]] = Counter()
         self._log = structlog.get_logger("polpo.agent")
+
+    def listen(self) -> None:
+        """Within the event loop that is to be woken by questions."""
+        self._deaf = asyncio.get_running_loop()
 
     def renew(self) -> None:
         """A pass has ended: the ports' devices are known, and what is to be said on them."""
@@ -53,9 +60,9 @@ class Responder:
             self._advertiser.look({i: self._link(w.port) for i, w in self._hearers().items()})
         except BAD_ROWS as e:
             self._log.error("no router advertisements", reason=str(e))
-        if not self._listening:
-            asyncio.get_running_loop().add_reader(self._ring.fileno(), self.serve)
-            self._listening = True
+        if self._deaf is not None:
+            self._deaf.add_reader(self._ring.fileno(), self.serve)
+            self._deaf = None
 
     def serve(self) -> None:
         """Answer all that was asked."""
