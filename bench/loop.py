@@ -31,7 +31,7 @@ def run() -> list[dict[str, Any]]:
 
 
 async def _measure() -> list[dict[str, Any]]:
-    async with _host() as (controller, host):
+    async with one_host() as (controller, host):
         for number in range(1, PORTS + 1):
             port = controller.add_port(number)
             await host.plug(port, f"{PREFIX}w{number}")
@@ -51,14 +51,14 @@ async def _measure() -> list[dict[str, Any]]:
             await host.ask(do="unplug", port=f"{number:08x}-0000-4000-8000-000000000000")
     peer = "OVN 23.03 (10,000 ports, measured earlier)"
     return [
-        _figure(f"agent idle, {ENDPOINTS} endpoints, {PORTS} ports", idle, "% of a core"),
-        _figure(f"agent memory, {ENDPOINTS} endpoints", memory, "MiB", peer, 193.0),
-        _figure(f"agent: {ENDPOINTS} endpoints from feed to kernel", fill_s, "s"),
-        _figure("agent killed with -9 and back in sync", restart_s, "s", peer, 3.2),
+        figure(f"agent idle, {ENDPOINTS} endpoints, {PORTS} ports", idle, "% of a core"),
+        figure(f"agent memory, {ENDPOINTS} endpoints", memory, "MiB", peer, 193.0),
+        figure(f"agent: {ENDPOINTS} endpoints from feed to kernel", fill_s, "s"),
+        figure("agent killed with -9 and back in sync", restart_s, "s", peer, 3.2),
     ]
 
 
-def _figure(
+def figure(
     name: str, value: float, unit: str, peer: str | None = None, peer_value: float | None = None
 ) -> dict[str, Any]:
     ratio = peer_value / value if peer_value is not None and value else None
@@ -111,7 +111,7 @@ def _pid(host: HostUnderTest) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _host() -> AsyncIterator[tuple[Controller, HostUnderTest]]:
+async def one_host() -> AsyncIterator[tuple[Controller, HostUnderTest]]:
     """One host on an underlay with its controller; nothing is left of them."""
     async with contextlib.AsyncExitStack() as leaving:
         folder = Path(leaving.enter_context(tempfile.TemporaryDirectory()))

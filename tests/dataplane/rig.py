@@ -16,14 +16,16 @@ from tests.dataplane.wire import PREFIX, run
 
 from polpo.dataplane.entries import Entries, Plug
 from polpo.dataplane.model import Model, Verdict
-from polpo.dataplane.tables import ORDER, Drop
+from polpo.dataplane.tables import ASKED, ORDER, RING, Drop
 from polpo.kernel import bpf
+from polpo.kernel.ring import Ring
 from polpo.target.rows import AnyRow
 
 OWN, VXLAN, UNKNOWN, SENT, DROPPED = "192.0.2.1", 99, 50, 7, 2
+TO_AGENT = 0xFFFFFFFF
 IFINDEXES = range(11, 17)
 SIZES = dict.fromkeys(("flows", "fdb", "neighbours", "moved", "moved_fdb", "fragments"), 512)
-LEARNED = ("flows", "moved", "moved_fdb", "fragments", "counters")
+LEARNED = ("flows", "moved", "moved_fdb", "fragments", "allowances", "counters")
 CONTEXT = struct.Struct(
     "=10I I I 5I 31I"
 )  # struct __sk_buff: ifindex is the 11th, cb from the 13th
@@ -57,6 +59,7 @@ class Rig:
             run(*ip, "add", f"d{index}", "index", str(index), "type", "veth", *peer)
             run(*ip, "set", f"d{index}", "addrgenmode", "none", "up")
         self.switch = bpf.load(self.directory, sizes=SIZES, programs=bpf.TEST_PROGRAMS)
+        self.ring, self.listens = Ring(self.switch.tables[RING]), True
 
     def set(self, rows: Mapping[str, Iterable[AnyRow]], plugs: Mapping[str, Plug]) -> None:
         """The tables hold these rows and nothing else; the model as well."""
@@ -94,6 +97,8 @@ class Rig:
             assert counted == {Drop(reason): 1}, counted
             return Verdict(drop=Drop(reason))
         assert not counted
+        if port == TO_AGENT:
+            return self._asked(ifindex)
         if done.result == DROPPED:
             return Verdict(copies=copies)
         assert done.result == SENT
@@ -101,12 +106,21 @@ class Rig:
             return Verdict(host=socket.inet_ntoa(host.to_bytes(4, "little")))
         return Verdict(answer=done.data) if port == ifindex else Verdict(port=port)
 
+    def _asked(self, ifindex: int) -> Verdict:
+        """The agent has been handed just this; nobody looks while none `listens`."""
+        if not self.listens:
+            return Verdict(asked=b"")
+        (record,) = map(ASKED.unpack, self.ring.read())
+        assert record["ifindex"] == ifindex
+        return Verdict(asked=record["frame"][: record["length"]])
+
     def drops(self) -> dict[Drop, int]:
         counted = self.switch.tables["drops"].sum()
         numbers = {int.from_bytes(key, "little"): value for key, (value,) in counted.items()}
         return {reason: numbers[reason] for reason in Drop}
 
     def close(self) -> None:
+        self.ring.close()
         run("ip", "netns", "del", self.namespace, check=False)
         if os.path.ismount(self.directory):
             bpf.unmount(self.directory)

@@ -1,5 +1,7 @@
 """A small cloud: ports of all kinds on our host, two endpoints on another, all sorts of rules."""
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 from polpo.dataplane.entries import Plug
@@ -14,6 +16,7 @@ from polpo.target.rows import (
     Policy,
     Port,
     Rule,
+    Subnet,
 )
 
 OTHER = "192.0.2.2"
@@ -37,7 +40,7 @@ def port(
     security: bool = True,
     up: bool = True,
 ) -> Port:
-    leases = (Lease(addresses(number)[0], 24), Lease(addresses(number)[1], 64))
+    leases = (Lease(addresses(number)[0], "s4"), Lease(addresses(number)[1], "s6"))
     return Port(
         id=f"p{number}",
         vni=VNI,
@@ -65,7 +68,14 @@ ALL = tuple(Rule(ingress=i, family=f) for i in (True, False) for f in (4, 6))
 GROUPS = [GroupSet(number=1, groups=("red",)), GroupSet(number=2, groups=("red", "blue"))]
 
 
-def scene(policies: dict[int, tuple[Rule, ...]], numbers: dict[int, int]) -> Scene:
+SUBNETS = (Subnet("s4", "10.0.0.0/24"), Subnet("s6", "fd00::/64", ra_mode="slaac"))
+
+
+def scene(
+    policies: dict[int, tuple[Rule, ...]],
+    numbers: dict[int, int],
+    subnets: Sequence[Subnet] = (),
+) -> Scene:
     """`policies` by number; `numbers`: port -> policy. Ports:
 
     1, 2  plain; 3 with allowed address pairs; 4 without port security; 5 down; 6 with no policy
@@ -92,11 +102,12 @@ def scene(policies: dict[int, tuple[Rule, ...]], numbers: dict[int, int]) -> Sce
     slices: dict[str, list[AnyRow]] = {
         "hosts": [Host(name="a", address="192.0.2.1"), Host(name="b", address=OTHER)],
         "host/a": [Network(vni=VNI, mtu=1450), *ports, *rows],
-        f"network/{VNI}": [*ours, *theirs, *GROUPS],
+        f"network/{VNI}": [*ours, *theirs, *GROUPS, *subnets],
     }
     return slices, {f"p{n}": Plug(10 + n) for n in range(1, 7)}
 
 
+MODES = (None, "slaac", "dhcpv6-stateless", "dhcpv6-stateful")
 PROTOCOLS = (None, 1, 6, 17, 58, 112)
 PREFIXES = {
     4: (None, "10.0.0.0/24", "10.0.0.0/30", "10.0.0.2/32", "10.1.0.0/16", "0.0.0.0/0"),
@@ -135,4 +146,14 @@ def scenes(draw: st.DrawFn) -> Scene:
     sets = st.lists(rules(), max_size=6).map(tuple)
     policies = {1: draw(st.one_of(st.just(ALL), sets)), 2: draw(sets), 3: draw(sets)}
     numbers = {n: draw(st.sampled_from((1, 1, 2, 3))) for n in range(1, 6)}
-    return scene(policies, numbers)
+    subnets = (
+        Subnet("s4", "10.0.0.0/24", dhcp=draw(st.booleans())),
+        Subnet(
+            "s6",
+            "fd00::/64",
+            dhcp=draw(st.booleans()),
+            ra_mode=draw(st.sampled_from(MODES)),
+            address_mode=draw(st.sampled_from(MODES)),
+        ),
+    )
+    return scene(policies, numbers, subnets)

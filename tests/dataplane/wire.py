@@ -159,7 +159,7 @@ class Wire:
             mac=f"02:00:00:00:00:{number:02x}",
             mtu=mtu,
             policy=policy,
-            leases=(Lease(f"10.0.0.{number}", 24), Lease(f"fd00::{number:x}", 64)),
+            leases=(Lease(f"10.0.0.{number}", "s4"), Lease(f"fd00::{number:x}", "s6")),
             pairs=pairs,
             port_security=security,
         )
@@ -180,7 +180,7 @@ class Wire:
         run(*ip, "link", "set", "lo", "up")
         for lease in work.row.leases:
             extra = ("nodad",) if ":" in lease.address else ()
-            prefix = f"{lease.address}/{lease.prefix_length}"
+            prefix = f"{lease.address}/{64 if extra else 24}"
             run(*ip, "addr", "add", prefix, "dev", "eth0", *extra)
         work.host.plugs[work.row.id] = Plug(work.host.attach(device, "from_port"), True)
 

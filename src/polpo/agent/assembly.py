@@ -10,6 +10,7 @@ from polpo.agent import requests, wanted
 from polpo.agent.config import Config
 from polpo.agent.controller import Controller
 from polpo.agent.devices import Devices
+from polpo.agent.dhcp.responder import Responder
 from polpo.agent.door import Door
 from polpo.agent.drift import Drift
 from polpo.agent.feed import Feed
@@ -31,8 +32,11 @@ from polpo.agent.target_file import TargetFile
 from polpo.agent.tunnel import TunnelDevice
 from polpo.agent.workloads import Workloads
 from polpo.agent.world import World
+from polpo.dataplane.tables import RING
 from polpo.kernel import bpf, events, netns
 from polpo.kernel.netlink import Netlink
+from polpo.kernel.packets import Sender
+from polpo.kernel.ring import Ring
 from polpo.runtime.clock import monotonic
 from polpo.target.status import Status
 from polpo.target.wire import Line
@@ -56,6 +60,7 @@ class Agent:
         self.guards = Guards(self.devices, self.plugs, self.switch.programs)
         self.observed = Observed(self.switch, self.world.ports, self.devices)
         self.tables = self._tables()
+        self.responder = self._responder()
         self.loop = Loop(
             self.target, self.world, self.tables, self._steps(), self.patience, monotonic
         )
@@ -75,6 +80,10 @@ class Agent:
             monotonic,
         )
 
+    def _responder(self) -> Responder:
+        ring = Ring(self.switch.tables[RING])
+        return Responder(ring, Sender(), self.target, self.world.ports, self.devices, monotonic)
+
     def _steps(self) -> list[Pass]:
         """In the order of putting; removing goes the other way."""
         config, ports, devices, plugs = self.config, self.world.ports, self.devices, self.plugs
@@ -87,7 +96,9 @@ class Agent:
             self.tables,
             Step(self.guards, lambda: wanted.programs(ports, port, overlay), *around),
             Step(Gates(devices, plugs), lambda: wanted.gates(ports, self.guards.guarded), *around),
-            Step(Workloads(devices, ports), lambda: wanted.wires(ports), *around),
+            Step(
+                Workloads(devices, ports), lambda: wanted.wires(ports, self.target.subnet), *around
+            ),
         ]
 
     def _wire_outside(self) -> None:
@@ -133,11 +144,14 @@ class Agent:
             feed_connected=self.feed.connected,
             disk_errors=self.file.errors,
             traffic=self.observed.traffic(),
+            asked=self.responder.asked,
+            answers=self.responder.answers,
         )
 
     def _after_pass(self) -> None:
         self.metrics.loop_seconds.observe(self.loop.last_s)
         self.observed.forget_gone()
+        self.responder.renew()
         if self.loop.error() is None:
             for directory in self._stale:  # nothing is guarded by a former layout any more
                 bpf.unpin(directory)
@@ -161,6 +175,7 @@ class Agent:
         loop.add_reader(here, lambda: self._woken(here.fileno()))
         loop.add_reader(names, lambda: self._names_woken(names))
         self._events = here  # kept open
+        self.responder.listen()
 
     async def _serve_metrics(self) -> None:
         if not self.config.metrics_listen:

@@ -21,14 +21,15 @@ class HostEnds:
         self._devices, self._plugs, self._ports = devices, plugs, ports
 
     def read_actual(self) -> dict[str, HostEnd]:
-        """Veths of ours, and the taps of plugs."""
+        """Veths of ours, and the taps of plugs; those that others made only while they are wired,
+        as they are never ours to remove."""
         taps = {plug.device: plug for plug in self._plugs if plug.kind == "tap"}
         links = self._devices.read()
         found = {n: HostEnd(x.mtu, x.alias) for n, x in links.items() if is_host_end(x)}
         return found | {
             n: HostEnd(links[n].mtu, None)
             for n, plug in taps.items()
-            if n in links and (plug.created or not plug.leaving)
+            if n in links and (plug.created or n in self._ports)
         }
 
     def apply(self, changes: Changes[str, HostEnd]) -> Failures[str]:

@@ -75,8 +75,7 @@ class Loop:
     def moved(self, batch: list[Line]) -> None:
         """The target has moved. If only rows of tables did, they are written here and now."""
         self._rows.hear(batch)
-        ports = any(line.slice == self._target.host_slice for line in batch)
-        if ports or not self.passes or self.error():
+        if self._target.concerns_ports(batch) or not self.passes or self.error():
             self.wake()
         else:
             self._rows.write()

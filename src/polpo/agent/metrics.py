@@ -13,13 +13,18 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What is asked for besides the status. Traffic: port id -> counter name -> value."""
+    """What is asked for besides the status. Traffic: port id -> counter name -> value.
+
+    asked    DHCP and router solicitations, by service; answers: by service and outcome
+    """
 
     held: int
     feed_cuts: int
     feed_connected: bool
     disk_errors: int
     traffic: Mapping[str, Mapping[str, int]]
+    asked: Mapping[str, int] = {}
+    answers: Mapping[tuple[str, str], int] = {}
 
 
 class Metrics(Collector):
@@ -53,6 +58,8 @@ class Metrics(Collector):
         yield _gauges("rows", "Entries of the switch's tables", "table", status.rows)
         yield _counters("drift", "Changed under us and repaired", "kind", status.drift)
         yield _counters("drops", "Packets dropped by the switch", "reason", status.drops)
+        yield _counters("asked", "DHCP and router solicitations", "service", figures.asked)
+        yield _answers(figures.answers)
         yield from _traffic(figures.traffic)
 
 
@@ -76,6 +83,14 @@ def _counters(name: str, help: str, label: str, values: Mapping[str, int]) -> Me
     metric = CounterMetricFamily(f"polpo_agent_{name}", help, labels=[label])
     for key, value in dict(values).items():
         metric.add_metric([key], value)
+    return metric
+
+
+def _answers(answers: Mapping[tuple[str, str], int]) -> Metric:
+    help = "What became of what was asked, and advertisements that were not"
+    metric = CounterMetricFamily("polpo_agent_answers", help, labels=["service", "outcome"])
+    for labels, value in dict(answers).items():
+        metric.add_metric(list(labels), value)
     return metric
 
 

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from polpo.agent.addressing import Address, addresses
 from polpo.agent.controller import Controller, Refused, Unreachable
 from polpo.agent.loop import Loop
 from polpo.agent.plugs import Plug, Plugs
 from polpo.agent.target import Target
-from polpo.target.rows import Lease, Port
+from polpo.target.rows import Port
 
 WAIT_S = 10.0
 
@@ -26,7 +27,7 @@ class Plugged(msgspec.Struct, frozen=True, kw_only=True):
     netns: str
     mac: str
     mtu: int
-    leases: tuple[Lease, ...]
+    leases: tuple[Address, ...]
 
 
 class Plugging:
@@ -105,7 +106,7 @@ class Plugging:
             netns=plug.netns,
             mac=port.mac,
             mtu=port.mtu,
-            leases=port.leases,
+            leases=addresses(port, self._target.subnet),
         )
 
 

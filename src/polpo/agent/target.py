@@ -1,7 +1,8 @@
 """The target as the agent holds it: slices at a revision, moved only by whole batches."""
 
+from polpo.agent.kept import Kept
 from polpo.target import wire
-from polpo.target.rows import Network, Port, Slices
+from polpo.target.rows import Interface, Network, Port, Slices, Subnet
 from polpo.target.wire import Line
 
 
@@ -14,6 +15,7 @@ class Target:
         self.revision = 0
         self.known = False  # before a first target is in, nothing is written to the kernel
         self._waiting: list[Line] = []
+        self.subnets, self.interfaces = Kept(Subnet), Kept(Interface)
 
     def hear(self, line: Line) -> list[Line] | None:
         """The batch that this line completes and that is now applied; None within a batch.
@@ -25,9 +27,14 @@ class Target:
             return None
         batch, self._waiting = self._waiting, []
         for said in batch:
-            wire.apply_line(self.slices, said)
+            self._apply(said)
         self.revision, self.known = line.revision, True
         return batch + self._drop_unneeded(batch)
+
+    def _apply(self, line: Line) -> None:
+        wire.apply_line(self.slices, line)
+        self.subnets.hear(line)
+        self.interfaces.hear(line)
 
     def forget_half_said(self) -> None:
         """The stream was cut: what had no revision yet will be said again."""
@@ -43,11 +50,26 @@ class Target:
             if isinstance(row, Network)
         }
         stale = [s for s in self.slices if s.startswith("network/") and s not in carried]
-        for name in stale:
-            del self.slices[name]
-        return [Line(slice=name, dropped=True) for name in stale]
+        dropped = [Line(slice=name, dropped=True) for name in stale]
+        for line in dropped:
+            self._apply(line)
+        return dropped
+
+    def concerns_ports(self, batch: list[Line]) -> bool:
+        """Whether more than tables is to be made anew: ports of this host, and what they hear."""
+        return any(line.slice == self.host_slice or _is_heard(line) for line in batch)
 
     def ports(self) -> dict[str, Port]:
         """The host's own ports by id."""
         rows = self.slices.get(self.host_slice, {}).values()
         return {row.id: row for row in rows if isinstance(row, Port)}
+
+    def subnet(self, vni: int, id: str) -> Subnet | None:
+        """A subnet of a network that this host carries."""
+        return self.subnets.get(f"network/{vni}", f"subnet/{id}")
+
+
+def _is_heard(line: Line) -> bool:
+    """Subnets and routers' interfaces: ports are configured by them."""
+    gone = any(key.startswith(("subnet/", "interface/")) for key in line.gone)
+    return gone or any(isinstance(row, Subnet | Interface) for row in line.rows)

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from polpo.agent.addressing import Address, SubnetOf, addresses
 from polpo.agent.devices import device_of
 from polpo.agent.ownership import TUNNEL, alias
 from polpo.agent.plugs import Plug
 from polpo.kernel.addresses import Route
 from polpo.kernel.links import Vxlan
-from polpo.target.rows import Lease, Port
+from polpo.target.rows import Port
 
 TUNNEL_MTU = 65465  # the most that fits: the ports' own MTUs keep frames within the underlay's
 
@@ -85,31 +86,35 @@ def gates(ports: Mapping[str, Wired], guarded: Mapping[str, int]) -> dict[str, b
     return {device: up and device in guarded for device, up in wanted.items()}
 
 
-def wires(ports: Mapping[str, Wired]) -> dict[str, Wire]:
+def wires(ports: Mapping[str, Wired], subnet_of: SubnetOf) -> dict[str, Wire]:
     """Device -> the workload's end."""
-    return {device: wire(*w) for device, w in ports.items() if w.plug.kind == "netns"}
+    return {
+        device: wire(port, plug, addresses(port, subnet_of))
+        for device, (port, plug) in ports.items()
+        if plug.kind == "netns"
+    }
 
 
-def wire(port: Port, plug: Plug) -> Wire:
+def wire(port: Port, plug: Plug, own: Sequence[Address]) -> Wire:
     return Wire(
         device=plug.device,
         mac=port.mac,
         mtu=port.mtu,
-        addresses=frozenset(f"{x.address}/{x.prefix_length}" for x in port.leases),
-        routes=routes(port.leases),
+        addresses=frozenset(f"{x.address}/{x.prefix_length}" for x in own),
+        routes=routes(own),
     )
 
 
-def routes(leases: Sequence[Lease]) -> frozenset[Route]:
-    """Host routes and default routes; of two for one destination the first lease's counts.
+def routes(addresses: Sequence[Address]) -> frozenset[Route]:
+    """Host routes and default routes; of two for one destination the first address's counts.
 
     Routes to the subnets themselves come with the addresses. A gateway needs none by itself.
     """
     found: dict[str, str] = {}
-    for lease in leases:
-        for destination, via in lease.routes:
+    for address in addresses:
+        for destination, via in address.routes:
             found.setdefault(destination, via)
-        if lease.gateway:
-            found.setdefault("::/0" if ":" in lease.gateway else "0.0.0.0/0", lease.gateway)
-    own = {lease.address for lease in leases}
+        if address.gateway:
+            found.setdefault("::/0" if ":" in address.gateway else "0.0.0.0/0", address.gateway)
+    own = {address.address for address in addresses}
     return frozenset(Route(to, via) for to, via in found.items() if via not in own)

@@ -3,13 +3,12 @@
 Each function gives the row for its key, or None where there is to be none.
 """
 
-from collections.abc import Iterator
 from ipaddress import ip_network
 
 from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.view import View
 from polpo.model import port as model
-from polpo.target.rows import Lease, Network, Pair, Policy, Port
+from polpo.target.rows import DhcpOption, Lease, Network, Pair, Policy, Port
 
 
 def port_row(view: View, host: str, id: str) -> Port | None:
@@ -26,11 +25,15 @@ def port_row(view: View, host: str, id: str) -> Port | None:
         mac=port.mac_address,
         mtu=network.mtu,
         policy=groups_number(guards),
-        leases=tuple(_leases(view, port)),
+        leases=tuple(Lease(f.ip_address, f.subnet_id) for f in sorted(port.fixed_ips)),
         pairs=_pairs(port) if port.allowed_address_pairs else (),
         port_security=port.port_security_enabled,
         admin_up=port.admin_state_up and network.admin_state_up,
         name=port.name,
+        hostname=port.dns_name,
+        dhcp_options=tuple(
+            DhcpOption(o.opt_name, o.opt_value or "", o.ip_version) for o in port.extra_dhcp_opts
+        ),
     )
 
 
@@ -46,19 +49,6 @@ def policy_row(view: View, host: str, groups: Groups) -> Policy | None:
     if view.host(host) is None or not view.snapshot.has_trait(model.Port, "guards", host, groups):
         return None
     return view.policy(groups)
-
-
-def _leases(view: View, port: model.Port) -> Iterator[Lease]:
-    for fixed in sorted(port.fixed_ips):
-        subnet = view.subnet(fixed.subnet_id)
-        if subnet is not None:
-            yield Lease(
-                address=fixed.ip_address,
-                prefix_length=view.prefix_length(subnet),
-                gateway=subnet.gateway_ip,
-                routes=tuple((r.destination, r.nexthop) for r in subnet.host_routes),
-                dns_servers=subnet.dns_nameservers,
-            )
 
 
 def _pairs(port: model.Port) -> tuple[Pair, ...]:

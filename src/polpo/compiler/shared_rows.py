@@ -1,9 +1,9 @@
-"""Rows that many hosts need: the endpoints and group sets of a network, the hosts of the cloud."""
+"""Rows that many hosts need: endpoints, group sets and subnets of a network, the cloud's hosts."""
 
 from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.view import View
 from polpo.model.port import Port
-from polpo.target.rows import Endpoint, GroupSet, Host
+from polpo.target.rows import Endpoint, GroupSet, Host, Subnet
 
 
 def endpoint_row(view: View, vni: int, id: str) -> Endpoint | None:
@@ -29,6 +29,23 @@ def groups_row(view: View, vni: int, groups: Groups) -> GroupSet | None:
     if network is None or not view.snapshot.has_trait(Port, "group_sets", network.id, groups):
         return None
     return GroupSet(number=groups_number(groups), groups=groups)
+
+
+def subnet_row(view: View, vni: int, id: str) -> Subnet | None:
+    subnet, network = view.subnet(id), view.network_of(vni)
+    if subnet is None or network is None or subnet.network_id != network.id:
+        return None
+    return Subnet(
+        id=subnet.id,
+        cidr=subnet.cidr,
+        gateway=subnet.gateway_ip,
+        dns_servers=subnet.dns_nameservers,
+        routes=tuple((route.destination, route.nexthop) for route in subnet.host_routes),
+        dhcp=subnet.enable_dhcp,
+        ra_mode=subnet.ipv6_ra_mode,
+        address_mode=subnet.ipv6_address_mode,
+        domain=network.dns_domain.removesuffix("."),
+    )
 
 
 def host_row(view: View, name: str) -> Host | None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from polpo.compiler.host_rows import network_row, policy_row, port_row
-from polpo.compiler.shared_rows import endpoint_row, groups_row, host_row
+from polpo.compiler.shared_rows import endpoint_row, groups_row, host_row, subnet_row
 from polpo.compiler.view import View
 from polpo.model.host import Host
-from polpo.model.network import Network
+from polpo.model.network import Network, Subnet
 from polpo.model.port import Port
 from polpo.model.snapshot import Snapshot
 from polpo.target.rows import AnyRow, Slices
@@ -35,11 +35,13 @@ def host_slice(view: View, host: str) -> dict[str, AnyRow]:
 
 
 def network_slice(view: View, network: Network) -> dict[str, AnyRow]:
-    """All bound ports of the network, and the sets of groups that they are in."""
+    """All bound ports of the network, the sets of groups that they are in, and the subnets."""
     ports = [p for p in view.snapshot.by(Port, "network", network.id) if p.host]
     rows: list[AnyRow | None] = [endpoint_row(view, network.vni, port.id) for port in ports]
     sets = view.snapshot.traits(Port, "group_sets", network.id)
     rows += [groups_row(view, network.vni, groups) for groups in sets]
+    subnets = view.snapshot.by(Subnet, "network", network.id)
+    rows += [subnet_row(view, network.vni, subnet.id) for subnet in subnets]
     return _by_key(rows)
 
 

@@ -40,9 +40,12 @@ def _touched(view: View, state: Any) -> Touched:
         case AddressGroup():
             return _address_group(view, state.id)
         case Subnet():
-            return _merged(_own(view, p) for p in view.snapshot.by(Port, "subnet", state.id))
+            subnet = view.subnet(state.id)
+            return _subnet(view, subnet) if subnet is not None else {}
         case Network():
-            return _merged(_port(view, p) for p in view.snapshot.by(Port, "network", state.id))
+            ports = _merged(_port(view, p) for p in view.snapshot.by(Port, "network", state.id))
+            subnets = view.snapshot.by(Subnet, "network", state.id)
+            return ports | _merged(_subnet(view, subnet) for subnet in subnets)
         case Host():
             return _host(view, state.name)
     return {}
@@ -58,9 +61,7 @@ def _seen(state: Any) -> tuple[Any, ...]:
     """What rows take from objects that many rows depend on."""
     match state:
         case Network():
-            return (state.vni, state.mtu, state.admin_state_up)
-        case Subnet():
-            return (state.cidr, state.gateway_ip, state.host_routes, state.dns_nameservers)
+            return (state.vni, state.mtu, state.admin_state_up, state.dns_domain)
         case Host():
             return (state.name, state.address)
         case AddressGroup():
@@ -111,6 +112,14 @@ def _shared(view: View, port: Port) -> Touched:
             shared_rows.groups_row, vni=network.vni, groups=groups
         ),
     }
+
+
+def _subnet(view: View, subnet: Subnet) -> Touched:
+    network = view.network(subnet.network_id)
+    if network is None:
+        return {}
+    row = partial(shared_rows.subnet_row, vni=network.vni, id=subnet.id)
+    return {(network_name(network), f"subnet/{subnet.id}"): row}
 
 
 def _group(view: View, group: str) -> Touched:

@@ -19,12 +19,11 @@ Policies = dict[Groups, Policy | None]
 class View:
     """Answers are those of `snapshot`; a second question for the same thing is a look-up."""
 
-    __slots__ = ("_policies", "_prefix_lengths", "snapshot")
+    __slots__ = ("_policies", "snapshot")
 
     def __init__(self, snapshot: Snapshot, policies: Policies | None = None) -> None:
         self.snapshot = snapshot
         self._policies: Policies = {} if policies is None else policies
-        self._prefix_lengths: dict[str, int] = {}
 
     def after(self, snapshot: Snapshot, changes: Iterable[Change[Object]]) -> "View":
         """The view of a snapshot that is these changes later (or earlier)."""
@@ -56,8 +55,3 @@ class View:
         if groups not in self._policies:
             self._policies[groups] = policy(self.snapshot, groups)
         return self._policies[groups]
-
-    def prefix_length(self, subnet: Subnet) -> int:
-        if subnet.id not in self._prefix_lengths:
-            self._prefix_lengths[subnet.id] = int(subnet.cidr.partition("/")[2])
-        return self._prefix_lengths[subnet.id]

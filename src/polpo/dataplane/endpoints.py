@@ -26,6 +26,7 @@ from polpo.dataplane.tables import (
 from polpo.target.rows import Endpoint, Port
 
 NOWHERE = bytes(16)
+NOTHING = PortFlag(0)
 _KIND = {kind: U32.pack(kind) for kind in Allowed}
 
 
@@ -39,12 +40,16 @@ class Plug(msgspec.Struct, frozen=True):
     veth: bool = True
 
 
-def port_entries(port: Port, plug: Plug, policy: int) -> Iterator[Entry]:
-    """Who speaks at an interface, and what it may say; `policy` is the version in the tables."""
+def port_entries(port: Port, plug: Plug, policy: int, asks: PortFlag = NOTHING) -> Iterator[Entry]:
+    """Who speaks at an interface, and what it may say; `policy` is the version in the tables.
+
+    asks: what of it the agent answers.
+    """
     flags = (
         PortFlag.PORT_SECURITY * port.port_security
         | PortFlag.ADMIN_UP * port.admin_up
         | PortFlag.VETH * plug.veth
+        | asks
     )
     value = PORT.pack(port.vni, pack_mac(port.mac), flags, policy)
     yield "ports", U32.pack(plug.ifindex), value

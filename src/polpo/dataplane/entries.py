@@ -13,8 +13,9 @@ from polpo.dataplane.claims import Claims
 from polpo.dataplane.copies import Copies
 from polpo.dataplane.endpoints import Plug, endpoint_entries, port_entries
 from polpo.dataplane.policies import peer_entries, policy_entries, version_of
+from polpo.dataplane.services import Services
 from polpo.dataplane.tables import HOST, ORDER, U32, pack_address
-from polpo.target.rows import AnyRow, Endpoint, GroupSet, Host, Network, Policy, Port
+from polpo.target.rows import AnyRow, Endpoint, GroupSet, Host, Network, Policy, Port, Subnet
 
 __all__ = ["Entries", "Plug"]
 
@@ -40,6 +41,7 @@ class Entries:
         self._group_sets: dict[Place, GroupSet] = {}
         self._claims = Claims(ORDER)
         self._copies = Copies(self._claims)
+        self._services = Services()
         self.set_vxlan(vxlan)
 
     @property
@@ -109,6 +111,8 @@ class Entries:
                 self._learn_policy(place, row)
             case GroupSet():
                 self._learn_group_set(place, row)
+            case Subnet():
+                self._set_subnet(place, row)
             case Host():
                 entry = ("vteps", pack_address(row.address), U32.pack(1))
                 self._claims.put(place, [entry])
@@ -117,7 +121,7 @@ class Entries:
                 self._claims.put(place, [entry])
 
     def _learn_endpoint(self, place: Place, row: Endpoint) -> None:
-        vni = int(place[0].partition("/")[2])
+        vni = _number(place)
         vtep = _pack_vtep(row.host_address)
         local = vtep == self._vtep
         plug = self._plugs.get(row.port) if local else None
@@ -128,7 +132,8 @@ class Entries:
         plug = self._plugs.get(row.id)
         self._guarded[row.policy][place] = row
         version = self._versions.get(row.policy, 0)
-        self._claims.put(place, port_entries(row, plug, version) if plug else ())
+        asks = self._services.of(row.vni)
+        self._claims.put(place, port_entries(row, plug, version, asks) if plug else ())
         self._copies.put(place, (row.vni, plug.ifindex) if plug else None)
 
     def _learn_policy(self, place: Place, row: Policy) -> None:
@@ -150,6 +155,15 @@ class Entries:
         for place, port in self._guarded.get(policy, {}).items():
             self._learn_port(place, port)
 
+    def _set_subnet(self, place: Place, row: Subnet | None) -> None:
+        """The network's ports may ask for other things than before."""
+        vni = _number(place)
+        if self._services.put(vni, place[1], row):
+            for guarded in self._guarded.values():
+                for at, port in guarded.items():
+                    if port.vni == vni:
+                        self._learn_port(at, port)
+
     def _unguard(self, place: Place, port: Port) -> None:
         del self._guarded[port.policy][place]
         if not self._guarded[port.policy]:
@@ -165,7 +179,14 @@ class Entries:
             del self._policies[place], self._versions[row.number]
             for other in self._group_sets:
                 self._claims.put(place + other, ())
+        if isinstance(row, Subnet):
+            self._set_subnet(place, None)
         if isinstance(row, GroupSet):
             del self._group_sets[place]
             for other in self._policies:
                 self._claims.put(other + place, ())
+
+
+def _number(place: Place) -> int:
+    """That of the network (or router) whose slice it is."""
+    return int(place[0].partition("/")[2])

@@ -163,7 +163,8 @@ def embedded(six: bool, packet: bytes) -> tuple[bytes, bytes, Transport] | None:
 
 def checksum(data: bytes) -> bytes:
     """RFC 1071."""
-    total = sum(int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2))
+    data += bytes(len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return (~total & 0xFFFF).to_bytes(2, "big")

@@ -7,8 +7,9 @@ import msgspec
 from polpo.dataplane.endpoints import Plug
 from polpo.dataplane.frames import Transport
 from polpo.dataplane.policies import what_of
-from polpo.dataplane.tables import ANY4, State, pack_address, pack_mac, pack_prefix
-from polpo.target.rows import AnyRow, Endpoint, GroupSet, Host, Network, Policy, Port, Rule
+from polpo.dataplane.services import asks
+from polpo.dataplane.tables import ANY4, PortFlag, State, pack_address, pack_mac, pack_prefix
+from polpo.target.rows import AnyRow, Endpoint, GroupSet, Host, Network, Policy, Port, Rule, Subnet
 
 
 class Flow(msgspec.Struct):
@@ -59,6 +60,11 @@ class Knowledge:
     def endpoints(self, vni: int) -> Iterator[Endpoint]:
         rows = self.rows.get(f"network/{vni}", ())
         return (row for row in rows if isinstance(row, Endpoint))
+
+    def answered(self, vni: int) -> set[PortFlag]:
+        """What the agent answers for the network."""
+        subnets = (row for row in self.rows.get(f"network/{vni}", ()) if isinstance(row, Subnet))
+        return {flag for subnet in subnets for flag in PortFlag if flag & asks(subnet)}
 
     def neighbour(self, vni: int, address: bytes) -> tuple[bytes, int] | None:
         """MAC and group set number of an address."""

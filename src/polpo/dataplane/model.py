@@ -22,7 +22,7 @@ from polpo.dataplane.frames import (
     transport_of,
 )
 from polpo.dataplane.knowledge import Flow, Knowledge, Where, flow_key, inside
-from polpo.dataplane.tables import ANY4, ANY6, Drop, State, pack_address, pack_mac
+from polpo.dataplane.tables import ANY4, ANY6, Drop, PortFlag, State, pack_address, pack_mac
 from polpo.target.rows import Port
 
 
@@ -34,6 +34,7 @@ class Verdict(msgspec.Struct, frozen=True):
     host: str | None = None  # VTEP it was tunnelled to
     answer: bytes | None = None  # the switch's own reply, to the asking port
     copies: int | None = None  # a broadcast: how many were sent
+    asked: bytes | None = None  # what the agent was handed
 
 
 class Dropped(Exception):
@@ -67,7 +68,8 @@ class Passage:
         self.exempt_sending = self.exempt_receiving = False
 
     def take(self, raw: bytes) -> Verdict:
-        frame = self.frame = parse(raw)
+        frame, self.raw = parse(raw), raw
+        self.frame = frame
         if frame.ethertype == ARP:
             return self.arp(raw[14:42])
         if frame.ethertype not in (IPV4, IPV6):
@@ -118,7 +120,20 @@ class Passage:
                 self.find_flow(t)
         if self.secured:
             self.leave()
-        return self.forward()
+        return self.asked() or self.forward()
+
+    def asked(self) -> Verdict | None:
+        """DHCP and router solicitations are for the agent, where the network has them."""
+        t, six = self.transport, self.frame.ethertype == IPV6
+        assert t is not None
+        ports = t.protocol, t.source_port, t.destination_port
+        questions = {
+            PortFlag.ASKS_DHCPV4: not six and ports == (UDP, 68, 67),
+            PortFlag.ASKS_DHCPV6: six and ports == (UDP, 546, 547),
+            PortFlag.ASKS_ROUTER: six and t.protocol == ICMPV6 and t.kind == 133,
+        }
+        answered = self.model.answered(self.vni) if self.sender else set()
+        return Verdict(asked=self.raw) if any(questions[a] for a in answered) else None
 
     def find_flow(self, t: Transport) -> None:
         if self.frame.icmp and not t.echo:
@@ -312,6 +327,8 @@ class Passage:
             self.vet_service()
         if t.kind == 136:
             self.advertised(body)
+        if asked := self.asked():
+            return asked
         mac = self.answerable(body[8:24]) if t.kind == 135 else None
         return Verdict(answer=advertisement(self.frame, body[8:24], mac)) if mac else self.forward()
 

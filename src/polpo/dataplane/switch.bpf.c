@@ -21,6 +21,7 @@
 
 #define SECOND 1000000000ULL
 #define REMOTE 0x10000 // flood: local ports are numbered from 0, VTEPs from here
+#define ASKS 50        // questions for the agent that are taken from a port each second
 #define EXTENSIONS 6   // IPv6 extension headers that are walked over, at most
 
 enum reason { // of a drop; the same numbers as tables.Drop
@@ -44,10 +45,13 @@ enum reason { // of a drop; the same numbers as tables.Drop
 	UNKNOWN_VTEP,
 	UNKNOWN_VNI,
 	NO_TUNNEL,
+	ASKED_TOO_OFTEN,
+	UNHEARD,
 	REASONS,
 };
 
 enum { PORT_SECURITY = 1, ADMIN_UP = 2, VETH = 4 };         // struct port, flags
+enum { ASKS_DHCPV4 = 8, ASKS_DHCPV6 = 16, ASKS_ROUTER = 32 };
 enum { FIXED = 1, PAIR = 2, MAC_ONLY = 3 };                 // allowed
 enum { INGRESS = 0, EGRESS = 1, IPV6_SIDE = 2 };            // side of a policy
 enum { REPLIED = 1, FIN_SENT = 2, FIN_REPLIED = 4, RESET = 8, REVOKED = 16 }; // struct flow, state
@@ -200,6 +204,18 @@ struct transport { // what the first fragment says of its layer 4, and the later
 	__u16 pad;
 };
 
+struct asked { // a question for the agent
+	__u32 ifindex;
+	__u32 length; // of the frame, though there may be less of it here
+	__u8 frame[1504];
+};
+
+struct allowance { // questions that a port has asked in this second of CLOCK_MONOTONIC
+	__u64 second;
+	__u32 asked;
+	__u32 pad;
+};
+
 #define TABLE(NAME, TYPE, KEY, VALUE, ENTRIES, FLAGS)                                              \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_##TYPE);                                                 \
@@ -226,8 +242,14 @@ TABLE(moved, LRU_HASH, struct address_key, struct neighbour, 16384, 0);
 TABLE(moved_fdb, LRU_HASH, struct mac_key, struct where, 16384, 0);
 TABLE(flows, LRU_HASH, struct flow_key, struct flow, 1 << 18, 0);
 TABLE(fragments, LRU_HASH, struct fragment_key, struct transport, 8192, 0);
+TABLE(allowances, LRU_HASH, __u32, struct allowance, 8192, 0);
 TABLE(counters, PERCPU_HASH, __u32, struct counter, 65536, BPF_F_NO_PREALLOC);
 TABLE(drops, PERCPU_ARRAY, __u32, __u64, REASONS, 0);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} asked SEC(".maps");
 
 struct packet { // what a program run knows of its packet
 	union address source;
@@ -261,6 +283,7 @@ TABLE(scratch, PERCPU_ARRAY, __u32, struct scratch, 1, 0);
 
 // What test runs can see: cb[0] the reason, cb[1] where it went, cb[2] copies made,
 // cb[3] the end of the address of the other host.
+#define TO_AGENT 0xffffffff // cb[1]
 
 static __always_inline struct counter *counter_of(__u32 ifindex)
 {
@@ -997,6 +1020,63 @@ static __always_inline int vet_service(struct packet *p)
 	return PASSED;
 }
 
+// What this packet asks of the agent: one of the ASKS_ flags, 0 if nothing.
+static __always_inline __u16 question(const struct packet *p)
+{
+	const struct transport *t = &p->transport;
+	bool ipv4 = p->ethertype == ETH_P_IP;
+	if (t->protocol == IPPROTO_UDP) {
+		if (ipv4 && t->source_port == bpf_htons(68) && t->destination_port == bpf_htons(67))
+			return ASKS_DHCPV4;
+		if (!ipv4 && t->source_port == bpf_htons(546) &&
+		    t->destination_port == bpf_htons(547))
+			return ASKS_DHCPV6;
+	}
+	bool solicits = t->protocol == IPPROTO_ICMPV6 && *(__u8 *)&t->icmp == 133;
+	return !ipv4 && solicits ? ASKS_ROUTER : 0;
+}
+
+static __always_inline bool may_ask(const struct packet *p)
+{
+	__u32 ifindex = p->ifindex;
+	struct allowance first = {.second = p->now / SECOND, .asked = 1};
+	struct allowance *allowance = bpf_map_lookup_elem(&allowances, &ifindex);
+	if (!allowance) {
+		bpf_map_update_elem(&allowances, &ifindex, &first, BPF_ANY);
+		return true;
+	}
+	if (allowance->second != first.second) {
+		allowance->second = first.second;
+		allowance->asked = 0;
+	}
+	if (allowance->asked >= ASKS)
+		return false;
+	__sync_fetch_and_add(&allowance->asked, 1);
+	return true;
+}
+
+// Hands the packet to the agent, which answers at the port's device: it goes nowhere else.
+static __noinline int ask(struct __sk_buff *skb, struct packet *p)
+{
+	__u64 length = skb->len; // 64 bits: clang would check a copy of 32, and the verifier object
+	if (!may_ask(p))
+		return drop(skb, ASKED_TOO_OFTEN, p->ifindex);
+	struct asked *record = bpf_ringbuf_reserve(&asked, sizeof(*record), 0);
+	if (!record)
+		return drop(skb, UNHEARD, p->ifindex);
+	record->ifindex = p->ifindex;
+	record->length = length;
+	if (length > sizeof(record->frame))
+		length = sizeof(record->frame);
+	if (length < ETH_HLEN || bpf_skb_load_bytes(skb, 0, record->frame, length)) {
+		bpf_ringbuf_discard(record, 0);
+		return drop(skb, MALFORMED, p->ifindex);
+	}
+	bpf_ringbuf_submit(record, 0);
+	skb->cb[1] = TO_AGENT;
+	return TC_ACT_SHOT;
+}
+
 static __always_inline int leave(struct packet *p, struct flow *flow, struct port *sender)
 {
 	int reason = vet_source(p, flow);
@@ -1063,6 +1143,8 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 		if (reason)
 			return drop(skb, reason, p->ifindex);
 	}
+	if (sender && (sender->flags & question(p)))
+		return ask(skb, p);
 	return forward(skb, p, flow);
 }
 
@@ -1264,9 +1346,10 @@ static __noinline int advertisement_from_port(struct __sk_buff *skb, struct pack
 	return PASSED;
 }
 
-static __noinline int nd_from_port(struct __sk_buff *skb, struct packet *p, bool secured)
+static __noinline int nd_from_port(struct __sk_buff *skb, struct packet *p, struct port *port)
 {
 	struct solicitation nd = {};
+	bool secured = port->flags & PORT_SECURITY;
 	int reason = parse_nd(skb, p, &nd);
 	if (!reason && secured)
 		reason = vet_source(p, NULL);
@@ -1276,6 +1359,8 @@ static __noinline int nd_from_port(struct __sk_buff *skb, struct packet *p, bool
 		reason = advertisement_from_port(skb, p, &nd.target, secured);
 	if (reason)
 		return drop(skb, reason, p->ifindex);
+	if (port->flags & question(p))
+		return ask(skb, p);
 	struct neighbour *neighbour = nd.type == 135 ? answerable(p, &nd.target) : NULL;
 	return neighbour ? answer_nd(skb, p, &nd.target, neighbour) : forward(skb, p, NULL);
 }
@@ -1332,7 +1417,7 @@ int from_port(struct __sk_buff *skb)
 	int reason = parse_ip(skb, p);
 	if (reason)
 		return drop(skb, reason, ifindex);
-	return is_nd(p) ? nd_from_port(skb, p, secured) : pass(skb, p, port);
+	return is_nd(p) ? nd_from_port(skb, p, port) : pass(skb, p, port);
 }
 
 static __always_inline int overlay(struct __sk_buff *skb, __u32 vni, const union address *vtep)

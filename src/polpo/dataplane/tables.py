@@ -35,6 +35,8 @@ class Drop(enum.IntEnum):
     UNKNOWN_VTEP = 17  # tunnelled by somebody who is not a host of the cloud
     UNKNOWN_VNI = 18  # tunnelled for a network that this host does not carry
     NO_TUNNEL = 19  # to or from the overlay without a tunnel
+    ASKED_TOO_OFTEN = 20  # DHCP and router solicitations: more than the agent is to be asked
+    UNHEARD = 21  # asked, but the agent has not taken what was asked before
 
 
 class PortFlag(enum.IntFlag):
@@ -43,6 +45,9 @@ class PortFlag(enum.IntFlag):
     PORT_SECURITY = 1
     ADMIN_UP = 2
     VETH = 4  # the workload's end is a veth in another namespace
+    ASKS_DHCPV4 = 8  # DHCP of this port is for the agent
+    ASKS_DHCPV6 = 16
+    ASKS_ROUTER = 32  # and so are router solicitations
 
 
 class Allowed(enum.IntEnum):
@@ -97,6 +102,9 @@ class Table(msgspec.Struct, frozen=True):
     ours: bool = True
 
 
+ASKED = Layout("asked", ifindex="I", length="I", frame="1504s")
+"""What is in the ring buffer `asked`: of longer frames only as much as fits, but their length."""
+
 U32 = Layout("__u32", value="I")
 U64 = Layout("__u64", value="Q")
 ADDRESS = Layout("address", byte="16s")
@@ -142,6 +150,7 @@ FLOW = Layout(
     low="24s",
     high="24s",
 )
+ALLOWANCE = Layout("allowance", second="Q", asked="I", pad="4x")
 FRAGMENT_KEY = Layout(
     "fragment_key",
     vni="I",
@@ -182,12 +191,16 @@ TABLES = {
         Table("moved_fdb", "lru_hash", MAC_KEY, WHERE, ours=False),
         Table("flows", "lru_hash", FLOW_KEY, FLOW, ours=False),
         Table("fragments", "lru_hash", FRAGMENT_KEY, TRANSPORT, ours=False),
+        Table("allowances", "lru_hash", U32, ALLOWANCE, ours=False),
         Table("counters", "percpu_hash", U32, COUNTER, ours=False),
         Table("drops", "percpu_array", U32, U64, ours=False),
     )
 }
 ORDER = tuple(name for name, table in TABLES.items() if table.ours)
 """The order in which rows are put; rows are removed in reverse."""
+
+RING = "asked"
+"""The ring buffer: no table, but loaded and pinned like one."""
 
 REMOTE = 0x10000
 """`flood`: local ports are numbered from 0, remote VTEPs from here."""

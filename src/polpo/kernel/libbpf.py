@@ -1,4 +1,4 @@
-"""libbpf 1.x by ctypes: signatures only. Used by kernel/bpf.py and nothing else."""
+"""libbpf 1.x by ctypes: signatures only. Used within this package only."""
 
 import ctypes
 import errno
@@ -66,6 +66,10 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {  # name: (result, arguments...)
     "bpf_map_lookup_batch": (c_int, c_int, *[c_void_p] * 4, POINTER(c_uint32), c_void_p),
     "bpf_map_update_batch": (c_int, c_int, c_char_p, c_char_p, POINTER(c_uint32), c_void_p),
     "bpf_prog_test_run_opts": (c_int, c_int, POINTER(RunOptions)),
+    "ring_buffer__new": (c_void_p, c_int, c_void_p, c_void_p, c_void_p),
+    "ring_buffer__free": (None, c_void_p),
+    "ring_buffer__epoll_fd": (c_int, c_void_p),
+    "ring_buffer__consume": (c_int, c_void_p),
     "libbpf_num_possible_cpus": (c_int,),
     "libbpf_set_print": (c_void_p, c_void_p),
 }

@@ -4,7 +4,7 @@ A row is the whole truth about its key: it replaces whatever was known of that k
 its absence from a full slice means that the thing is gone. Rows are grouped into *slices*:
 
     host/<name>      what only this host needs: its own ports, the policies these use, networks
-    network/<vni>    what every host that carries the network needs: endpoints, group sets
+    network/<vni>    what every host that carries the network needs: endpoints, group sets, subnets
     hosts            the hosts of the cloud: who may send us tunnelled packets
 
 Slices other than `host/...` are encoded once and sent to many hosts.
@@ -53,14 +53,22 @@ class Pair(msgspec.Struct, frozen=True, array_like=True):
     prefix: str
 
 
-class Lease(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One fixed address of a port with what its owner has to configure to use it."""
+class Lease(msgspec.Struct, frozen=True):
+    """One fixed address of a port; what its owner has to configure besides is the subnet's."""
 
     address: str
-    prefix_length: int
-    gateway: str | None = None
-    routes: tuple[tuple[str, str], ...] = ()  # (destination prefix, next hop)
-    dns_servers: tuple[str, ...] = ()
+    subnet: str  # id of a `Subnet` row of the port's network
+
+
+class DhcpOption(msgspec.Struct, frozen=True, array_like=True):
+    """An option for this port besides its subnets' (Neutron's extra_dhcp_opts).
+
+    name   dnsmasq's name of the option, or its number; value: text, as Neutron's users write it
+    """
+
+    name: str
+    value: str
+    family: int = 4
 
 
 class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
@@ -69,6 +77,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     `policy` is the number of a `Policy` row in the same slice; 0, or none there, lets nothing
     pass.
     Without `port_security` the port is not filtered and may send from any address.
+    `hostname` is what DHCP tells the port that it is called, empty for nothing.
     """
 
     id: str
@@ -81,6 +90,8 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     port_security: bool = True
     admin_up: bool = True
     name: str = ""
+    hostname: str = ""
+    dhcp_options: tuple[DhcpOption, ...] = ()
 
     @property
     def key(self) -> str:
@@ -140,6 +151,45 @@ class Endpoint(Row, frozen=True, omit_defaults=True, tag_field="row", tag="endpo
         return f"endpoint/{self.port}"
 
 
+class Subnet(Row, frozen=True, omit_defaults=True, tag_field="row", tag="subnet"):
+    """What the ports of a network configure (slice `network/...`).
+
+    routes                 (destination prefix, next hop)
+    dhcp                   whether DHCP is answered (and router solicitations, with an `ra_mode`)
+    ra_mode, address_mode  Neutron's `ipv6_ra_mode`, `ipv6_address_mode`: slaac, dhcpv6-stateless
+                           or dhcpv6-stateful
+    domain                 of the network's names, without the last dot; empty for none
+    """
+
+    id: str
+    cidr: str
+    gateway: str | None = None
+    dns_servers: tuple[str, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()
+    dhcp: bool = True
+    ra_mode: str | None = None
+    address_mode: str | None = None
+    domain: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"subnet/{self.id}"
+
+
+class Interface(Row, frozen=True, omit_defaults=True, tag_field="row", tag="interface"):
+    """A router's place in a network (slice `router/...`). Addresses are as "10.0.0.1/24"."""
+
+    port: str
+    vni: int
+    mac: str
+    mtu: int
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"interface/{self.port}"
+
+
 class GroupSet(Row, frozen=True, omit_defaults=True, tag_field="row", tag="groups"):
     """The security groups some endpoints are in; `number` is taken from the content."""
 
@@ -151,6 +201,6 @@ class GroupSet(Row, frozen=True, omit_defaults=True, tag_field="row", tag="group
         return f"groups/{self.number}"
 
 
-AnyRow: TypeAlias = Host | Network | Port | Policy | Endpoint | GroupSet
+AnyRow: TypeAlias = Host | Network | Port | Policy | Endpoint | GroupSet | Subnet | Interface
 Slices: TypeAlias = dict[str, dict[str, AnyRow]]
 """slice name -> row key -> row: a whole target."""

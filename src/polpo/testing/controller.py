@@ -22,9 +22,16 @@ from polpo.target.wire import SliceLine
 
 TOKEN = "sesame"
 HEARTBEAT_S = 0.5
+ROUTER = "router/9"
 ALLOW_ALL = rows.Policy(
     number=7,
     rules=tuple(rows.Rule(ingress=i, family=f) for i in (True, False) for f in (4, 6)),
+)
+
+
+SUBNETS = (
+    rows.Subnet("s4", "10.7.0.0/24", gateway="10.7.0.1"),
+    rows.Subnet("s6", "fd07::/64", routes=(("fd99::/64", "fd07::1"),)),
 )
 
 
@@ -49,6 +56,8 @@ class Controller:
         self.vteps, self.vni = vteps, vni
         self.ports: dict[str, rows.Port] = {}
         self.bound: dict[str, str] = {}
+        self.subnets: dict[str, rows.Subnet] = {subnet.id: subnet for subnet in SUBNETS}
+        self.interfaces: list[rows.Interface] = []  # of the one router there may be
         self.extra: list[rows.Endpoint] = []
         self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were
         self.statuses: dict[str, Status] = {}
@@ -64,7 +73,8 @@ class Controller:
         for host in self.vteps:
             slices[f"host/{host}"] = self._host_rows(host)
         endpoints = [self._endpoint(p) for p in self.bound if p in self.ports]
-        slices[f"network/{self.vni}"] = _keyed([*endpoints, *self.extra])
+        slices[f"network/{self.vni}"] = _keyed([*endpoints, *self.subnets.values(), *self.extra])
+        slices[ROUTER] = _keyed(self.interfaces)
         self.log.append(slices)
         for stream in self._streams.values():
             stream.news.set()
@@ -111,8 +121,8 @@ class Controller:
             policy=ALLOW_ALL.number,
             pairs=pairs,
             leases=(
-                rows.Lease(f"10.7.0.{number}", 24, gateway="10.7.0.1"),
-                rows.Lease(f"fd07::{number:x}", 64, routes=(("fd99::/64", "fd07::1"),)),
+                rows.Lease(f"10.7.0.{number}", SUBNETS[0].id),
+                rows.Lease(f"fd07::{number:x}", SUBNETS[1].id),
             ),
         )
         return port
@@ -193,8 +203,8 @@ def _lines(host: str, vni: int, before: rows.Slices | None, now: rows.Slices) ->
     found = []
     needs_network = bool(now.get(f"host/{host}"))
     needed_network = before is not None and bool(before.get(f"host/{host}"))
-    for name in ("hosts", f"host/{host}", f"network/{vni}"):
-        network = name.startswith("network/")
+    for name in ("hosts", f"host/{host}", f"network/{vni}", ROUTER):
+        network = name in (f"network/{vni}", ROUTER)
         if network and not needs_network:
             found += [SliceLine(name, dropped=True)] if needed_network else []
             continue

@@ -82,6 +82,19 @@ async def test_a_tap_is_a_port_too(cloud: Cloud) -> None:
     assert "clsact" not in inside(cloud.a.netns, "tc qdisc show dev theirs0")
 
 
+async def test_a_tap_of_others_outlives_its_port(cloud: Cloud) -> None:
+    inside(cloud.a.netns, "ip tuntap add dev theirs1 mode tap")
+    port = cloud.controller.add_port(31)
+    assert (await cloud.a.ask(do="plug", port=port, tap="theirs1"))["ok"]
+    row = cloud.controller.ports.pop(port)
+    await cloud.controller.write()
+    await until(lambda: "polpo" not in inside(cloud.a.netns, "tc filter show dev theirs1 ingress"))
+    assert "theirs1" in inside(cloud.a.netns, "ip link")
+    cloud.controller.ports[port] = row
+    assert (await cloud.a.ask(do="unplug", port=port))["ok"]
+    inside(cloud.a.netns, "ip link delete theirs1")
+
+
 async def test_an_allowed_address_is_reported_where_it_speaks(cloud: Cloud) -> None:
     mac = "fa:16:3e:00:00:1e"
     port = cloud.controller.add_port(30, pairs=(Pair(mac, "10.7.0.100/32"),))

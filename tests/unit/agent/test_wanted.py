@@ -1,10 +1,11 @@
 """Target and plugs -> what each reconciler has to make true."""
 
 from polpo.agent import wanted
+from polpo.agent.addressing import Address, addresses
 from polpo.agent.ownership import TUNNEL
 from polpo.agent.plugs import Plug
 from polpo.kernel.addresses import Route
-from polpo.target.rows import Lease, Port
+from polpo.target.rows import Lease, Port, Subnet
 
 ID = "0123456789abcdef-0000-4000-8000"
 PORT = Port(
@@ -13,11 +14,17 @@ PORT = Port(
     mac="02:00:00:00:00:01",
     mtu=1400,
     policy=1,
-    leases=(
-        Lease("10.0.0.5", 24, gateway="10.0.0.1", routes=(("10.9.0.0/16", "10.0.0.2"),)),
-        Lease("10.0.1.5", 24, gateway="10.0.1.1"),
-        Lease("fd00::5", 64, gateway="fe80::1"),
-    ),
+    leases=(Lease("10.0.0.5", "a"), Lease("10.0.1.5", "b"), Lease("fd00::5", "c")),
+)
+SUBNETS = {
+    "a": Subnet("a", "10.0.0.0/24", "10.0.0.1", ("9.9.9.9",), (("10.9.0.0/16", "10.0.0.2"),)),
+    "b": Subnet("b", "10.0.1.0/24", "10.0.1.1"),
+    "c": Subnet("c", "fd00::/64", "fe80::1"),
+}
+ADDRESSES = (
+    Address("10.0.0.5", 24, "10.0.0.1", (("10.9.0.0/16", "10.0.0.2"),), ("9.9.9.9",)),
+    Address("10.0.1.5", 24, "10.0.1.1"),
+    Address("fd00::5", 64, "fe80::1"),
 )
 PLUG = Plug(port=ID, kind="netns", device="eth0", netns="w")
 DEVICE = "pp0123456789a"
@@ -35,8 +42,13 @@ def test_a_plug_into_a_namespace_of_others_waits_for_it() -> None:
     assert wanted.wired({ID: PORT}, [ours], lambda n: False)
 
 
+def test_an_address_has_what_its_subnet_says() -> None:
+    assert addresses(PORT, lambda vni, id: SUBNETS.get(id)) == ADDRESSES
+    assert addresses(PORT, lambda vni, id: None) == ()
+
+
 def test_the_first_default_route_of_a_family_counts() -> None:
-    assert wanted.routes(PORT.leases) == {
+    assert wanted.routes(ADDRESSES) == {
         Route("0.0.0.0/0", "10.0.0.1"),
         Route("10.9.0.0/16", "10.0.0.2"),
         Route("::/0", "fe80::1"),
@@ -44,7 +56,7 @@ def test_the_first_default_route_of_a_family_counts() -> None:
 
 
 def test_a_gateway_does_not_route_to_itself() -> None:
-    assert not wanted.routes((Lease("10.0.0.1", 24, gateway="10.0.0.1"),))
+    assert not wanted.routes((Address("10.0.0.1", 24, gateway="10.0.0.1"),))
 
 
 def test_no_device_opens_without_its_filter() -> None:

@@ -61,7 +61,7 @@ ports = st.builds(
     mac=macs,
     mtu=st.just(1450),
     policy=few,
-    leases=addresses.map(lambda a: (Lease(a, 24),)),
+    leases=addresses.map(lambda a: (Lease(a, "s4"),)),
     pairs=st.sampled_from(((), (Pair("02:00:00:00:00:01", "10.0.0.0/24"),))),
     port_security=st.booleans(),
 )

@@ -17,6 +17,8 @@ WIRED = (
     "port_security_enabled",
     "allowed_address_pairs",
     "admin_state_up",
+    "extra_dhcp_opts",
+    "dns_name",
 )
 """The fields that end up in a host's target."""
 
