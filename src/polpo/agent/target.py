@@ -1,7 +1,7 @@
 """The target as the agent holds it: slices at a revision, moved only by whole batches."""
 
 from polpo.target import wire
-from polpo.target.rows import Network, Port, Slices
+from polpo.target.rows import Gateway, Network, Port, Slices
 from polpo.target.wire import Line
 
 
@@ -51,3 +51,8 @@ class Target:
         """The host's own ports by id."""
         rows = self.slices.get(self.host_slice, {}).values()
         return {row.id: row for row in rows if isinstance(row, Port)}
+
+    def gateways(self) -> dict[int, Gateway]:
+        """The host's instances of gateways by router's number."""
+        rows = self.slices.get(self.host_slice, {}).values()
+        return {row.vni: row for row in rows if isinstance(row, Gateway)}
