@@ -124,15 +124,18 @@ def add_vxlan(netlink: Netlink, name: str, group: int, mtu: int, vxlan: Vxlan) -
 
 
 def add_macvlan(
-    netlink: Netlink, name: str, on: int, mtu: int, mac: str, target_netns: int
+    netlink: Netlink, name: str, index: int, on: int, mtu: int, mac: str, target_netns: int
 ) -> None:
     """In another namespace (an open handle), on the device with index `on` of this one.
 
     In bridge mode: the gateways of one host reach each other. Down.
+    Its own index is the caller's choice, because Linux takes a device with the index of the one it
+    is on (which is in another namespace) for one that is on none, and says the loss of its carrier
+    up to a second later (net/core/link_watch.c, linkwatch_urgent_event).
     """
     settings = text(IFNAME, name) + u32(LINK, on) + u32(MTU, mtu) + attribute(ADDRESS, _mac(mac))
     settings += u32(NET_NS_FD, target_netns) + u32(TXQLEN, 1000)
-    _add(netlink, settings, "macvlan", u32(MACVLAN_MODE, MACVLAN_MODE_BRIDGE))
+    _add(netlink, settings, "macvlan", u32(MACVLAN_MODE, MACVLAN_MODE_BRIDGE), index)
 
 
 def add_vlan(netlink: Netlink, name: str, group: int, on: int, vlan: int) -> None:
@@ -141,9 +144,9 @@ def add_vlan(netlink: Netlink, name: str, group: int, on: int, vlan: int) -> Non
     _add(netlink, settings, "vlan", attribute(VLAN_ID, struct.pack("=H", vlan)))
 
 
-def _add(netlink: Netlink, settings: bytes, kind: str, data: bytes) -> None:
+def _add(netlink: Netlink, settings: bytes, kind: str, data: bytes, index: int = 0) -> None:
     info = attribute(LINKINFO, text(INFO_KIND, kind) + attribute(INFO_DATA, data))
-    body = _INFO.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + settings + info
+    body = _INFO.pack(socket.AF_UNSPEC, 0, index, 0, 0) + settings + info
     netlink.write(RTM_NEWLINK, body, F_CREATE | F_EXCL)
 
 

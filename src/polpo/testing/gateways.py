@@ -5,6 +5,7 @@ nothing but the gateways and the switch's learning is between them and the outsi
 """
 
 import json
+import select
 import socket
 import subprocess
 import sys
@@ -68,9 +69,13 @@ class GatewayCloud:
         """The namespace of the gateway on that host."""
         return gateway_netns(host.name, VNI)
 
-    async def change(self, **fields: Any) -> None:
-        """Both rows."""
-        for name in HOMES:
+    def files(self, host: HostUnderTest) -> Path:
+        """Where keepalived's files are."""
+        return host.runtime / "gateways" / str(VNI)
+
+    async def change(self, *hosts: HostUnderTest, **fields: Any) -> None:
+        """Fields of the rows of these hosts; of both if none is named."""
+        for name in [host.name for host in hosts] or HOMES:
             (row,) = self.controller.gateways[name]
             self.controller.gateways[name] = [msgspec.structs.replace(row, **fields)]
         await self.controller.write()
@@ -89,20 +94,31 @@ class GatewayCloud:
         await (host or self.c).plug(port, name)
         return name
 
+    async def is_active(self, host: HostUnderTest) -> bool:
+        return VNI in (await host.status()).get("active", ())
+
     async def active(self) -> list[HostUnderTest]:
         """By the agents' word, of those that run."""
-        return [h for h in self.homes if h.running and VNI in (await h.status()).get("active", ())]
+        return [host for host in self.homes if host.running and await self.is_active(host)]
 
     async def settled(self) -> tuple[HostUnderTest, HostUnderTest]:
         """(the active, the other), when there is exactly one active and no error."""
+        found: list[HostUnderTest] = []
 
         async def one() -> bool:
-            errors = [(await h.status()).get("error") for h in self.homes]
-            return len(await self.active()) == 1 and not any(errors)
+            found[:] = await self.active()
+            errors = [(await host.status()).get("error") for host in self.homes]
+            return len(found) == 1 and not any(errors)
 
         await eventually(one, "one of two active", 20.0)
-        (active,) = await self.active()
-        return active, next(h for h in self.homes if h is not active)
+        return found[0], next(host for host in self.homes if host is not found[0])
+
+    def keepalived(self, host: HostUnderTest) -> int:
+        """Its pid; 0 while there is none."""
+        try:
+            return int((self.files(host) / "keepalived.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
 
     def uplink(self, host: HostUnderTest, state: str) -> None:
         """Pull the cable (down), or plug it in (up): the switch's side of it."""
@@ -114,6 +130,15 @@ class Probe:
 
     def __init__(self, where: str, kind: str, address: str) -> None:
         self._process = program(where, kind, address)
+
+    def answers_again(self) -> bool:
+        """Whether more answers come, within 20 s."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write("again\n")
+        self._process.stdin.flush()
+        readable, _, _ = select.select([self._process.stdout], [], [], 20.0)
+        return bool(readable) and self._process.stdout.readline() == "again\n"
 
     def end(self) -> dict[str, Any]:
         """What it has seen, to the end."""

@@ -1,6 +1,7 @@
 """`python -m polpo.testing.probe udp|tcp ADDRESS`: asks port 7 every 5 ms and says what came back.
 
-Prints "ready" when answers come. At end of input prints JSON: datagrams (or requests) `sent` and
+Prints "ready" when answers come, and "again" when some more have come after a line of input.
+At end of input prints JSON: datagrams (or requests) `sent` and
 `answered`, and `outage_s`, the longest time from one answer to the next.
 `python -m polpo.testing.probe echo` is the other side. Nothing of polpo is imported.
 """
@@ -20,6 +21,7 @@ class Count:
     def __init__(self) -> None:
         self.sent = self.answered = 0
         self.outage_s, self.last = 0.0, 0.0
+        self.again_at = 0
 
     def answer(self) -> None:
         now = time.monotonic()
@@ -28,11 +30,14 @@ class Count:
         self.last, self.answered = now, self.answered + 1
         if self.answered == STEADY:
             print("ready", flush=True)
+        if self.answered == self.again_at:
+            print("again", flush=True)
 
     def tell(self) -> None:
         """A silence that lasts to the end counts as well."""
         self.outage_s = max(self.outage_s, time.monotonic() - self.last if self.last else 0.0)
-        print(json.dumps({k: v for k, v in vars(self).items() if k != "last"}), flush=True)
+        seen = {"sent": self.sent, "answered": self.answered, "outage_s": self.outage_s}
+        print(json.dumps(seen), flush=True)
 
 
 def ask(kind: str, address: str) -> None:
@@ -48,7 +53,9 @@ def ask(kind: str, address: str) -> None:
         wait = max(0.0, due - time.monotonic())
         readable, _, _ = select.select([sock, sys.stdin], [], [], wait)
         if sys.stdin in readable:
-            return count.tell()
+            if not sys.stdin.readline():
+                return count.tell()
+            count.again_at = count.answered + STEADY
         if sock in readable:
             receive(sock, count)
         if time.monotonic() >= due:

@@ -25,6 +25,8 @@ from polpo.kernel.links import (
 from polpo.kernel.netlink import Netlink
 from polpo.target.changes import Changes
 
+INDEX = 1000 * GROUP  # of external0: far from the indexes of devices that it may be on
+
 
 class Vlan(msgspec.Struct, frozen=True):
     """A VLAN of the device with index `on`."""
@@ -121,7 +123,13 @@ class Externals:
         target = os.open(netns.DIRECTORY / name, os.O_RDONLY | os.O_CLOEXEC)
         try:
             add_macvlan(
-                self._devices.netlink, EXTERNAL, external.on, external.mtu, external.mac, target
+                self._devices.netlink,
+                EXTERNAL,
+                INDEX,
+                external.on,
+                external.mtu,
+                external.mac,
+                target,
             )
         finally:
             os.close(target)

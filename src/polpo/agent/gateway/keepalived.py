@@ -141,6 +141,8 @@ class Keepalived:
         if now - self._started_at.get(vni, now - HASTY_S) < HASTY_S:
             raise ChildProcessError(10, f"ended right after its start: {_last_line(place / 'log')}")
         self._started_at[vni] = now
+        for pid_file in ("keepalived.pid", "vrrp.pid"):  # of the dead: a zombie's would stop it
+            (place / pid_file).unlink(missing_ok=True)
         if (place / "log").exists() and (place / "log").stat().st_size > LOG_BYTES:
             (place / "log").unlink()
         self._children[vni] = processes.start(

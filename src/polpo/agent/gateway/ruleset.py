@@ -5,6 +5,8 @@ One more floating IP is one more element of two maps; the rules are the same for
 - arriving: from outside only what the routing table expects there. It expects nothing in a
   namespace that is not active (no address, no route outside), so a standby is deaf to what a
   switch floods, and sources inside can't come from outside.
+  What a standby passes on to its peer has no entry in conntrack: it would say "untranslated" to the
+  connection's later packets, when the standby is active itself.
 - translate_*: floating IPs both ways, port forwardings, SNAT. What came from inside and goes back
   there translated (hairpin) gets an address outside as its source too: the answer comes back.
 - passing: what is established, translated, or routed as it is.
@@ -66,6 +68,7 @@ def _arriving() -> Iterator[str]:
     yield "chain arriving { type filter hook prerouting priority raw; policy accept;"
     yield f'iifname "{EXTERNAL}" ip6 saddr :: icmpv6 type nd-neighbor-solicit accept'
     yield f'iifname "{EXTERNAL}" fib saddr . iif oif missing drop'
+    yield f'iifname "{TRANSIT}" fib daddr oifname "{TRANSIT}" notrack'
     yield "}"
 
 
