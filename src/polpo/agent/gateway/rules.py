@@ -10,17 +10,20 @@ from functools import partial
 from typing import NamedTuple
 
 from polpo.agent.gateway.instances import Instance
+from polpo.agent.gateway.revoked import Revoked, revoked
 from polpo.agent.gateway.ruleset import TABLE
 from polpo.agent.reconciler import Failures, one_by_one
-from polpo.kernel import netns, nftables
+from polpo.kernel import conntrack, netns, nftables
 from polpo.target.changes import Changes
+from polpo.target.rows import Gateway
 
 ALTERED = ""
 
 
 class _Written(NamedTuple):
-    """`namespace`: its inode; generation and listing as they were with these rules."""
+    """`namespace`: its inode; generation and listing as they were with this row's rules."""
 
+    row: Gateway
     rules: str
     namespace: int | None
     generation: int
@@ -66,10 +69,14 @@ class Rules:
         return one_by_one(changes, self._put, lambda vni: None)  # they go with the namespace
 
     def _put(self, vni: int, rules: str) -> None:
-        name = self._instances[vni].netns
-        generation, listing = netns.inside(name, lambda: _write(rules))
-        self._written[vni] = _Written(rules, netns.identity(name), generation, listing)
+        instance, before = self._instances[vni], self._written.get(vni)
+        identity = netns.identity(instance.netns)
+        generation, listing = netns.inside(instance.netns, lambda: _write(rules))
+        self._written[vni] = _Written(instance.row, rules, identity, generation, listing)
         self.in_place.add(vni)
+        if before is not None and before.namespace == identity:
+            cut = revoked(before.row, instance.row)
+            netns.inside(instance.netns, lambda: _forget(cut))
 
 
 def _write(rules: str) -> tuple[int, str]:
@@ -77,3 +84,10 @@ def _write(rules: str) -> tuple[int, str]:
     nftables.apply(rules)
     generation = nftables.generation()
     return generation, nftables.show(TABLE)
+
+
+def _forget(cut: Revoked) -> None:
+    if cut.everything:
+        conntrack.forget_all()
+    elif cut.sources or cut.destinations:
+        conntrack.forget(cut.sources, cut.destinations)

@@ -36,9 +36,11 @@ def ruleset(gateway: Gateway) -> str:
 
 
 def _collections(gateway: Gateway) -> Iterator[str]:
-    pairs = [(str(IPv4Address(a)), str(IPv4Address(b))) for a, b in gateway.floating]
-    yield _collection("map floating", "ipv4_addr : ipv4_addr", (f"{a} : {b}" for a, b in pairs))
-    yield _collection("map fixed", "ipv4_addr : ipv4_addr", (f"{b} : {a}" for a, b in pairs))
+    inward = {IPv4Address(a): IPv4Address(b) for a, b in gateway.floating}
+    outward = {b: a for a, b in reversed(inward.items())}  # of several for one, the first
+    for name, pairs in (("floating", inward), ("fixed", outward)):
+        elements = (f"{a} : {b}" for a, b in pairs.items())
+        yield _collection(f"map {name}", "ipv4_addr : ipv4_addr", elements)
     kind = "inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service"
     ports = (element for f in gateway.forwardings for element in _forwarded(f))
     yield _collection("map forwardings", kind, ports)
