@@ -2,7 +2,8 @@
 
 Advertisements go from instance to instance by unicast in the transit network. Whoever is active
 has the transit network's .2 and all that the router is outside: its addresses, its link-local
-address, the floating ones, and the routes. keepalived puts back what somebody takes away of these.
+address, the floating ones, and the routes. If somebody takes one of these away, keepalived stands
+down for a moment: its peer is active, or it is itself again, with all of them.
 """
 
 from collections.abc import Iterator
@@ -17,8 +18,8 @@ AGAIN_S = 1  # addresses are announced once at once, once after this,
 REFRESH_S = 30  # and every so often, for those who heard neither
 
 # First in turn, so that a busy host is not taken for a dead one; but not in real time, where it is
-# killed after 10 ms without a pause (1,000 addresses take 100), and keepalived 2.2.7 can't raise that
-# limit again after a reload ("cannot set realtime rlimit").
+# killed after 10 ms without a pause (1,000 addresses take 100), and keepalived 2.2.7 can't raise
+# that limit again after a reload ("cannot set realtime rlimit").
 GLOBAL = """global_defs {
   vrrp_version 3
   vrrp_priority -20
