@@ -55,7 +55,7 @@ class Instances:
         self.all: dict[int, Instance] = {}
 
     def look(self) -> None:
-        """Follow the target. A row that makes no sense is told and passed over."""
+        """Follow the target. Of a row that makes no sense it is told; the former one counts."""
         found: dict[int, Instance] = {}
         for vni, row in self._target.gateways().items():
             before = self.all.get(vni)
@@ -64,6 +64,7 @@ class Instances:
                 self._patience.note(NOUN, vni, self.uplink(row).trouble or None)
             except (ValueError, KeyError) as e:
                 self._patience.note(NOUN, vni, f"its row makes no sense: {e}")
+                found |= {vni: before} if before else {}
         self._patience.keep_only(NOUN, self._target.gateways().keys())
         self.all.clear()
         self.all.update(found)
