@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ("forwarding", "api", "convergence", "loop")
+BENCHMARKS = ("forwarding", "api", "convergence", "loop", "gateway")
 RESULTS = Path(__file__).parent / "results" / "network.json"
 
 

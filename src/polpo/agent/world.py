@@ -34,7 +34,6 @@ class World:
         self._log = structlog.get_logger("polpo.agent")
 
     def look(self) -> None:
-        self._devices.read()
         self._gateways.look()
         self.ports.clear()
         self.ports.update(

@@ -57,7 +57,10 @@ class Instances:
     def look(self) -> None:
         """Follow the target. Of a row that makes no sense it is told; the former one counts."""
         found: dict[int, Instance] = {}
-        for vni, row in self._target.gateways().items():
+        rows = self._target.gateways()
+        if rows:
+            self._devices.read()
+        for vni, row in rows.items():
             before = self.all.get(vni)
             try:
                 found[vni] = before if before and before.row == row else self._made(row)
@@ -65,7 +68,7 @@ class Instances:
             except (ValueError, KeyError) as e:
                 self._patience.note(NOUN, vni, f"its row makes no sense: {e}")
                 found |= {vni: before} if before else {}
-        self._patience.keep_only(NOUN, self._target.gateways().keys())
+        self._patience.keep_only(NOUN, rows.keys())
         self.all.clear()
         self.all.update(found)
         self._plug()
@@ -97,7 +100,7 @@ class Instances:
     def uplink(self, row: Gateway) -> Uplink:
         """The device that leads to the row's physical network, without VLAN."""
         device = self._uplinks.get(row.physical_network, "")
-        link = self._devices.read().get(device)
+        link = self._devices.known.get(device)
         if not device:
             trouble = f"no uplink for {row.physical_network!r}: name one in `uplinks`"
             return Uplink("", 0, trouble)
@@ -127,5 +130,5 @@ class Instances:
         uplink = self.uplink(row)
         if not row.vlan or not uplink.index:
             return uplink.index
-        link = self._devices.read().get(vlan_device(uplink.index, row.vlan))
+        link = self._devices.known.get(vlan_device(uplink.index, row.vlan))
         return link.index if link else 0

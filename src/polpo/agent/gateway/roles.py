@@ -20,7 +20,7 @@ class Roles:
         )
 
     def _holds(self, instance: Instance) -> bool:
-        end = self._devices.read().get(host_end(instance.row.port))
+        end = self._devices.known.get(host_end(instance.row.port))
         if end is None or netns.identity(instance.netns) is None:
             return False
         with netns.netlink_in(instance.netns) as netlink:

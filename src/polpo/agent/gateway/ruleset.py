@@ -49,7 +49,8 @@ def _collections(gateway: Gateway) -> Iterator[str]:
         "set sources", kind.format("ipv4_addr"), map(str, map(IPv4Network, gateway.snat))
     )
     for version in (4, 6):
-        routed = (p for p in gateway.routed if ip_network(p).version == version)
+        networks = map(ip_network, gateway.routed)
+        routed = (str(network) for network in networks if network.version == version)
         yield _collection(f"set routed{version}", kind.format(f"ipv{version}_addr"), routed)
 
 
@@ -104,7 +105,8 @@ def _passing(gateway: Gateway) -> Iterator[str]:
         inward = f'iifname "{EXTERNAL}" oifname "{TRANSIT}"'
         yield f"{inward} {word} daddr @routed{version} accept"
         peer = transit.address(version, transit.peer(gateway))
-        onward = f'iifname "{TRANSIT}" oifname "{TRANSIT}" ether saddr != {gateway.peer_mac}'
+        mac = bytes.fromhex(gateway.peer_mac.replace(":", "")).hex(":")
+        onward = f'iifname "{TRANSIT}" oifname "{TRANSIT}" ether saddr != {mac}'
         yield f"{onward} rt {word} nexthop {peer} accept"
     yield f'oifname "{TRANSIT}" ct status dnat accept'
     yield "}"
