@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,6 +180,30 @@ async def test_a_row_that_makes_no_sense_is_told_and_changes_nothing_else(
     await whole(scene, active)
 
 
+async def test_a_vlan_is_tagged_or_its_absence_told(scene: Scene) -> None:
+    """A kernel without VLAN devices says so; one that has them passes packets of that tag alone."""
+    active, _ = await scene.cloud.settled()
+    await scene.cloud.change(active, vlan=5)
+    try:
+        if kernel_has_vlans():
+            await until(lambda: "vlan protocol 802.1Q id 5" in inside(active.netns, "ip -d link"))
+        else:
+            await eventually(lambda: says(active, "VLAN 5: this kernel has no VLAN"), "told")
+        assert not pings(scene.cloud.netns(active), SERVER)
+    finally:
+        await scene.cloud.change(active, vlan=0)
+    await whole(scene, active)
+    assert "pv5-" not in inside(active.netns, "ip link")
+
+
+def kernel_has_vlans() -> bool:
+    command = ["ip", "link", "add", "pt-vlan", "link", "lo", "type", "vlan", "id", "5"]
+    made = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    if made:
+        sh("ip link del pt-vlan")
+    return made
+
+
 async def test_what_the_target_has_no_more_goes_wholly(scene: Scene) -> None:
     """Its process, its files, its namespace; and comes again."""
     active, _ = await scene.cloud.settled()
@@ -208,6 +233,16 @@ async def test_one_that_is_gone_while_the_agent_is_away_goes_when_it_is_back(sce
     await until(lambda: not scene.cloud.keepalived(active), "keepalived is gone")
     scene.cloud.controller.gateways[active.name] = row
     await scene.cloud.controller.write()
+    await whole(scene, active)
+
+
+async def test_nobody_else_plugs_a_gateways_port(scene: Scene) -> None:
+    active, _ = await scene.cloud.settled()
+    port = scene.cloud.controller.gateways[active.name][0].port
+    for request in ({"do": "plug", "netns": "x"}, {"do": "unplug"}):
+        answer = await active.ask(port=port, **request)
+        assert not answer["ok"]
+        assert "gateway" in answer["error"]
     await whole(scene, active)
 
 

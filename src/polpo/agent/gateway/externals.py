@@ -3,6 +3,7 @@
 The devices of the host that they are on are the host's: nobody of us sets these up or down.
 """
 
+import errno
 import os
 from collections.abc import Mapping
 
@@ -54,9 +55,18 @@ class Vlans:
 
     def _put(self, name: str, vlan: Vlan) -> None:
         if name not in self._devices.read():
-            add_vlan(self._devices.netlink, name, GROUP, vlan.on, vlan.vlan)
+            self._make(name, vlan)
             self._devices.read()
         set_link(self._devices.netlink, self._devices.index(name), up=True)
+
+    def _make(self, name: str, vlan: Vlan) -> None:
+        try:
+            add_vlan(self._devices.netlink, name, GROUP, vlan.on, vlan.vlan)
+        except OSError as e:
+            if e.errno != errno.EOPNOTSUPP:
+                raise
+            words = f"VLAN {vlan.vlan}: this kernel has no VLAN devices (8021q)"
+            raise OSError(e.errno, words) from e
 
     def _remove(self, name: str) -> None:
         delete_link(self._devices.netlink, self._devices.index(name))
