@@ -246,6 +246,39 @@ async def test_nobody_else_plugs_a_gateways_port(scene: Scene) -> None:
     await whole(scene, active)
 
 
+async def test_an_agent_that_is_killed_again_and_again_gets_there(scene: Scene) -> None:
+    """Each goes on where the one before it was killed (SIGKILL), and comes one write further."""
+    active, _ = await scene.cloud.settled()
+    await active.kill()
+    sh(*active.command("--purge"))
+    for writes in range(100):
+        await active.start(POLPO_CRASH_AFTER=str(writes))
+        if await outlives_its_work(scene.cloud, active):
+            break
+    assert active.running
+    assert writes > 10, "it was killed that often"
+    await active.kill()
+    await active.started()
+    await whole(scene, active)
+
+
+async def outlives_its_work(cloud: GatewayCloud, host: HostUnderTest) -> bool:
+    """Whether the agent lives when there is nothing more to be written."""
+    revision = cloud.controller.revision
+
+    async def done() -> bool:
+        if not host.running:
+            return True
+        try:
+            status = await host.status()
+        except (OSError, ValueError):  # not there yet, or just killed
+            return False
+        return int(status["revision"]) == revision and status.get("error") is None
+
+    await eventually(done, "killed, or done", 20.0)
+    return host.running
+
+
 async def test_purge_removes_all(scene: Scene) -> None:
     active, _ = await scene.cloud.settled()
     name, pid = scene.cloud.netns(active), scene.cloud.keepalived(active)
