@@ -15,6 +15,8 @@ from polpo.agent.door import Door
 from polpo.agent.drift import Drift
 from polpo.agent.feed import Feed
 from polpo.agent.gates import Gates
+from polpo.agent.gateway.gateways import Gateways
+from polpo.agent.gateway.instances import Instances
 from polpo.agent.guards import Guards
 from polpo.agent.host_ends import HostEnds
 from polpo.agent.loop import Loop, Pass
@@ -56,7 +58,10 @@ class Agent:
         self.switch = bpf.load(config.bpffs)
         self._stale = bpf.stale(config.bpffs, self.switch)
         self.devices = Devices(Netlink())
-        self.world = World(self.target, self.plugs, self.devices, self.patience)
+        self.gateways = self._gateways()
+        self.world = World(
+            self.target, self.plugs, self.gateways.instances, self.devices, self.patience
+        )
         self.guards = Guards(self.devices, self.plugs, self.switch.programs)
         self.observed = Observed(self.switch, self.world.ports, self.devices)
         self.tables = self._tables()
@@ -67,6 +72,13 @@ class Agent:
         self.file.load(self.target)
         self.tables.hear([Line(slice=name, full=True) for name in self.target.slices])
         self._wire_outside()
+
+    def _gateways(self) -> Gateways:
+        config, devices, patience = self.config, self.devices, self.patience
+        instances = Instances(
+            config.host, config.uplinks, self.target, self.plugs, devices, patience
+        )
+        return Gateways(config, instances, devices, self.drift, patience, lambda: self.loop.wake())
 
     def _tables(self) -> Tables:
         return Tables(
@@ -90,15 +102,20 @@ class Agent:
         around = (self.drift, self.patience)
         port, overlay = (self.switch.programs[n].id for n in ("from_port", "from_overlay"))
         tunnel = wanted.tunnel(config.underlay, config.vxlan_port)
+        with_routes = self.gateways.instances.wires
         return [
+            *self.gateways.before(),
             Step(TunnelDevice(devices), lambda: tunnel, *around),
             Step(HostEnds(devices, plugs, ports), lambda: wanted.host_ends(ports), *around),
             self.tables,
             Step(self.guards, lambda: wanted.programs(ports, port, overlay), *around),
             Step(Gates(devices, plugs), lambda: wanted.gates(ports, self.guards.guarded), *around),
             Step(
-                Workloads(devices, ports), lambda: wanted.wires(ports, self.target.subnet), *around
+                Workloads(devices, ports),
+                lambda: with_routes(wanted.wires(ports, self.target.subnet), ports),
+                *around,
             ),
+            *self.gateways.after(),
         ]
 
     def _wire_outside(self) -> None:
@@ -131,6 +148,7 @@ class Agent:
             drops=self.observed.drops(),
             rows=self.tables.rows,
             moved=self.observed.moved(),
+            active=self.gateways.roles.active,
             error=self.loop.error(),
             version=version("polpo"),
             started_at=self.started_at,
@@ -152,6 +170,7 @@ class Agent:
         self.metrics.loop_seconds.observe(self.loop.last_s)
         self.observed.forget_gone()
         self.responder.renew()
+        self.gateways.roles.look()
         if self.loop.error() is None:
             for directory in self._stale:  # nothing is guarded by a former layout any more
                 bpf.unpin(directory)

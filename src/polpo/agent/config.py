@@ -22,6 +22,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state_dir       survives a reboot: the target and the plugs
     runtime_dir     does not: pinned tables and the socket; None: /run/polpo/<host>
     metrics_listen  address:port of the Prometheus page; empty: none
+    uplinks         physical network -> device that leads there, for gateways: a table in the
+                    file; elsewhere as text: "physnet1=eth1,physnet2=eth2"
     """
 
     host: str
@@ -33,6 +35,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state_dir: str = "/var/lib/polpo"
     runtime_dir: str | None = None
     metrics_listen: str = "127.0.0.1:9101"
+    uplinks: dict[str, str] = {}
 
     @property
     def state(self) -> Path:
@@ -60,4 +63,13 @@ def load(
         if name.startswith(PREFIX):
             settings[name.removeprefix(PREFIX).lower()] = value
     settings |= {name: value for name, value in flags.items() if value is not None}
+    if isinstance(uplinks := settings.get("uplinks"), str):
+        settings["uplinks"] = _read_uplinks(uplinks)
     return msgspec.convert(settings, Config, strict=False)
+
+
+def _read_uplinks(text: str) -> dict[str, str]:
+    pairs = [item.partition("=") for item in text.split(",") if item.strip()]
+    if not all(network.strip() and device.strip() for network, _, device in pairs):
+        raise ValueError(f"uplinks: {text!r} is not of the form physnet1=eth1,physnet2=eth2")
+    return {network.strip(): device.strip() for network, _, device in pairs}

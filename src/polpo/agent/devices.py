@@ -22,6 +22,11 @@ class Devices:
             self._raw = raw
         return self._by_name
 
+    @property
+    def known(self) -> dict[str, Link]:
+        """As read last: nobody asks the kernel again within a step."""
+        return self._by_name
+
     def index(self, name: str) -> int:
         """By what was read last. FileNotFoundError if there is no such device."""
         if name not in self._by_name:

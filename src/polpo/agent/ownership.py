@@ -8,6 +8,10 @@
 | VXLAN device | named `polpo0`, in link group 28783 |
 | filter | cls_bpf on one of the devices above, at preference 28783, named `polpo-...` |
 | clsact qdisc | shared; removed with the device, or when its last filter was ours |
+| namespace of a gateway | named `polpo-<host>-<router's number>`, named in plugs.json |
+| all that is in it | within such a namespace: devices, rules, addresses, all is ours |
+| VLAN device of an uplink | named `pv<vlan>-<uplink's index>`, in link group 28783 |
+| keepalived of a gateway | its pid file in <runtime_dir>/gateways, and its command line |
 | address, route in a workload | protocol 112, on the device of a plug |
 | BPF maps and programs | pinned in the agent's own bpffs |
 
@@ -23,7 +27,9 @@ GROUP = 28783  # "po"
 TUNNEL = "polpo0"
 PREFERENCE = GROUP
 FILTER_HANDLE = 1
+TRANSIT, EXTERNAL = "transit0", "external0"
 _HOST_END = re.compile(r"pp[0-9a-f]{11}")
+_VLAN = re.compile(r"pv[0-9]{1,4}-[0-9]+")
 
 
 def host_end(port: str) -> str:
@@ -34,6 +40,20 @@ def host_end(port: str) -> str:
 def alias(port: str) -> str:
     """What `ip link` shows a reader of our device."""
     return f"polpo:{port}"
+
+
+def gateway_netns(host: str, vni: int) -> str:
+    """The namespace of a router's gateway on a host; hosts may share one /run/netns (the lab)."""
+    return f"polpo-{host}-{vni}"
+
+
+def vlan_device(uplink: int, vlan: int) -> str:
+    """The name of our VLAN device on the uplink with this index."""
+    return f"pv{vlan}-{uplink}"
+
+
+def is_vlan_device(link: Link) -> bool:
+    return link.kind == "vlan" and link.group == GROUP and bool(_VLAN.fullmatch(link.name))
 
 
 def is_host_end(link: Link) -> bool:

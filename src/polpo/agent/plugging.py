@@ -44,6 +44,7 @@ class Plugging:
 
     async def plug(self, plug: Plug) -> Plugged:
         """Returns when the port is wired from end to end. Asking again for the same is fine."""
+        self._refuse_gateway(plug.port)
         self._refuse_shared_tap(plug)
         before = self._plugs.get(plug.port)
         if before is not None and (before.kind, before.netns, before.device) != _place(plug):
@@ -56,6 +57,7 @@ class Plugging:
 
     async def unplug(self, port: str) -> None:
         """Returns when nothing of it is left here. A port that is not plugged is no error."""
+        self._refuse_gateway(port)
         plug = self._plugs.get(port)
         if plug is not None:
             self._plugs.put(msgspec.structs.replace(plug, leaving=True))
@@ -63,6 +65,11 @@ class Plugging:
                 lambda: self._plugs.get(port) is None, lambda: "its devices are still there"
             )
         await self._unbind(port)
+
+    def _refuse_gateway(self, port: str) -> None:
+        plug = self._plugs.get(port)
+        if plug is not None and plug.gateway:
+            raise NotPlugged(f"port {port} is a router's gateway, which the agent plugs by itself")
 
     def _refuse_shared_tap(self, plug: Plug) -> None:
         others = (p for p in self._plugs if p.kind == "tap" and p.port != plug.port)

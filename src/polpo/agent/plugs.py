@@ -21,6 +21,7 @@ class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
     netns    the namespace's name in /run/netns (kind netns)
     device   the device's name: inside the namespace, or the tap's own
     created  we made the namespace (or the tap): it is ours to make again and to remove
+    gateway  a gateway's end in its transit network: made by the agent, asked for by nobody
     leaving  unplugged, but not all of it is removed yet: remembered until it is
     """
 
@@ -29,6 +30,7 @@ class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
     device: str
     netns: str = ""
     created: bool = False
+    gateway: bool = False
     leaving: bool = False
 
 

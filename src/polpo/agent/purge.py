@@ -5,8 +5,9 @@ import shutil
 
 from polpo.agent.config import Config
 from polpo.agent.devices import Devices
+from polpo.agent.gateway.keepalived import end_all
 from polpo.agent.guards import remove_filter
-from polpo.agent.ownership import is_host_end, is_tunnel
+from polpo.agent.ownership import is_host_end, is_tunnel, is_vlan_device
 from polpo.agent.plugs import Plug, Plugs, SpoiltPlugs
 from polpo.kernel import bpf, mounts, netns
 from polpo.kernel.links import delete_link, set_link
@@ -15,10 +16,11 @@ from polpo.kernel.netlink import Netlink
 
 def purge(config: Config) -> None:
     """In the host's own network namespace, with no agent running. May be repeated."""
+    end_all(config.runtime / "gateways")
     with Netlink() as netlink:
         devices = Devices(netlink)
         for link in devices.read().values():
-            if is_host_end(link) or is_tunnel(link):
+            if is_host_end(link) or is_tunnel(link) or is_vlan_device(link):
                 delete_link(netlink, link.index)
         for plug in _plugs(config):
             _unplug(plug, devices)

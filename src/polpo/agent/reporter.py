@@ -57,7 +57,7 @@ class Reporter:
 
 
 def _essence(status: Status) -> tuple[object, ...]:
-    return status.revision, status.ports, status.error, status.moved
+    return status.revision, status.ports, status.error, status.moved, status.active
 
 
 def now() -> str:

@@ -2,7 +2,7 @@
 
 from polpo.agent.kept import Kept
 from polpo.target import wire
-from polpo.target.rows import Interface, Network, Port, Slices, Subnet
+from polpo.target.rows import Gateway, Interface, Network, Port, Slices, Subnet
 from polpo.target.wire import Line
 
 
@@ -63,6 +63,11 @@ class Target:
         """The host's own ports by id."""
         rows = self.slices.get(self.host_slice, {}).values()
         return {row.id: row for row in rows if isinstance(row, Port)}
+
+    def gateways(self) -> dict[int, Gateway]:
+        """The host's instances of gateways by router's number."""
+        rows = self.slices.get(self.host_slice, {}).values()
+        return {row.vni: row for row in rows if isinstance(row, Gateway)}
 
     def subnet(self, vni: int, id: str) -> Subnet | None:
         """A subnet of a network that this host carries."""

@@ -4,6 +4,7 @@ import structlog
 
 from polpo.agent import wanted
 from polpo.agent.devices import Devices
+from polpo.agent.gateway.instances import Instances
 from polpo.agent.guards import Guards
 from polpo.agent.host_ends import leftovers
 from polpo.agent.patience import Patience
@@ -18,14 +19,22 @@ PER_PORT = ("link", "filter", "gate", "workload")  # nouns whose keys are device
 class World:
     """`ports` is one mapping for the agent's life, renewed at the beginning of each pass."""
 
-    def __init__(self, target: Target, plugs: Plugs, devices: Devices, patience: Patience) -> None:
-        self._target, self._plugs = target, plugs
+    def __init__(
+        self,
+        target: Target,
+        plugs: Plugs,
+        gateways: Instances,
+        devices: Devices,
+        patience: Patience,
+    ) -> None:
+        self._target, self._plugs, self._gateways = target, plugs, gateways
         self._devices, self._patience = devices, patience
         self._absent: set[str] = set()
         self.ports: dict[str, Wired] = {}
         self._log = structlog.get_logger("polpo.agent")
 
     def look(self) -> None:
+        self._gateways.look()
         self.ports.clear()
         self.ports.update(
             wanted.wired(self._target.ports(), self._plugs, lambda n: netns.identity(n) is not None)

@@ -26,7 +26,8 @@ RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 PROTOCOL = 112  # "p"; free in iproute2's rt_protos and rt_addrprotos
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS, IFA_PROTO = 1, 2, 8, 11
 IFA_F_NODAD = 0x02
-RTA_DST, RTA_OIF, RTA_GATEWAY = 1, 4, 5
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY = 1, 4, 5, 6
+IP6_RT_PRIO_USER = 1024  # what the kernel makes of no metric, IPv6 only
 RT_TABLE_MAIN, RTN_UNICAST, RTNH_F_ONLINK = 254, 1, 4
 SCOPE_UNIVERSE, SCOPE_LINK = 0, 253
 
@@ -35,10 +36,11 @@ _ROUTE = struct.Struct("=BBBBBBBBI")  # family, dst, src, tos, table, protocol, 
 
 
 class Route(msgspec.Struct, frozen=True, order=True):
-    """`via` None means that the destination is on the link."""
+    """`via` None means that the destination is on the link; metric 0 is the family's default."""
 
     destination: str
     via: str | None
+    metric: int = 0
 
 
 def dump_addresses(netlink: Netlink, index: int) -> list[bytes]:
@@ -59,6 +61,13 @@ def parse_addresses(bodies: list[bytes]) -> frozenset[str]:
     return frozenset(a for a in map(_parse_address, bodies) if a is not None)
 
 
+def holds(bodies: list[bytes], address: str) -> bool:
+    """Whether the address is among them, whoever put it there."""
+    packed = ipaddress.ip_address(address).packed
+    found = (attributes(body, _ADDRESS.size) for body in bodies)
+    return any(packed in (a.get(IFA_LOCAL), a.get(IFA_ADDRESS)) for a in found)
+
+
 def _parse_address(body: bytes) -> str | None:
     _, length, _, _, _ = _ADDRESS.unpack_from(body)
     found = attributes(body, _ADDRESS.size)
@@ -77,7 +86,11 @@ def _parse_route(body: bytes) -> Route:
     zero = bytes(4 if family == socket.AF_INET else 16)
     destination = ipaddress.ip_address(found.get(RTA_DST, zero))
     via = found.get(RTA_GATEWAY)
-    return Route(f"{destination}/{length}", str(ipaddress.ip_address(via)) if via else None)
+    metric = number(found.get(RTA_PRIORITY))
+    if family == socket.AF_INET6 and metric == IP6_RT_PRIO_USER:
+        metric = 0
+    next_hop = str(ipaddress.ip_address(via)) if via else None
+    return Route(f"{destination}/{length}", next_hop, metric)
 
 
 def add_address(netlink: Netlink, index: int, address: str) -> None:
@@ -114,6 +127,8 @@ def _route(index: int, route: Route) -> bytes:
     body = head + attribute(RTA_DST, network.network_address.packed) + u32(RTA_OIF, index)
     if route.via:
         body += attribute(RTA_GATEWAY, ipaddress.ip_address(route.via).packed)
+    if route.metric:
+        body += u32(RTA_PRIORITY, route.metric)
     return body
 
 

@@ -1,4 +1,4 @@
-"""Devices by netlink (linux/if_link.h): veth pairs, the VXLAN device, and their settings."""
+"""Devices by netlink (linux/if_link.h): veth pairs, VXLAN, macvlan, VLAN, and their settings."""
 
 import ipaddress
 import socket
@@ -26,6 +26,8 @@ ADDRESS, IFNAME, MTU, LINK, TXQLEN, LINKINFO, IFALIAS, GROUP = 1, 3, 4, 5, 13, 1
 NET_NS_FD, EXT_MASK = 28, 29
 INFO_KIND, INFO_DATA = 1, 2
 VETH_INFO_PEER = 1
+MACVLAN_MODE, MACVLAN_MODE_BRIDGE = 1, 4
+VLAN_ID = 1
 VXLAN_LOCAL, VXLAN_LEARNING, VXLAN_PORT, VXLAN_LOCAL6, VXLAN_COLLECT_METADATA = 4, 7, 15, 17, 25
 COUNTERS = frozenset((7, 23))  # IFLA_STATS, IFLA_STATS64
 SKIP_STATISTICS = 1 << 3  # leaves out some more, nested deeper
@@ -43,7 +45,11 @@ class Vxlan(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A device as the kernel has it. `peer` is the other end's index in its own namespace."""
+    """A device as the kernel has it.
+
+    `peer` is the index of a veth's other end, or of what a macvlan or VLAN is on; each in its
+    own namespace. `mode` is of a macvlan, `vlan` a VLAN's id.
+    """
 
     index: int
     name: str
@@ -55,6 +61,8 @@ class Link(msgspec.Struct, frozen=True):
     group: int
     peer: int
     vxlan: Vxlan | None = None
+    mode: int = 0
+    vlan: int = 0
 
 
 def dump_links(netlink: Netlink) -> list[bytes]:
@@ -68,6 +76,7 @@ def parse_link(body: bytes) -> Link:
     found = attributes(body, _INFO.size)
     info = attributes(found.get(LINKINFO, b""))
     kind = string(info.get(INFO_KIND))
+    data = info.get(INFO_DATA, b"")
     return Link(
         index=index,
         name=string(found.get(IFNAME)),
@@ -78,7 +87,9 @@ def parse_link(body: bytes) -> Link:
         alias=string(found.get(IFALIAS)),
         group=number(found.get(GROUP)),
         peer=number(found.get(LINK)),
-        vxlan=_parse_vxlan(info.get(INFO_DATA, b"")) if kind == "vxlan" else None,
+        vxlan=_parse_vxlan(data) if kind == "vxlan" else None,
+        mode=number(attributes(data).get(MACVLAN_MODE)) if kind == "macvlan" else 0,
+        vlan=number(attributes(data).get(VLAN_ID)) if kind == "vlan" else 0,
     )
 
 
@@ -112,9 +123,30 @@ def add_vxlan(netlink: Netlink, name: str, group: int, mtu: int, vxlan: Vxlan) -
     _add(netlink, text(IFNAME, name) + u32(GROUP, group) + u32(MTU, mtu), "vxlan", data)
 
 
-def _add(netlink: Netlink, settings: bytes, kind: str, data: bytes) -> None:
+def add_macvlan(
+    netlink: Netlink, name: str, index: int, on: int, mtu: int, mac: str, target_netns: int
+) -> None:
+    """In another namespace (an open handle), on the device with index `on` of this one.
+
+    In bridge mode: the gateways of one host reach each other. Down.
+    Its own index is the caller's choice, because Linux takes a device with the index of the one it
+    is on (which is in another namespace) for one that is on none, and says the loss of its carrier
+    up to a second later (net/core/link_watch.c, linkwatch_urgent_event).
+    """
+    settings = text(IFNAME, name) + u32(LINK, on) + u32(MTU, mtu) + attribute(ADDRESS, _mac(mac))
+    settings += u32(NET_NS_FD, target_netns) + u32(TXQLEN, 1000)
+    _add(netlink, settings, "macvlan", u32(MACVLAN_MODE, MACVLAN_MODE_BRIDGE), index)
+
+
+def add_vlan(netlink: Netlink, name: str, group: int, on: int, vlan: int) -> None:
+    """A device for the frames with this 802.1Q tag of the device with index `on`. Down."""
+    settings = text(IFNAME, name) + u32(GROUP, group) + u32(LINK, on)
+    _add(netlink, settings, "vlan", attribute(VLAN_ID, struct.pack("=H", vlan)))
+
+
+def _add(netlink: Netlink, settings: bytes, kind: str, data: bytes, index: int = 0) -> None:
     info = attribute(LINKINFO, text(INFO_KIND, kind) + attribute(INFO_DATA, data))
-    body = _INFO.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + settings + info
+    body = _INFO.pack(socket.AF_UNSPEC, 0, index, 0, 0) + settings + info
     netlink.write(RTM_NEWLINK, body, F_CREATE | F_EXCL)
 
 

@@ -100,6 +100,12 @@ class Netlink:
         for _ in self._answers():
             pass
 
+    def get(self, kind: int, body: bytes) -> bytes:
+        """The body of the one object that is asked for."""
+        self._send(kind, body, F_REQUEST | F_ACK)
+        (found,) = list(self._answers())
+        return found
+
     def dump(self, kind: int, body: bytes) -> list[bytes]:
         """The bodies of all objects of a kind, undecoded. Read again if they changed meanwhile."""
         for _ in range(ATTEMPTS):

@@ -3,10 +3,11 @@
 A thread enters, never the process: the main thread's namespace is the host's own.
 """
 
+import contextlib
 import ctypes
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,6 +83,15 @@ def write_sysctls(settings: dict[str, str]) -> None:
             Path("/proc/sys/net", path).write_text(value)
         except FileNotFoundError:
             continue
+
+
+def read_sysctls(paths: Iterable[str]) -> dict[str, str]:
+    """What is at /proc/sys/net/<path>; without what the kernel does not have."""
+    found = {}
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            found[path] = Path("/proc/sys/net", path).read_text().strip()
+    return found
 
 
 def _in_thread(work: Callable[[], T]) -> T:

@@ -3,7 +3,8 @@
 A row is the whole truth about its key: it replaces whatever was known of that key before, and
 its absence from a full slice means that the thing is gone. Rows are grouped into *slices*:
 
-    host/<name>      what only this host needs: its own ports, the policies these use, networks
+    host/<name>      what only this host needs: its own ports, the policies these use, networks,
+                     its instances of routers' gateways
     network/<vni>    what every host that carries the network needs: endpoints, group sets, subnets
     hosts            the hosts of the cloud: who may send us tunnelled packets
 
@@ -201,6 +202,69 @@ class GroupSet(Row, frozen=True, omit_defaults=True, tag_field="row", tag="group
         return f"groups/{self.number}"
 
 
-AnyRow: TypeAlias = Host | Network | Port | Policy | Endpoint | GroupSet | Subnet | Interface
+class Forwarding(msgspec.Struct, frozen=True, array_like=True):
+    """Ports first..last of a floating address are `port` and those after it of a fixed one.
+
+    `protocol` is an IP protocol's name in lower case: tcp, udp, sctp, dccp or udplite.
+    """
+
+    floating: str
+    protocol: str
+    first: int
+    last: int
+    fixed: str
+    port: int
+
+
+class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gateway"):
+    """This host's instance of a router's gateway (slice `host/...`).
+
+    router            the router's id; `vni` its number, which is also its transit network's
+    port              id of the `Port` row, in the same slice, of its end in the transit network:
+                      without port security, with the addresses 169.254.0.<instance>/24 and
+                      fe80::<instance>/64
+    instance          3 or 4; the peer has the other one, and `peer_mac` in the transit network
+    priority          1 .. 254 (RFC 9568): of two that begin, the greater is active; who is active
+                      stays it, unless the other one has `preempt` and is greater
+    physical_network  the agent knows which device leads there; `vlan` 0 is untagged
+    external_mac      the MAC address of the active one outside, the same for both
+    external          the router's own addresses outside, with prefix length; the first of IPv4
+                      is what `snat` is translated to
+    next_hops         outside; the first of each family is the default route's
+    on_link           more prefixes that are on the link outside
+    inside            prefixes reached through the router (169.254.0.1, fe80::1)
+    snat              IPv4 prefixes inside that speak to the outside as the first external address
+    routed            prefixes inside, of either family, that pass as they are, both ways
+    floating          (floating, fixed) addresses
+    """
+
+    router: str
+    vni: int
+    port: str
+    instance: int
+    peer_mac: str
+    priority: int
+    physical_network: str
+    mtu: int
+    external_mac: str
+    external: tuple[str, ...] = ()
+    next_hops: tuple[str, ...] = ()
+    on_link: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    snat: tuple[str, ...] = ()
+    routed: tuple[str, ...] = ()
+    floating: tuple[tuple[str, str], ...] = ()
+    forwardings: tuple[Forwarding, ...] = ()
+    vlan: int = 0
+    preempt: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"gateway/{self.vni}"
+
+
+AnyRow: TypeAlias = (
+    Host | Network | Port | Policy | Endpoint | GroupSet | Subnet | Interface | Gateway
+)
 Slices: TypeAlias = dict[str, dict[str, AnyRow]]
 """slice name -> row key -> row: a whole target."""

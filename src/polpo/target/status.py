@@ -16,6 +16,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     drops     packets dropped since the tables were made, by reason
     rows      entries per table of the switch
     moved     addresses of allowed pairs as the switch learned them: (vni, address) -> port id
+    active    numbers of the routers whose gateway is active on this host
     error     what kept the agent from reaching the target, None if nothing does
     """
 
@@ -25,6 +26,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     drops: dict[str, int] = {}
     rows: dict[str, int] = {}
     moved: tuple[tuple[int, str, str], ...] = ()
+    active: tuple[int, ...] = ()
     error: str | None = None
     version: str = ""
     started_at: str = ""

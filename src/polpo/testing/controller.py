@@ -59,6 +59,7 @@ class Controller:
         self.subnets: dict[str, rows.Subnet] = {subnet.id: subnet for subnet in SUBNETS}
         self.interfaces: list[rows.Interface] = []  # of the one router there may be
         self.extra: list[rows.Endpoint] = []
+        self.gateways: dict[str, list[rows.Gateway]] = {}  # by host
         self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were
         self.statuses: dict[str, Status] = {}
         self.refuse = 0  # the HTTP status that every request is answered with; 0: none is
@@ -103,7 +104,8 @@ class Controller:
         mine = [self.ports[p] for p, h in self.bound.items() if h == host and p in self.ports]
         if not mine:
             return {}
-        return _keyed([rows.Network(self.vni, 1400), ALLOW_ALL, *mine])
+        gateways = self.gateways.get(host, [])
+        return _keyed([rows.Network(self.vni, 1400), ALLOW_ALL, *mine, *gateways])
 
     def _endpoint(self, port: str) -> rows.Endpoint:
         row = self.ports[port]

@@ -28,3 +28,12 @@ def test_a_missing_and_an_unknown_setting_are_named(file: Path) -> None:
         load(None, {})
     with pytest.raises(ValueError, match="colour"):
         load(file, {"POLPO_AGENT_COLOUR": "blue"})
+
+
+def test_uplinks_are_a_table_or_text(file: Path) -> None:
+    file.write_text(TEXT + '[uplinks]\nphysnet1 = "eth1"\n')
+    assert load(file, {}).uplinks == {"physnet1": "eth1"}
+    environment = {"POLPO_AGENT_UPLINKS": "physnet1=eth2, physnet2=bond0"}
+    assert load(file, environment).uplinks == {"physnet1": "eth2", "physnet2": "bond0"}
+    with pytest.raises(ValueError, match="uplinks: 'physnet1' is not of the form"):
+        load(file, {"POLPO_AGENT_UPLINKS": "physnet1"})

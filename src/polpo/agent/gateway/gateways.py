@@ -1,0 +1,70 @@
+"""A host's gateways, put together: their steps in a pass, in the order of putting."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from polpo.agent.config import Config
+from polpo.agent.devices import Devices
+from polpo.agent.drift import Drift
+from polpo.agent.gateway.externals import External, Externals, Vlan, Vlans
+from polpo.agent.gateway.instances import Instances
+from polpo.agent.gateway.keepalived import Keepalived
+from polpo.agent.gateway.namespaces import Namespaces
+from polpo.agent.gateway.roles import Roles
+from polpo.agent.gateway.rules import Rules
+from polpo.agent.patience import Patience
+from polpo.agent.reconciler import Step
+from polpo.runtime.clock import monotonic
+
+
+class Gateways:
+    """`wake` is called when a keepalived has ended."""
+
+    def __init__(
+        self,
+        config: Config,
+        instances: Instances,
+        devices: Devices,
+        drift: Drift,
+        patience: Patience,
+        wake: Callable[[], None],
+    ) -> None:
+        self.instances, self._devices = instances, devices
+        self._around, self._wake = (drift, patience), wake
+        self._directory = config.runtime / "gateways"
+        self.roles = Roles(devices, instances.all)
+
+    def before(self) -> Iterator[Step[int, dict[str, str]]]:
+        """Before there is a device in them."""
+        namespaces = Namespaces(self.instances.all)
+        yield Step(namespaces, namespaces.wanted, *self._around)
+
+    def after(self) -> Iterator[Step[int, str] | Step[str, Vlan] | Step[int, External]]:
+        """When they have their ends in the transit networks. Nothing passes without rules."""
+        rules = Rules(self.instances.all)
+        vlans = Vlans(self._devices, self.instances)
+        externals = Externals(self._devices, self.instances)
+        keepalived = Keepalived(
+            self._directory,
+            self.instances.all,
+            lambda: rules.in_place,
+            self._watch,
+            self._unwatch,
+            monotonic,
+        )
+        yield Step(rules, rules.wanted, *self._around)
+        yield Step(vlans, vlans.wanted, *self._around)
+        yield Step(externals, externals.wanted, *self._around)
+        yield Step(keepalived, keepalived.wanted, *self._around)
+
+    def _watch(self, handle: int) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(handle, self._ended, handle)
+
+    def _unwatch(self, handle: int) -> None:
+        asyncio.get_running_loop().remove_reader(handle)
+
+    def _ended(self, handle: int) -> None:
+        """A handle stays readable: once is enough."""
+        self._unwatch(handle)
+        self._wake()

@@ -1,0 +1,134 @@
+"""The gateways that this host has to have: rows, what they come to, and the plugs that follow."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from polpo.agent.devices import Devices
+from polpo.agent.gateway import transit
+from polpo.agent.gateway.ruleset import ruleset
+from polpo.agent.gateway.vrrp import configuration
+from polpo.agent.ownership import TRANSIT, gateway_netns, vlan_device
+from polpo.agent.patience import Patience
+from polpo.agent.plugs import Plug, Plugs
+from polpo.agent.target import Target
+from polpo.agent.wanted import Wire, Wired
+from polpo.kernel.addresses import Route
+from polpo.target.rows import Gateway
+
+NOUN = "gateway"
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """A row with what it comes to."""
+
+    row: Gateway
+    netns: str
+    rules: str
+    configuration: str
+    routes: frozenset[Route]
+
+
+class Uplink(msgspec.Struct, frozen=True):
+    """Where a physical network is on this host: the device of the host, its index, or why not."""
+
+    device: str
+    index: int
+    trouble: str = ""
+
+
+class Instances:
+    """`all` is one mapping for the agent's life: router's number -> instance."""
+
+    def __init__(
+        self,
+        host: str,
+        uplinks: Mapping[str, str],
+        target: Target,
+        plugs: Plugs,
+        devices: Devices,
+        patience: Patience,
+    ) -> None:
+        self._host, self._uplinks = host, uplinks
+        self._target, self._plugs = target, plugs
+        self._devices, self._patience = devices, patience
+        self.all: dict[int, Instance] = {}
+
+    def look(self) -> None:
+        """Follow the target. Of a row that makes no sense it is told; the former one counts."""
+        found: dict[int, Instance] = {}
+        rows = self._target.gateways()
+        if rows:
+            self._devices.read()
+        for vni, row in rows.items():
+            before = self.all.get(vni)
+            try:
+                found[vni] = before if before and before.row == row else self._made(row)
+                self._patience.note(NOUN, vni, self.uplink(row).trouble or None)
+            except (ValueError, KeyError) as e:
+                self._patience.note(NOUN, vni, f"its row makes no sense: {e}")
+                found |= {vni: before} if before else {}
+        self._patience.keep_only(NOUN, rows.keys())
+        self.all.clear()
+        self.all.update(found)
+        self._plug()
+
+    def _made(self, row: Gateway) -> Instance:
+        if row.instance not in transit.INSTANCES:
+            raise ValueError(f"instance {row.instance} is none of {transit.INSTANCES}")
+        return Instance(
+            row=row,
+            netns=gateway_netns(self._host, row.vni),
+            rules=ruleset(row),
+            configuration=configuration(row),
+            routes=transit.routes(row),
+        )
+
+    def _plug(self) -> None:
+        """A gateway's end in its transit network is plugged in as any port is, but by us."""
+        ports = {instance.row.port: instance.netns for instance in self.all.values()}
+        for plug in self._plugs:
+            if plug.gateway and plug.port not in ports and not plug.leaving:
+                self._plugs.put(msgspec.structs.replace(plug, leaving=True))
+        for port, name in ports.items():
+            self._plugs.put(
+                Plug(
+                    port=port, kind="netns", netns=name, device=TRANSIT, created=True, gateway=True
+                )
+            )
+
+    def uplink(self, row: Gateway) -> Uplink:
+        """The device that leads to the row's physical network, without VLAN."""
+        device = self._uplinks.get(row.physical_network, "")
+        link = self._devices.known.get(device)
+        if not device:
+            trouble = f"no uplink for {row.physical_network!r}: name one in `uplinks`"
+            return Uplink("", 0, trouble)
+        if link is None:
+            return Uplink(device, 0, f"uplink {device} of {row.physical_network!r} is not there")
+        return Uplink(device, link.index)
+
+    def wires(self, wires: dict[str, Wire], ports: Mapping[str, Wired]) -> dict[str, Wire]:
+        """The workloads' ends, with the gateways' routes."""
+        routes = {instance.row.port: instance.routes for instance in self.all.values()}
+        return {
+            device: msgspec.structs.replace(wire, routes=wire.routes | more)
+            if (more := routes.get(ports[device].port.id))
+            else wire
+            for device, wire in wires.items()
+        }
+
+    def vlans(self) -> Iterator[tuple[str, int, int]]:
+        """(name, index of the uplink, VLAN) of each VLAN device that some gateway needs."""
+        for instance in self.all.values():
+            uplink, vlan = self.uplink(instance.row), instance.row.vlan
+            if vlan and uplink.index:
+                yield vlan_device(uplink.index, vlan), uplink.index, vlan
+
+    def below(self, row: Gateway) -> int:
+        """Index of the device that external0 is to be on: 0 while there is none."""
+        uplink = self.uplink(row)
+        if not row.vlan or not uplink.index:
+            return uplink.index
+        link = self._devices.known.get(vlan_device(uplink.index, row.vlan))
+        return link.index if link else 0

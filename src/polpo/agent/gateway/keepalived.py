@@ -1,0 +1,195 @@
+"""Reconciler of the keepalived processes: one for each gateway, which outlives the agent.
+
+In <runtime_dir>/gateways/<router's number>/:
+
+    keepalived.conf    what it is to do, checked by `keepalived -t` before
+    loaded             the same, as it was when the process was last told to read it
+    keepalived.pid     written by keepalived, and vrrp.pid by its child; log: what they say
+"""
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Set
+from pathlib import Path
+
+from polpo.agent.gateway.instances import Instance
+from polpo.agent.reconciler import Failures, one_by_one
+from polpo.kernel import netns, processes
+from polpo.kernel.processes import Process
+from polpo.runtime.clock import Clock
+from polpo.runtime.files import replace_file
+from polpo.target.changes import Changes
+
+PROGRAM = "keepalived"
+CHECK_S = 10.0
+END_S = 5.0
+HASTY_S = 1.0  # one that ends sooner after its start than this is not started again at once
+LOG_BYTES = 1 << 20
+STALE = ""  # runs with another configuration than it should, or than we know of
+
+
+class Keepalived:
+    """`watch` is told of each process's handle, readable when it has ended, and `unwatch` after.
+
+    Only where the rules are in place (`guarded`) may anything begin.
+    """
+
+    noun = "keepalived"
+
+    def __init__(
+        self,
+        directory: Path,
+        instances: Mapping[int, Instance],
+        guarded: Callable[[], Set[int]],
+        watch: Callable[[int], None],
+        unwatch: Callable[[int], None],
+        clock: Clock,
+    ) -> None:
+        self._directory, self._instances, self._guarded = directory, instances, guarded
+        self._watch, self._unwatch, self._clock = watch, unwatch, clock
+        self._running: dict[int, Process] = {}
+        self._ending: set[int] = set()
+        self._children: dict[int, subprocess.Popen[bytes]] = {}  # to be waited for when they end
+        self._started_at: dict[int, float] = {}
+
+    def wanted(self) -> dict[int, str]:
+        guarded = self._guarded()
+        return {v: x.configuration for v, x in self._instances.items() if v in guarded}
+
+    def read_actual(self) -> dict[int, str]:
+        for vni in self._known():
+            self._look(vni)
+        return {vni: self._loaded(vni) for vni in self._running if vni not in self._ending}
+
+    def apply(self, changes: Changes[int, str]) -> Failures[int]:
+        return one_by_one(changes, self._put, self._remove)
+
+    def _known(self) -> list[int]:
+        """All that have a directory, also of gateways that the target has no more."""
+        found = self._directory.glob("*") if self._directory.is_dir() else ()
+        return [int(path.name) for path in found if path.name.isdecimal()]
+
+    def _look(self, vni: int) -> None:
+        running = self._running.get(vni)
+        if running is not None and running.ended():
+            self._forget(vni)
+        if vni not in self._running:
+            self._find(vni)
+        if vni not in self._running and vni not in self._instances:
+            shutil.rmtree(self._place(vni), ignore_errors=True)
+
+    def _find(self, vni: int) -> None:
+        """Also one that an agent before us has started."""
+        process = find(self._place(vni), "keepalived.pid")
+        if process is not None:
+            self._running[vni] = process
+            self._watch(process.handle)
+
+    def _forget(self, vni: int) -> None:
+        process = self._running.pop(vni)
+        self._unwatch(process.handle)
+        process.close()
+        self._ending.discard(vni)
+        if child := self._children.pop(vni, None):
+            child.poll()
+
+    def _loaded(self, vni: int) -> str:
+        """The configuration it has read, as far as it is still there and is its own."""
+        instance, place = self._instances.get(vni), self._place(vni)
+        if instance is None or self._running[vni].network() != netns.identity(instance.netns):
+            return STALE
+        try:
+            texts = {(place / name).read_text() for name in ("keepalived.conf", "loaded")}
+        except OSError:
+            return STALE
+        return texts.pop() if len(texts) == 1 else STALE
+
+    def _put(self, vni: int, configuration: str) -> None:
+        place, name = self._place(vni), self._instances[vni].netns
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._check(vni, configuration)
+        replace_file(place / "keepalived.conf", configuration.encode())
+        running = self._running.get(vni)
+        if running is None:
+            self._start(vni)
+        elif running.network() == netns.identity(name):
+            running.signal(signal.SIGHUP)
+        else:
+            self._remove(vni)
+            raise BlockingIOError(11, "the one in a former namespace has to end first")
+        replace_file(place / "loaded", configuration.encode())
+
+    def _check(self, vni: int, configuration: str) -> None:
+        place = self._place(vni)
+        if configuration == _text(place / "loaded"):
+            return
+        candidate = place / "candidate.conf"
+        replace_file(candidate, configuration.encode())
+        command = [PROGRAM, "--config-test", f"--use-file={candidate}"]
+        wrong = processes.check(self._instances[vni].netns, command, CHECK_S)
+        candidate.unlink()
+        if wrong:
+            raise ValueError(wrong)
+
+    def _start(self, vni: int) -> None:
+        place, now = self._place(vni), self._clock()
+        orphan = find(place, "vrrp.pid")
+        if orphan is not None:  # its parent was killed; it takes its addresses away and ends
+            orphan.close()
+            raise BlockingIOError(11, "the child of the former one has to end first")
+        if now - self._started_at.get(vni, now - HASTY_S) < HASTY_S:
+            raise ChildProcessError(10, f"ended right after its start: {_last_line(place / 'log')}")
+        self._started_at[vni] = now
+        for pid_file in ("keepalived.pid", "vrrp.pid"):  # of the dead: a zombie's would stop it
+            (place / pid_file).unlink(missing_ok=True)
+        if (place / "log").exists() and (place / "log").stat().st_size > LOG_BYTES:
+            (place / "log").unlink()
+        self._children[vni] = processes.start(
+            self._instances[vni].netns, command(place), place / "log"
+        )
+
+    def _remove(self, vni: int) -> None:
+        """It tells its peer, takes its addresses away, and ends."""
+        self._ending.add(vni)
+        self._running[vni].signal(signal.SIGTERM)
+
+    def _place(self, vni: int) -> Path:
+        return self._directory / str(vni)
+
+
+def command(place: Path) -> list[str]:
+    """In the foreground: so it is our child, while we live."""
+    files = {"use-file": "keepalived.conf", "pid": "keepalived.pid", "vrrp_pid": "vrrp.pid"}
+    options = [f"--{option}={place / name}" for option, name in files.items()]
+    return [PROGRAM, "--dont-fork", "--vrrp", "--log-console", *options]
+
+
+def find(place: Path, pid_file: str) -> Process | None:
+    """keepalived, or its child, that runs by the configuration in `place`."""
+    return processes.find(place / pid_file, f"--use-file={place / 'keepalived.conf'}")
+
+
+def end_all(directory: Path) -> None:
+    """End all that run here and wait for it; those that do not hear are killed."""
+    for place in directory.glob("*"):
+        for pid_file in ("keepalived.pid", "vrrp.pid"):
+            process = find(place, pid_file)
+            if process is None:
+                continue
+            process.signal(signal.SIGTERM)
+            if not process.ended(END_S):
+                process.signal(signal.SIGKILL)
+            process.close()
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+def _last_line(path: Path) -> str:
+    lines = (_text(path) or "").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

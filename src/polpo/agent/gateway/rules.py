@@ -1,0 +1,93 @@
+"""Reconciler of the gateways' nftables tables: each written whole, in one transaction.
+
+What we wrote is known by how the kernel showed it right after. A table that shows otherwise now has
+been changed by somebody; one that we have not written ourselves (the agent has just started) is
+written again, which moves no connection: their translations are conntrack's.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+from polpo.agent.gateway.instances import Instance
+from polpo.agent.gateway.revoked import Revoked, revoked
+from polpo.agent.gateway.ruleset import TABLE
+from polpo.agent.reconciler import Failures, one_by_one
+from polpo.kernel import conntrack, netns, nftables
+from polpo.target.changes import Changes
+from polpo.target.rows import Gateway
+
+ALTERED = ""
+
+
+class _Written(NamedTuple):
+    """`namespace`: its inode; generation and listing as they were with this row's rules."""
+
+    row: Gateway
+    rules: str
+    namespace: int | None
+    generation: int
+    listing: str
+
+
+class Rules:
+    """`in_place`: the routers that have rules of ours, of whatever age."""
+
+    noun = "rules"
+
+    def __init__(self, instances: Mapping[int, Instance]) -> None:
+        self._instances = instances
+        self._written: dict[int, _Written] = {}
+        self.in_place: set[int] = set()
+
+    def wanted(self) -> dict[int, str]:
+        return {vni: instance.rules for vni, instance in self._instances.items()}
+
+    def read_actual(self) -> dict[int, str]:
+        self._written = {v: w for v, w in self._written.items() if v in self._instances}
+        read = {vni: self._read(vni, instance.netns) for vni, instance in self._instances.items()}
+        found = {vni: rules for vni, rules in read.items() if rules is not None}
+        self.in_place = set(found)
+        return found
+
+    def _read(self, vni: int, name: str) -> str | None:
+        identity, written = netns.identity(name), self._written.get(vni)
+        if identity is None:
+            return None
+        if written is None or written.namespace != identity:
+            return ALTERED if netns.inside(name, partial(nftables.show, TABLE)) else None
+        generation = netns.inside(name, nftables.generation)
+        if generation == written.generation:
+            return written.rules
+        listing = netns.inside(name, partial(nftables.show, TABLE))
+        if listing == written.listing:
+            self._written[vni] = written._replace(generation=generation)
+            return written.rules
+        return ALTERED if listing else None
+
+    def apply(self, changes: Changes[int, str]) -> Failures[int]:
+        return one_by_one(changes, self._put, lambda vni: None)  # they go with the namespace
+
+    def _put(self, vni: int, rules: str) -> None:
+        instance, before = self._instances[vni], self._written.get(vni)
+        identity = netns.identity(instance.netns)
+        generation, listing = netns.inside(instance.netns, lambda: _write(rules))
+        self._written[vni] = _Written(instance.row, rules, identity, generation, listing)
+        self.in_place.add(vni)
+        if before is not None and before.namespace == identity:
+            cut = revoked(before.row, instance.row)
+            netns.inside(instance.netns, lambda: _forget(cut))
+
+
+def _write(rules: str) -> tuple[int, str]:
+    """Should somebody write between the two, the next look finds another generation."""
+    nftables.apply(rules)
+    generation = nftables.generation()
+    return generation, nftables.show(TABLE)
+
+
+def _forget(cut: Revoked) -> None:
+    if cut.everything:
+        conntrack.forget_all()
+    elif cut.sources or cut.destinations:
+        conntrack.forget(cut.sources, cut.destinations)

@@ -1,0 +1,136 @@
+"""A gateway's rules as one nftables transaction: translation, and what may pass. Pure.
+
+One more floating IP is one more element of two maps; the rules are the same for every router.
+
+- arriving: from outside only what the routing table expects there. It expects nothing in a
+  namespace that is not active (no address, no route outside), so a standby is deaf to what a
+  switch floods, and sources inside can't come from outside.
+  What a standby passes on to its peer has no entry in conntrack: it would say "untranslated" to the
+  connection's later packets, when the standby is active itself.
+- translate_*: floating IPs both ways, port forwardings, SNAT. What came from inside and goes back
+  there translated (hairpin) gets an address outside as its source too: the answer comes back.
+- passing: what is established, translated, or routed as it is.
+- leaving: nothing leaves untranslated, and a standby, which has the same MAC, says nothing at all.
+- own: no answer (no TCP reset) to what is not for the gateway: after a failover a server's packet
+  may come before the client's, which has its connection picked up.
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network, ip_interface, ip_network
+
+from polpo.agent.gateway import transit
+from polpo.agent.ownership import EXTERNAL, TRANSIT
+from polpo.target.rows import Forwarding, Gateway
+
+TABLE = "inet polpo"
+PROTOCOLS = {"tcp": 6, "udp": 17, "dccp": 33, "sctp": 132, "udplite": 136}
+VRRP = 112
+
+
+def ruleset(gateway: Gateway) -> str:
+    """Replaces the whole table at once. ValueError if the row makes no sense."""
+    lines = [f"table {TABLE}", f"delete table {TABLE}", f"table {TABLE} {{"]
+    lines += [*_collections(gateway), *_arriving(), *_translating(gateway)]
+    lines += [*_passing(gateway), *_leaving(), *_own(gateway), "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _collections(gateway: Gateway) -> Iterator[str]:
+    inward = {IPv4Address(a): IPv4Address(b) for a, b in gateway.floating}
+    outward = {b: a for a, b in reversed(inward.items())}  # of several for one, the first
+    for name, pairs in (("floating", inward), ("fixed", outward)):
+        elements = (f"{a} : {b}" for a, b in pairs.items())
+        yield _collection(f"map {name}", "ipv4_addr : ipv4_addr", elements)
+    kind = "inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service"
+    ports = (element for f in gateway.forwardings for element in _forwarded(f))
+    yield _collection("map forwardings", kind, ports)
+    kind = "{}; flags interval; auto-merge"
+    yield _collection(
+        "set sources", kind.format("ipv4_addr"), map(str, map(IPv4Network, gateway.snat))
+    )
+    for version in (4, 6):
+        networks = map(ip_network, gateway.routed)
+        routed = (str(network) for network in networks if network.version == version)
+        yield _collection(f"set routed{version}", kind.format(f"ipv{version}_addr"), routed)
+
+
+def _collection(name: str, kind: str, elements: Iterable[str]) -> str:
+    """nft has no empty list of elements."""
+    listed = ", ".join(elements)
+    return f"{name} {{ type {kind}; {f'elements = {{ {listed} }}; ' if listed else ''}}}"
+
+
+def _forwarded(f: Forwarding) -> Iterator[str]:
+    """Element by element: nft can't shift a range of ports."""
+    floating, fixed, protocol = IPv4Address(f.floating), IPv4Address(f.fixed), PROTOCOLS[f.protocol]
+    for port in range(f.first, f.last + 1):
+        yield f"{protocol} . {floating} . {port} : {fixed} . {f.port + port - f.first}"
+
+
+def _arriving() -> Iterator[str]:
+    yield "chain arriving { type filter hook prerouting priority raw; policy accept;"
+    yield f'iifname "{EXTERNAL}" ip6 saddr :: icmpv6 type nd-neighbor-solicit accept'
+    yield f'iifname "{EXTERNAL}" fib saddr . iif oif missing drop'
+    yield f'iifname "{TRANSIT}" fib daddr oifname "{TRANSIT}" notrack'
+    yield "}"
+
+
+def _translating(gateway: Gateway) -> Iterator[str]:
+    yield "chain translate_destination { type nat hook prerouting priority dstnat; policy accept;"
+    yield "dnat ip to meta l4proto . ip daddr . th dport map @forwardings"
+    yield "dnat ip to ip daddr map @floating"
+    yield "}"
+    yield "chain translate_source { type nat hook postrouting priority srcnat; policy accept;"
+    hairpin = f'iifname "{TRANSIT}" oifname "{TRANSIT}" ct status dnat'
+    yield f'oifname "{EXTERNAL}" snat ip to ip saddr map @fixed'
+    yield f"{hairpin} snat ip to ip saddr map @fixed"
+    if own := own_ipv4(gateway):
+        yield f'oifname "{EXTERNAL}" ip saddr @sources snat ip to {own}'
+        yield f"{hairpin} snat ip to {own}"
+    yield "}"
+
+
+def own_ipv4(gateway: Gateway) -> IPv4Address | None:
+    """What SNAT translates to."""
+    addresses = (ip_interface(text).ip for text in gateway.external)
+    return next((a for a in addresses if isinstance(a, IPv4Address)), None)
+
+
+def _passing(gateway: Gateway) -> Iterator[str]:
+    yield "chain passing { type filter hook forward priority filter; policy drop;"
+    yield "ct state established,related accept"
+    yield "ct state invalid drop"
+    yield f'iifname "{TRANSIT}" oifname "{EXTERNAL}" accept comment "see leaving"'
+    for version, word in ((4, "ip"), (6, "ip6")):
+        inward = f'iifname "{EXTERNAL}" oifname "{TRANSIT}"'
+        yield f"{inward} {word} daddr @routed{version} accept"
+        peer = transit.address(version, transit.peer(gateway))
+        mac = bytes.fromhex(gateway.peer_mac.replace(":", "")).hex(":")
+        onward = f'iifname "{TRANSIT}" oifname "{TRANSIT}" ether saddr != {mac}'
+        yield f"{onward} rt {word} nexthop {peer} accept"
+    yield f'oifname "{TRANSIT}" ct status dnat accept'
+    yield "}"
+
+
+def _leaving() -> Iterator[str]:
+    """After translation. An ICMP error counts as what it is about."""
+    yield "chain leaving { type filter hook postrouting priority srcnat + 10; policy accept;"
+    yield f'oifname != "{EXTERNAL}" accept'
+    yield "ct status & (snat | dnat) != 0 accept"
+    yield "ip saddr @routed4 accept"
+    yield "ip6 saddr @routed6 accept"
+    yield "fib saddr type local accept"
+    yield "drop"
+    yield "}"
+
+
+def _own(gateway: Gateway) -> Iterator[str]:
+    peer = transit.address(4, transit.peer(gateway))
+    yield "chain own { type filter hook input priority filter; policy drop;"
+    yield 'iifname "lo" accept'
+    yield "ct state established,related accept"
+    yield f'iifname "{TRANSIT}" ip saddr {peer} ip protocol {VRRP} accept'
+    yield "icmp type echo-request accept"
+    nd = "nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query"
+    yield f"icmpv6 type {{ echo-request, {nd} }} accept"
+    yield "}"

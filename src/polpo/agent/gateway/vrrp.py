@@ -1,0 +1,92 @@
+"""keepalived's configuration for one instance (keepalived.conf(5); VRRP version 3: RFC 9568). Pure.
+
+Advertisements go from instance to instance by unicast in the transit network. Whoever is active
+has the transit network's .2 and all that the router is outside: its addresses, its link-local
+address, the floating ones, and the routes. If somebody takes one of these away, keepalived stands
+down for a moment: its peer is active, or it is itself again, with all of them.
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
+
+from polpo.agent.gateway import transit
+from polpo.agent.ownership import EXTERNAL, TRANSIT
+from polpo.target.rows import Gateway
+
+ADVERTISEMENT_S = 0.2  # silence of three and a bit of them is death
+AGAIN_S = 1  # addresses are announced once at once, once after this,
+REFRESH_S = 30  # and every so often, for those who heard neither
+
+# First in turn, so that a busy host is not taken for a dead one; but not in real time, where it is
+# killed after 10 ms without a pause (1,000 addresses take 100), and keepalived 2.2.7 can't raise
+# that limit again after a reload ("cannot set realtime rlimit").
+GLOBAL = """global_defs {
+  vrrp_version 3
+  vrrp_priority -20
+  vrrp_no_swap
+  dynamic_interfaces allow_if_changes
+  script_user root
+  enable_script_security
+}
+"""
+
+
+def configuration(gateway: Gateway) -> str:
+    """The whole file. ValueError if the row makes no sense."""
+    v = PREFIXED
+    lines = [
+        "state BACKUP",
+        *(() if gateway.preempt else ("nopreempt",)),
+        f"interface {TRANSIT}",
+        "virtual_router_id 1",
+        f"priority {gateway.priority}",
+        f"advert_int {ADVERTISEMENT_S}",
+        f"garp_master_delay {AGAIN_S}",
+        "garp_master_repeat 1",
+        f"garp_master_refresh {REFRESH_S}",
+        "garp_master_refresh_repeat 1",
+        f"unicast_src_ip {transit.address(4, gateway.instance)}",
+        *_block("unicast_peer", [transit.address(4, transit.peer(gateway))]),
+        *_block("track_interface", [EXTERNAL]),
+        *_block("virtual_ipaddress", [f"{v[4]} dev {TRANSIT}"]),
+        *_block("virtual_ipaddress_excluded", [f"{v[6]} dev {TRANSIT}", *_outside(gateway)]),
+        *_block("virtual_routes", _routes(gateway)),
+    ]
+    body = "\n".join(f"  {line}" for line in lines)
+    return f"{GLOBAL}vrrp_instance router {{\n{body}\n}}\n"
+
+
+PREFIXED = {v: f"{transit.ACTIVE[v]}/{transit.PREFIX_LENGTH[v]}" for v in transit.ACTIVE}
+
+
+def _block(name: str, lines: Iterator[str] | list[str]) -> list[str]:
+    return [f"{name} {{", *(f"  {line}" for line in lines), "}"]
+
+
+def _outside(gateway: Gateway) -> Iterator[str]:
+    """What the router is outside, once each."""
+    own = [str(ip_interface(a)) for a in gateway.external]
+    if any(ip_interface(a).version == 6 for a in own):
+        own.append(f"{link_local(gateway.external_mac)}/64")
+    held = {ip_interface(a).ip for a in own}
+    stand_in = {IPv4Address(a) for a, _ in gateway.floating}
+    stand_in |= {IPv4Address(f.floating) for f in gateway.forwardings}
+    for address in (*own, *(f"{a}/32" for a in sorted(stand_in - held))):
+        yield f"{address} dev {EXTERNAL}"
+
+
+def link_local(mac: str) -> str:
+    """fe80::/64 with the modified EUI-64 of the MAC (RFC 4291, appendix A)."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    interface = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
+    return str(ip_address(b"\xfe\x80" + bytes(6) + interface))
+
+
+def _routes(gateway: Gateway) -> Iterator[str]:
+    for prefix in gateway.on_link:
+        yield f"{ip_network(prefix)} dev {EXTERNAL}"
+    for version in (4, 6):
+        hops = (ip_address(hop) for hop in gateway.next_hops)
+        first = next((hop for hop in hops if hop.version == version), None)
+        if first:
+            yield f"{transit.ANY[version]} via {first} dev {EXTERNAL} onlink"

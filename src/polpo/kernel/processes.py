@@ -1,0 +1,105 @@
+"""Processes that outlive us: started in a network namespace, found again, ended by their own pid.
+
+A pid may be another's by now, so a process is one only with the words of its command line, and
+is signalled by a handle (pidfd) that was open before these were read.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from polpo.kernel import netns
+from polpo.runtime import crash
+
+
+class Process:
+    """A living one; `handle` is its pidfd, readable when it has ended. Close it."""
+
+    def __init__(self, pid: int, handle: int) -> None:
+        self.pid, self.handle = pid, handle
+
+    def network(self) -> int | None:
+        """Its network namespace's inode, as netns.identity answers; None when it has ended."""
+        try:
+            return os.stat(f"/proc/{self.pid}/ns/net").st_ino
+        except OSError:
+            return None
+
+    def ended(self, within_s: float = 0.0) -> bool:
+        """Also if it is a zombie. Waits so long for it."""
+        poll = select.poll()
+        poll.register(self.handle, select.POLLIN)
+        return bool(poll.poll(within_s * 1000))
+
+    def signal(self, number: signal.Signals) -> None:
+        """No-op if it has ended."""
+        crash.point()
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.handle, number)
+
+    def close(self) -> None:
+        os.close(self.handle)
+
+
+def find(pid_file: Path, word: str) -> Process | None:
+    """The process whose pid is in the file, if it lives and `word` is in its command line."""
+    try:
+        pid = int(pid_file.read_text())
+        handle = os.pidfd_open(pid)
+    except (OSError, ValueError):
+        return None
+    if _is(pid, word):
+        return Process(pid, handle)
+    os.close(handle)
+    return None
+
+
+def _is(pid: int, word: str) -> bool:
+    """A zombie has no command line."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return word.encode() in words
+
+
+def start(name: str, command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
+    """In the namespace `name`, in a session of its own; what it says is appended to `log`."""
+    crash.point()
+    with log.open("ab") as said:
+        return netns.inside(
+            name,
+            lambda: subprocess.Popen(  # a thread's child is in the thread's namespace
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+                cwd="/",
+            ),
+        )
+
+
+def check(name: str, command: Sequence[str], timeout_s: float) -> str | None:
+    """Run it to its end in the namespace; what it said if it failed, None if it did not."""
+
+    def run() -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+        )
+
+    try:
+        done = netns.inside(name, run)
+    except subprocess.TimeoutExpired:
+        return f"{command[0]}: not done after {timeout_s:.0f} s"
+    words = (done.stderr + done.stdout).strip()
+    return None if done.returncode == 0 else words or f"{command[0]}: status {done.returncode}"
