@@ -28,7 +28,7 @@ _OPTION = record(
 )
 
 
-def _fixed_ips() -> Kind:
+def fixed_ips() -> Kind:
     """A list of wishes; no address twice."""
     wishes = list_of(_FIXED_IP, unique=False)
 
@@ -65,7 +65,7 @@ TABLE = table(
         "admin_state_up": Attribute(kind=boolean(), default=True, field="admin_state_up"),
         "status": shown(text()),
         "mac_address": Attribute(kind=nullable(values.mac()), owner=True, field="mac_address"),
-        "fixed_ips": Attribute(kind=_fixed_ips(), filter=False, sort=False),
+        "fixed_ips": Attribute(kind=fixed_ips(), filter=False, sort=False),
         "device_id": Attribute(kind=nullable(text(255)), default="", field="device_id"),
         "device_owner": Attribute(
             kind=nullable(text(255)), default="", owner=True, field="device_owner"

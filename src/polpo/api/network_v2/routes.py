@@ -23,6 +23,7 @@ from polpo.api.network_v2 import (
     port,
     quota_api,
     rbac_policy,
+    router,
     security_group,
     security_group_rule,
     subnet,
@@ -47,6 +48,7 @@ RESOURCES: Mapping[str, Resource] = {
         security_group_rule,
         address_group,
         rbac_policy,
+        router,
     )
 }
 """By their path."""

@@ -10,6 +10,7 @@ from polpo.api.network_v2.resource import Writing
 from polpo.model.network import AddressScope, Network, Subnet, SubnetPool
 from polpo.model.object import Object
 from polpo.model.port import Port
+from polpo.model.router import Router
 from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule
 from polpo.model.sharing import RbacPolicy
 from polpo.model.snapshot import Snapshot
@@ -90,10 +91,12 @@ def check_nobody_stranded(w: Writing, policy: RbacPolicy) -> None:
 
 def stranded(snapshot: Snapshot, policy: RbacPolicy) -> set[str]:
     """Projects that use the policy's object, and may not (any more)."""
-    if policy.action != SHARED:
-        return set()
-    users = {user.project_id for user in USERS[policy.object_type](snapshot, policy.object_id)}
-    allowed = {u for u in users if granted(snapshot, policy.object_id, SHARED, u)}
+    if policy.action == EXTERNAL:
+        using: Iterable[Any] = snapshot.by(Router, "external_network", policy.object_id)
+    else:
+        using = USERS[policy.object_type](snapshot, policy.object_id)
+    users = {user.project_id for user in using}
+    allowed = {u for u in users if granted(snapshot, policy.object_id, policy.action, u)}
     return users - allowed - {_owner(snapshot, policy)}
 
 

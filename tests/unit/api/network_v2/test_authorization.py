@@ -28,6 +28,7 @@ async def _belongings(cloud: NetworkCloud) -> dict[str, Any]:
         "address_scope": await cloud.make("address_scope", name="s", ip_version=4),
         "subnetpool": await cloud.make("subnetpool", name="p", prefixes=["10.0.0.0/16"]),
         "rbac_policy": await cloud.make("rbac_policy", **policy, target_tenant=target),
+        "router": await cloud.make("router", name="r"),
     }
 
 
@@ -52,9 +53,14 @@ def _writes(member: str, id: str) -> list[tuple[str, str, Any]]:
         ]
     for action, key in _ACTIONS.get(member, ()):
         ways.append(("PUT", f"{path}/{action}", {key: ["10.0.0.0/24"]}))
+    if member == "router":
+        ways += [("PUT", f"{path}/{verb}_router_interface", BY) for verb in ("add", "remove")]
+        ways += [("PUT", f"{path}/{verb}_extraroutes", ROUTES) for verb in ("add", "remove")]
     return ways
 
 
+BY = {"subnet_id": MISSING}
+ROUTES = {"router": {"routes": [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.9"}]}}
 _ACTIONS = {
     "address_group": (("add_addresses", "addresses"), ("remove_addresses", "addresses")),
     "subnetpool": (("add_prefixes", "prefixes"), ("remove_prefixes", "prefixes")),
