@@ -4,7 +4,7 @@ from typing import ClassVar, TypeAlias
 
 import msgspec
 
-from polpo.model.object import Claim, Owned
+from polpo.model.object import Claim, IndexEntry, Owned
 
 EGRESS, INGRESS = "egress", "ingress"
 """As the port's owner sees it: egress is what the port sends."""
@@ -47,3 +47,6 @@ class QosPolicy(Owned, frozen=True, kw_only=True, omit_defaults=True):
 
     def claims(self) -> tuple[Claim, ...]:
         return (("default-qos-policy", self.project_id),) if self.is_default else ()
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        return (*super().index(), *(("rule", rule.id) for rule in self.rules))

@@ -147,4 +147,6 @@ PATHS = {
     "address_group": "address-groups",
     "rbac_policy": "rbac-policies",
     "router": "routers",
+    "floatingip": "floatingips",
+    "policy": "qos/policies",
 }

@@ -7,15 +7,17 @@ import msgspec
 
 from polpo.api.context import Context
 from polpo.api.identifier import new_id
-from polpo.api.network_v2 import network as networks
 from polpo.api.network_v2 import (
+    floatingip_release,
     port_addresses,
     port_filters,
     port_security,
     port_wiring,
+    qos_binding,
     quotas,
     service_ports,
 )
+from polpo.api.network_v2 import network as networks
 from polpo.api.network_v2.attributes import guarded
 from polpo.api.network_v2.errors import conflict, forbidden
 from polpo.api.network_v2.macs import free_mac
@@ -40,6 +42,7 @@ def create(w: Writing, given: dict[str, Any]) -> Port:
     wishes = given.pop("fixed_ips", None)
     groups = given.pop("security_groups", None)
     pairs = given.pop("allowed_address_pairs", ())
+    given["qos_policy_id"] = qos_binding.usable(w, given["project_id"], given["qos_policy_id"])
     port = _shape(w, network, given)
     service_ports.check_new(w, port)
     port = port_security.secured(w, port, groups, pairs)
@@ -73,6 +76,7 @@ def update(w: Writing, port: Port, given: dict[str, Any]) -> Port:
     if wishes is not None:
         after = msgspec.structs.replace(after, fixed_ips=port_addresses.change(w, after, wishes))
     service_ports.check_change(w, port, after)
+    floatingip_release.before_change(w, port, after)
     return port_wiring.put(w, port, after)
 
 
@@ -82,6 +86,8 @@ def _fill(w: Writing, port: Port, given: dict[str, Any]) -> None:
         given["mac_address"] = given["mac_address"] or free_mac(w, port.network_id)
     if given.get("port_security_enabled", True) is None:
         del given["port_security_enabled"]
+    if "qos_policy_id" in given:
+        given["qos_policy_id"] = qos_binding.usable(w, port.project_id, given["qos_policy_id"])
     if "extra_dhcp_opts" in given:
         given["extra_dhcp_opts"] = _options(port.extra_dhcp_opts, given["extra_dhcp_opts"])
 
@@ -114,6 +120,7 @@ def _with_mac(w: Writing, before: Port, after: Port) -> Port:
 
 def delete(w: Writing, port: Port) -> None:
     service_ports.check_delete(w, port)
+    floatingip_release.before_delete(w, port)
     w.tx.remove(port)
 
 
@@ -127,7 +134,6 @@ def _rename(given: dict[str, Any]) -> None:
             given[key] = given[key] or ""
     if "profile" in given:
         given["profile"] = given["profile"] or {}
-    given.pop("qos_policy_id", None)
 
 
 def _check_network(w: Writing, network: Network, given: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from polpo.api.network_v2 import dns_names, values
+from polpo.api.network_v2 import dns_names, qos_binding, values
 from polpo.api.network_v2.attributes import REQUIRED, Attribute, shown, table
 from polpo.api.network_v2.values import Kind, boolean, list_of, nullable, one_of, record, text
 
@@ -105,7 +105,7 @@ TABLE = table(
         "propagate_uplink_status": Attribute(
             kind=boolean(), default=True, filter=False, sort=False
         ),
-        "qos_policy_id": Attribute(kind=nullable(one_of()), default=None, filter=False, sort=False),
+        "qos_policy_id": qos_binding.ATTRIBUTE,
         "qos_network_policy_id": shown(filter=False, sort=False),
         "ip_allocation": shown(filter=False, sort=False),
         "tags": Attribute(kind=list_of(text(255)), put=False, default=(), filter=False, sort=False),

@@ -10,7 +10,8 @@ from polpo.api.network_v2.resource import Writing
 from polpo.model.network import AddressScope, Network, Subnet, SubnetPool
 from polpo.model.object import Object
 from polpo.model.port import Port
-from polpo.model.router import Router
+from polpo.model.qos import QosPolicy
+from polpo.model.router import FloatingIP, Router
 from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule
 from polpo.model.sharing import RbacPolicy
 from polpo.model.snapshot import Snapshot
@@ -112,12 +113,18 @@ def _users_of_network(snapshot: Snapshot, id: str) -> Iterable[Any]:
     yield from snapshot.by(Subnet, "network", id)
 
 
+def _users_of_qos_policy(snapshot: Snapshot, id: str) -> Iterable[Any]:
+    for cls in (Network, Port, FloatingIP):
+        yield from snapshot.by(cls, "qos_policy", id)
+
+
 TYPES: Mapping[str, type[Object]] = {
     "network": Network,
     "security_group": SecurityGroup,
     "address_group": AddressGroup,
     "subnetpool": SubnetPool,
     "address_scope": AddressScope,
+    "qos_policy": QosPolicy,
 }
 """What can be shared, by the `object_type` of policies."""
 
@@ -129,5 +136,6 @@ USERS: Mapping[str, Callable[[Snapshot, str], Iterable[Any]]] = {
     ),
     "subnetpool": lambda snapshot, id: snapshot.by(Subnet, "subnetpool", id),
     "address_scope": lambda snapshot, id: snapshot.by(SubnetPool, "address_scope", id),
+    "qos_policy": _users_of_qos_policy,
 }
 """The objects, of whatever project, that rely on an object of the type."""
