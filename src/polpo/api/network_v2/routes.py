@@ -109,7 +109,8 @@ def routes(controller: Controller, settings: Settings | None = None) -> list[Bas
         return JSONResponse({"versions": [_version(controller)]})
 
     async def description(_request: Request) -> Response:
-        return JSONResponse(openapi.document(RESOURCES, f"{controller.public_url}/networking"))
+        url = f"{controller.public_url}/networking"
+        return JSONResponse(openapi.document(RESOURCES, CHILDREN.values(), url))
 
     inside = [
         Route("/", versions),
