@@ -107,7 +107,8 @@ def _ipv4(port: Port) -> str:
 def update(w: Writing, fip: FloatingIP, given: dict[str, Any]) -> FloatingIP:
     after = floatingip_association.change(w, fip, given)
     if "qos_policy_id" in given:
-        policy = qos_binding.usable(w, fip.project_id, given["qos_policy_id"])
+        asked = given["qos_policy_id"]
+        policy = qos_binding.changed(w, fip.project_id, fip.qos_policy_id, asked)
         after = msgspec.structs.replace(after, qos_policy_id=policy)
     described = {"description": given["description"]} if "description" in given else {}
     return w.tx.put(changed(after, described))

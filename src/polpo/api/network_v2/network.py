@@ -84,8 +84,9 @@ def create(w: Writing, given: dict[str, Any]) -> Network:
 
 def update(w: Writing, network: Network, given: dict[str, Any]) -> Network:
     if "qos_policy_id" in given:
-        policy = qos_binding.usable(w, network.project_id, given["qos_policy_id"])
-        given["qos_policy_id"] = policy
+        given["qos_policy_id"] = qos_binding.changed(
+            w, network.project_id, network.qos_policy_id, given["qos_policy_id"]
+        )
     if any(key in given for key in segments.PROVIDER):
         _check_same_provider(network, given)
     if "mtu" in given:
@@ -133,7 +134,7 @@ def _check_default(given: dict[str, Any]) -> None:
 
 def _check_same_provider(network: Network, given: dict[str, Any]) -> None:
     """A client may send back what it was shown; nothing of it can be changed."""
-    now = dict(zip(segments.PROVIDER, _provider(network), strict=True))
+    now = dict(zip(segments.PROVIDER, provider(network), strict=True))
     for key in segments.PROVIDER:
         if given.pop(key, now[key]) != now[key]:
             raise invalid(
@@ -156,7 +157,8 @@ def _has_gateways(snapshot: Snapshot, network_id: str) -> bool:
     return any(p.device_owner == "network:router_gateway" for p in ports)
 
 
-def _provider(network: Network) -> tuple[str, str | None, int | None]:
+def provider(network: Network) -> tuple[str, str | None, int | None]:
+    """Type, physical network and number: Neutron's `provider:` attributes, in that order."""
     number = network.vni if network.network_type == "vxlan" else network.vlan_id
     return network.network_type, network.physical_network, number
 
@@ -187,7 +189,7 @@ def _view(r: Reading, network: Network) -> View:
     if network.external:
         answer["is_default"] = network.is_default
     if r.context.is_admin:
-        answer.update(zip(segments.PROVIDER, _provider(network), strict=True))
+        answer.update(zip(segments.PROVIDER, provider(network), strict=True))
     return answer
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from polpo.api.network_v2 import router_routes
+from polpo.api.network_v2 import qos_rules, router_routes
 from polpo.api.network_v2.attributes import REQUIRED, Table
 from polpo.api.network_v2.children import Child
 from polpo.api.network_v2.query import Searchable
@@ -32,6 +32,7 @@ LISTED = (
     "network-ip-availabilities",
     "availability_zones",
     "floatingip_pools",
+    "segments",
     "qos/rule-types",
 )
 
@@ -43,6 +44,8 @@ def document(resources: Mapping[str, Resource], children: Iterable[Child], url: 
         path = f"/v2.0/{child.parent.path}/{{id}}/{child.collection}"
         paths[path] = _children(child)
         paths[f"{path}/{{child}}"] = _child(child)
+    for path, child in qos_rules.ALIASES.items():
+        paths[f"/v2.0/{path}/{{id}}"] = {**_child(child), "parameters": [_ID]}
     for path, resource in resources.items():
         paths[f"/v2.0/{path}"] = _collection(resource)
         paths[f"/v2.0/{path}/{{id}}"] = _member(resource)

@@ -87,7 +87,9 @@ def _fill(w: Writing, port: Port, given: dict[str, Any]) -> None:
     if given.get("port_security_enabled", True) is None:
         del given["port_security_enabled"]
     if "qos_policy_id" in given:
-        given["qos_policy_id"] = qos_binding.usable(w, port.project_id, given["qos_policy_id"])
+        given["qos_policy_id"] = qos_binding.changed(
+            w, port.project_id, port.qos_policy_id, given["qos_policy_id"]
+        )
     if "extra_dhcp_opts" in given:
         given["extra_dhcp_opts"] = _options(port.extra_dhcp_opts, given["extra_dhcp_opts"])
 

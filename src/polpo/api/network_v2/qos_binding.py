@@ -2,7 +2,7 @@
 
 from polpo.api.network_v2 import sharing, values
 from polpo.api.network_v2.attributes import Attribute
-from polpo.api.network_v2.errors import not_found
+from polpo.api.network_v2.errors import NeutronError, not_found
 from polpo.api.network_v2.resource import Writing
 from polpo.api.network_v2.values import nullable
 from polpo.model.network import Network
@@ -22,6 +22,19 @@ def usable(w: Writing, project_id: str, policy_id: str | None) -> str:
     if policy is None or not _may_use(w, project_id, policy):
         raise not_found("QosPolicyNotFound", f"QoS policy {policy_id} could not be found.")
     return policy.id
+
+
+def changed(w: Writing, project_id: str, before: str, policy_id: str | None) -> str:
+    """The same in the place of another: one that the admin gave stays until the admin takes it."""
+    after = usable(w, project_id, policy_id)
+    held = w.snapshot.get(QosPolicy, before) if before not in ("", after) else None
+    if held is not None and not _may_use(w, project_id, held):
+        raise NeutronError(
+            403,
+            "PolicyRemoveAuthorizationError",
+            f"Failed to remove provided policy {before} because you are not authorized.",
+        )
+    return after
 
 
 def _may_use(w: Writing, project_id: str, policy: QosPolicy) -> bool:

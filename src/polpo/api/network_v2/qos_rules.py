@@ -139,6 +139,9 @@ ALIASES: Mapping[str, Child] = {f"qos/alias_{kind.collection}": kind for kind in
 
 async def handle_alias(kind: Child, call: Call, id: str) -> Answer:
     """GET, PUT, DELETE of a rule whose policy one does not know."""
-    for policy in call.reading().snapshot.by(QosPolicy, "rule", id):
+    snapshot = call.reading().snapshot
+    for policy in snapshot.by(QosPolicy, "rule", id):
+        if not qos_policy.RESOURCE.may_see(snapshot, call.context, policy):
+            break
         return await handle_one(kind, call, policy.id, id)
     raise not_found("QosRuleNotFound", f"QoS rule {id} for policy None could not be found.")

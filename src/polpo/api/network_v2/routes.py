@@ -33,6 +33,7 @@ from polpo.api.network_v2 import (
     router,
     security_group,
     security_group_rule,
+    segment_view,
     subnet,
     subnetpool,
     tag_api,
@@ -74,6 +75,7 @@ READ_ONLY: Mapping[str, tuple[Listing, Showing | None]] = {
     "agents": (agents.list_all, agents.show),
     "service-providers": (availability.no_service_providers, None),
     "quotas": (quota_api.list_all, quota_api.show),
+    "segments": (segment_view.list_all, segment_view.show),
     "floatingip_pools": (floatingip_pools.list_all, None),
     "qos/rule-types": (qos_rule_types.list_all, qos_rule_types.show),
 }

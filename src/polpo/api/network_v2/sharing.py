@@ -11,7 +11,7 @@ from polpo.model.network import AddressScope, Network, Subnet, SubnetPool
 from polpo.model.object import Object
 from polpo.model.port import Port
 from polpo.model.qos import QosPolicy
-from polpo.model.router import FloatingIP, Router
+from polpo.model.router import INTERFACES, FloatingIP, Router
 from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule
 from polpo.model.sharing import RbacPolicy
 from polpo.model.snapshot import Snapshot
@@ -109,7 +109,9 @@ def _owner(snapshot: Snapshot, policy: RbacPolicy) -> str:
 
 def _users_of_network(snapshot: Snapshot, id: str) -> Iterable[Any]:
     ports = snapshot.by(Port, "network", id)
-    yield from (p for p in ports if not p.device_owner.startswith("network:"))
+    for port in ports:
+        if port.device_owner in INTERFACES or not port.device_owner.startswith("network:"):
+            yield port
     yield from snapshot.by(Subnet, "network", id)
 
 

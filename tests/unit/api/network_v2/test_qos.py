@@ -172,3 +172,25 @@ async def test_policies_have_tags(cloud: NetworkCloud) -> None:
     await cloud.ask("admin", "PUT", f"{path}/a%2Fb")
     found = (await cloud.get("/qos/policies?tags=gold", "admin"))["policies"]
     assert [p["tags"] for p in found] == [["a/b", "gold"]]
+
+
+async def test_what_the_admin_gave_the_admin_takes(cloud: NetworkCloud) -> None:
+    policy = await cloud.make("policy", "admin")
+    network = await cloud.network()
+    port = await cloud.make("port", network_id=network["id"])
+    await cloud.change("port", port["id"], "admin", qos_policy_id=policy["id"])
+    refused = await _refused(cloud.change("port", port["id"], qos_policy_id=None))
+    assert (refused.status, refused.type) == (403, "PolicyRemoveAuthorizationError")
+    named = await cloud.change("port", port["id"], name="p")
+    assert named["qos_policy_id"] == policy["id"]
+    await cloud.change("port", port["id"], "admin", qos_policy_id=None)
+
+
+async def test_a_rule_by_its_id_alone_is_as_invisible_as_its_policy(cloud: NetworkCloud) -> None:
+    policy = await cloud.make("policy", "admin")
+    rule = await _rule(cloud, policy, "dscp_marking", dscp_mark=8)
+    path = "/qos/alias_dscp_marking_rules"
+    theirs = await cloud.raw("mia", "GET", f"{path}/{rule['id']}")
+    nobodys = await cloud.raw("mia", "GET", f"{path}/{MISSING}")
+    assert theirs.text.replace(rule["id"], MISSING) == nobodys.text
+    assert theirs.status_code == 404
