@@ -115,8 +115,8 @@ def _add_port(w: Writing, router: Router, id: str) -> tuple[Port, list[Subnet]]:
     if not joined:
         raise bad_resource("router", "Router port must have at least one fixed IP")
     _check_port(w, router, port, joined)
-    after = msgspec.structs.replace(port, device_id=router.id, device_owner=owner(router))
-    after = msgspec.structs.replace(after, wiring=w.tx.revision)
+    attached = {"device_id": router.id, "device_owner": owner(router), "host": ""}
+    after = msgspec.structs.replace(port, **attached, wiring=w.tx.revision)
     return w.tx.put(after), joined
 
 

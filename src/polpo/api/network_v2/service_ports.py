@@ -89,9 +89,14 @@ def check_change(w: Writing, before: Port, after: Port) -> None:
             f"Unable to complete operation on port {before.id} for network {before.network_id}. "
             f"Port already has an attached device {before.device_id}.",
         )
-    if set(before.fixed_ips) != set(after.fixed_ips):
-        raise bad_resource(
-            "port",
-            f"Cannot update the fixed_ips of the port {before.id}, because its device owner is "
-            f"{before.device_owner}",
-        )
+    kept = {
+        "fixed_ips": set(before.fixed_ips) == set(after.fixed_ips),
+        "binding:host_id": before.host == after.host,
+    }
+    for name, same in kept.items():
+        if not same:
+            raise bad_resource(
+                "port",
+                f"Cannot update the {name} of the port {before.id}, because its device owner is "
+                f"{before.device_owner}",
+            )

@@ -267,6 +267,8 @@ async def test_a_joined_subnet_stays_as_it_is(cloud: NetworkCloud) -> None:
         fixed_ips=[{"subnet_id": subnet["id"], "ip_address": "10.0.0.1"}],
     )
     assert named["name"] == "p"
+    bound = cloud.change("port", joined["port_id"], "admin", **{"binding:host_id": "h1"})
+    assert "Cannot update the binding:host_id" in (await _refused(bound)).message
 
 
 async def test_nobody_slips_into_a_router_by_way_of_ports(cloud: NetworkCloud) -> None:
