@@ -33,7 +33,7 @@ def change(w: Writing, fip: FloatingIP, given: Mapping[str, Any]) -> FloatingIP:
     port: Port = ports.RESOURCE.find(w.snapshot, w.context, given["port_id"])
     fixed = _fixed(w, fip, port, address)
     _check_no_forwardings(w, fip, port)
-    router_id = router_for(w.snapshot, port, fixed, fip.floating_network_id)
+    router_id = router_for(w.snapshot, fixed, fip.floating_network_id)
     if not router_id:
         raise not_found(
             "ExternalGatewayForFloatingIPNotFound",
@@ -127,7 +127,7 @@ def already_associated(fip: FloatingIP, port_id: str, address: str) -> NeutronEr
     )
 
 
-def router_for(snapshot: Snapshot, port: Port, fixed: FixedIP, external_id: str) -> str:
+def router_for(snapshot: Snapshot, fixed: FixedIP, external_id: str) -> str:
     """The router between the subnet and the external network, "" if there is none.
 
     Of several, the one that is the subnet's gateway; else the first by id.
@@ -136,7 +136,7 @@ def router_for(snapshot: Snapshot, port: Port, fixed: FixedIP, external_id: str)
     found = sorted(
         (gate.ip_address != (subnet.gateway_ip if subnet else None), interface.device_id)
         for interface in snapshot.by(Port, "subnet", fixed.subnet_id)
-        if interface.device_owner in INTERFACES and interface.network_id == port.network_id
+        if interface.device_owner in INTERFACES
         for gate in interface.fixed_ips
         if gate.subnet_id == fixed.subnet_id and _leads(snapshot, interface.device_id, external_id)
     )

@@ -180,7 +180,7 @@ def _check_no_floating_ip(w: Writing, fip: FloatingIP, new: Forwarding) -> None:
 
 def _router(w: Writing, fip: FloatingIP, port: Port, fixed: FixedIP) -> str:
     external_id = fip.floating_network_id
-    router_id = floatingip_association.router_for(w.snapshot, port, fixed, external_id)
+    router_id = floatingip_association.router_for(w.snapshot, fixed, external_id)
     if not router_id:
         raise _bad(
             f"External network {external_id} is not reachable from subnet {fixed.subnet_id}. "

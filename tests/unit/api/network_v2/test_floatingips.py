@@ -16,7 +16,10 @@ async def _refused(asked: Any) -> Refused:
 
 
 class Site:
-    """A router of mia's between 10.0.0.0/24 and an external network, and a port inside."""
+    """A router of mia's between 10.0.0.0/24 and an external network, and a port inside.
+
+    Addresses from 10.0.0.100 are nobody's unless a test says so.
+    """
 
     external: Any
     network: Any
@@ -27,7 +30,11 @@ class Site:
     async def build(cls, cloud: NetworkCloud) -> "Site":
         site = cls()
         site.external = await cloud.external("203.0.113.0/24")
-        site.network = await cloud.network("10.0.0.0/24")
+        network = await cloud.make("network")
+        wish = {"network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24"}
+        pool = {"start": "10.0.0.10", "end": "10.0.0.99"}
+        await cloud.make("subnet", **wish, allocation_pools=[pool])
+        site.network = await cloud.show("network", network["id"])
         info = {"network_id": site.external["id"]}
         site.router = await cloud.make("router", external_gateway_info=info)
         await cloud.join(site.router["id"], subnet_id=site.network["subnets"][0])
@@ -126,6 +133,11 @@ async def test_it_is_tied_to_a_port_and_let_go(cloud: NetworkCloud) -> None:
     second = await site.fip(cloud)
     refused = await _refused(cloud.change("floatingip", second["id"], port_id=site.port["id"]))
     assert (refused.status, refused.type) == (409, "FloatingIPPortAlreadyAssociated")
+    assert refused.message == (
+        f"Cannot associate floating IP {second['floating_ip_address']} ({second['id']}) with port "
+        f"{site.port['id']} using fixed IP {inside}, as that fixed IP already has a floating IP on "
+        f"external network {site.external['id']}."
+    )
     described = await cloud.change("floatingip", fip["id"], description="still")
     assert described["port_id"] == site.port["id"]
     for query, found in (
@@ -359,6 +371,22 @@ async def test_forwardings_do_not_collide(cloud: NetworkCloud) -> None:
     for span in ("0:1", "5:4", "x", "1:2:3", "1:70000"):
         refused = await _refused(forwardings.add(**to, external_port_range=span, internal_port=1))
         assert "Invalid input for external_port_range" in refused.message
+
+
+async def test_all_forwardings_of_an_address_go_by_one_router(cloud: NetworkCloud) -> None:
+    site = await Site.build(cloud)
+    forwardings = Forwardings(cloud, await site.fip(cloud))
+    ports = {"external_port": 1, "internal_port": 1}
+    await forwardings.add(internal_port_id=site.port["id"], **ports)
+    info = {"network_id": site.external["id"]}
+    second = await cloud.make("router", external_gateway_info=info)
+    far = await cloud.network("10.5.0.0/24")
+    port = await cloud.make("port", network_id=far["id"])
+    to = {"internal_port_id": port["id"], "external_port": 2, "internal_port": 2}
+    assert "is not reachable from subnet" in (await _refused(forwardings.add(**to))).message
+    await cloud.join(second["id"], subnet_id=far["subnets"][0])
+    refused = await _refused(forwardings.add(**to))
+    assert f"had been set on router {site.router['id']}" in refused.message
 
 
 async def test_a_floating_ip_forwards_or_stands_for_a_port(cloud: NetworkCloud) -> None:

@@ -149,6 +149,24 @@ async def test_a_port_of_ones_own_becomes_an_interface(cloud: NetworkCloud) -> N
     await cloud.leave(router["id"], port_id=port["id"], subnet_id=network["subnets"][0])
 
 
+async def test_a_port_in_anothers_subnet_must_be_of_its_pool(cloud: NetworkCloud) -> None:
+    network = await cloud.make("network", "olaf")
+    wish = {"network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24"}
+    pool = {"start": "10.0.0.10", "end": "10.0.0.20"}
+    await cloud.make("subnet", "olaf", **wish, allocation_pools=[pool])
+    shop = cloud.identity.project_id("shop")
+    grant = {"object_type": "network", "object_id": network["id"], "action": "access_as_shared"}
+    await cloud.make("rbac_policy", "olaf", **grant, target_tenant=shop)
+    router = await cloud.make("router")
+    outside = {"network_id": network["id"], "project_id": shop}
+    fixed = [{"ip_address": "10.0.0.77"}]
+    port = await cloud.make("port", "admin", **outside, fixed_ips=fixed)
+    refused = await _refused(cloud.join(router["id"], port_id=port["id"]))
+    assert "has an IP address out of the allocation pool" in refused.message
+    inside = await cloud.make("port", network_id=network["id"])
+    await cloud.join(router["id"], port_id=inside["id"])
+
+
 async def test_two_ipv4_subnets_need_two_ports(cloud: NetworkCloud) -> None:
     router = await cloud.make("router")
     first = await _subnet(cloud, "10.0.0.0/24")
@@ -430,7 +448,7 @@ async def test_routes_are_added_and_removed_at_once(cloud: NetworkCloud) -> None
 async def test_a_gateway_that_routes_need_stays(cloud: NetworkCloud) -> None:
     external = await cloud.external("203.0.113.0/24")
     info = {"network_id": external["id"]}
-    route = {"destination": "10.9.0.0/16", "nexthop": "203.0.113.77"}
+    route = {"destination": "10.9.0.0/16", "nexthop": "203.0.113.1"}
     router = await cloud.make("router", external_gateway_info=info)
     await cloud.change("router", router["id"], routes=[route])
     refused = await _refused(cloud.change("router", router["id"], external_gateway_info=None))
