@@ -5,6 +5,9 @@
     ACTIVE  plugged in, and every live host that carries its network has reached its `wiring`
 
 A host that is dead holds nobody up: it gets the target when it is back.
+
+A router's interface is plugged in everywhere: every host that carries the network answers for it.
+A floating IP's port only holds an address: N/A, as in Neutron.
 """
 
 from collections.abc import Iterable
@@ -13,9 +16,10 @@ from functools import cache
 from polpo.api.context import HostReport
 from polpo.api.hosts_v1.reports import Reports
 from polpo.model.port import Port
+from polpo.model.router import FLOATING_IP, INTERFACES
 from polpo.model.snapshot import Snapshot
 
-ACTIVE, BUILD, DOWN = "ACTIVE", "BUILD", "DOWN"
+ACTIVE, BUILD, DOWN, NONE = "ACTIVE", "BUILD", "DOWN", "N/A"
 
 
 class HostWiring:
@@ -32,14 +36,18 @@ class HostWiring:
         everywhere = self._reports.reached(snapshot)
         alive = cache(self._reports.is_alive)
         reached = cache(lambda network: self._network_reached(snapshot, network))
-        statuses = {}
-        for port in ports:
-            status = DOWN
-            if port.host and port.admin_state_up and alive(port.host) and self._is_plugged(port):
-                known = port.wiring <= everywhere or port.wiring <= reached(port.network_id)
-                status = ACTIVE if known else BUILD
-            statuses[port.id] = status
-        return statuses
+
+        def status(port: Port) -> str:
+            if port.device_owner == FLOATING_IP:
+                return NONE
+            routed = port.device_owner in INTERFACES
+            here = routed or (port.host and alive(port.host) and self._is_plugged(port))
+            if not here or not port.admin_state_up:
+                return DOWN
+            known = port.wiring <= everywhere or port.wiring <= reached(port.network_id)
+            return ACTIVE if known else BUILD
+
+        return {port.id: status(port) for port in ports}
 
     def reports(self) -> dict[str, HostReport]:
         seen = ((host, self._reports.seen(host)) for host, _ in self._reports.items())
@@ -50,7 +58,7 @@ class HostWiring:
         return report is not None and port.id in report.ports
 
     def _network_reached(self, snapshot: Snapshot, network: str) -> int:
-        """What every live host that carries the network has reached."""
+        """What every live host that carries the network has reached; all if none carries it."""
         carriers = snapshot.traits(Port, "carried_by", network)
         live = (host for host in carriers if self._reports.is_alive(host))
-        return min(map(self._reports.revision, live), default=0)
+        return min(map(self._reports.revision, live), default=snapshot.revision)

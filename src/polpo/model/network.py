@@ -28,6 +28,7 @@ class Network(Owned, frozen=True, kw_only=True, omit_defaults=True):
     dns_domain: str = ""
     availability_zone_hints: tuple[str, ...] = ()
     vlan_id: int | None = None
+    qos_policy_id: str = ""
 
     def claims(self) -> tuple[Claim, ...]:
         segment = f"{self.physical_network}/{self.vlan_id}"
@@ -36,7 +37,8 @@ class Network(Owned, frozen=True, kw_only=True, omit_defaults=True):
         return (("vni", str(self.vni)), *provider, *default)
 
     def index(self) -> tuple[IndexEntry, ...]:
-        return (*super().index(), ("vni", str(self.vni)))
+        shaped = (("qos_policy", self.qos_policy_id),) if self.qos_policy_id else ()
+        return (*super().index(), ("vni", str(self.vni)), *shaped)
 
 
 class AddressRange(msgspec.Struct, frozen=True, order=True):

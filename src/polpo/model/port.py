@@ -52,6 +52,7 @@ class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
     dns_name: str = ""
     dns_domain: str = ""
     propagate_uplink_status: bool = True
+    qos_policy_id: str = ""
     wiring: int = 0
 
     def claims(self) -> tuple[Claim, ...]:
@@ -64,6 +65,7 @@ class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
             ("network", self.network_id),
             *((("device", self.device_id),) if self.device_id else ()),
             *((("host", self.host),) if self.host else ()),
+            *((("qos_policy", self.qos_policy_id),) if self.qos_policy_id else ()),
             *(("security_group", group) for group in self.security_groups),
             *(("subnet", f.subnet_id) for f in self.fixed_ips),
             *(("address", f.ip_address) for f in self.fixed_ips),

@@ -16,6 +16,7 @@ INTERFACE = "network:router_interface"
 DISTRIBUTED_INTERFACE = "network:router_interface_distributed"
 """The same, of a router that is `distributed`: as Neutron says it."""
 GATEWAY = "network:router_gateway"
+CENTRALIZED_SNAT = "network:router_centralized_snat"
 FLOATING_IP = "network:floatingip"
 INTERFACES = (INTERFACE, DISTRIBUTED_INTERFACE)
 
@@ -51,7 +52,11 @@ class Router(Owned, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Forwarding(msgspec.Struct, frozen=True, order=True):
-    """One protocol and port range of a floating IP, for one address of a port inside."""
+    """One protocol and port range of a floating IP, for one address of a port inside.
+
+    Either each external port has an internal port of its own, in the same order, or all lead to
+    `internal_port`, which is then `internal_port_last` too.
+    """
 
     id: str
     protocol: str
@@ -61,13 +66,15 @@ class Forwarding(msgspec.Struct, frozen=True, order=True):
     internal_address: str
     internal_port: int
     description: str = ""
+    internal_port_last: int = 0
 
 
 class FloatingIP(Owned, frozen=True, kw_only=True, omit_defaults=True):
     """An address of an external network that stands for one of a port's fixed addresses.
 
     floating_port_id  the port that holds the address in the external network
-    port_id, fixed_ip_address, router_id  all "" while it stands for nobody
+    port_id, fixed_ip_address  "" while it stands for nobody
+    router_id         also that of the port forwardings, which it may have instead of a port
     """
 
     kind: ClassVar[str] = "floatingip"
@@ -81,6 +88,7 @@ class FloatingIP(Owned, frozen=True, kw_only=True, omit_defaults=True):
     dns_name: str = ""
     dns_domain: str = ""
     forwardings: tuple[Forwarding, ...] = ()
+    qos_policy_id: str = ""
 
     def claims(self) -> tuple[Claim, ...]:
         """A fixed address has one floating IP of an external network."""
@@ -95,4 +103,6 @@ class FloatingIP(Owned, frozen=True, kw_only=True, omit_defaults=True):
         held = (("port", self.port_id),) if self.port_id else ()
         routed = (("router", self.router_id),) if self.router_id else ()
         inside = {f.internal_port_id for f in self.forwardings}
-        return (*super().index(), *entries, *held, *routed, *(("port", id) for id in inside))
+        shaped = (("qos_policy", self.qos_policy_id),) if self.qos_policy_id else ()
+        forwarded = (("port", id) for id in sorted(inside))
+        return (*super().index(), *entries, *held, *routed, *forwarded, *shaped)

@@ -114,6 +114,22 @@ class NetworkCloud:
         await self.make("subnet", who, network_id=network["id"], ip_version=4, cidr=cidr)
         return await self.show("network", network["id"], who)
 
+    async def external(self, *cidrs: str, **more: Any) -> Any:
+        """An external network of the admin's with these subnets; the network."""
+        network = await self.make("network", "admin", **{"router:external": True, **more})
+        for cidr in cidrs or ("203.0.113.0/24",):
+            version = 6 if ":" in cidr else 4
+            asked = {"network_id": network["id"], "ip_version": version, "cidr": cidr}
+            await self.make("subnet", "admin", enable_dhcp=False, **asked)
+        return await self.show("network", network["id"], "admin")
+
+    async def join(self, router_id: str, who: str = "mia", **by: str) -> Any:
+        """Add an interface, by `subnet_id` or `port_id`; what is answered."""
+        return await self.ask(who, "PUT", f"/routers/{router_id}/add_router_interface", by)
+
+    async def leave(self, router_id: str, who: str = "mia", **by: str) -> Any:
+        return await self.ask(who, "PUT", f"/routers/{router_id}/remove_router_interface", by)
+
 
 def _plain(body: dict[str, Any]) -> dict[str, str]:
     error = body["error"]
@@ -130,4 +146,7 @@ PATHS = {
     "security_group_rule": "security-group-rules",
     "address_group": "address-groups",
     "rbac_policy": "rbac-policies",
+    "router": "routers",
+    "floatingip": "floatingips",
+    "policy": "qos/policies",
 }

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 
 from polpo.api.network_v2.openapi import document
-from polpo.api.network_v2.routes import RESOURCES
+from polpo.api.network_v2.routes import CHILDREN, RESOURCES
 
 SHAPES: list[bytes] = [
     b"",
@@ -32,7 +32,7 @@ SHAPES: list[bytes] = [
     b"\xff\xfe{}",
 ]
 
-schema = schemathesis.openapi.from_dict(document(RESOURCES, "http://127.0.0.1"))
+schema = schemathesis.openapi.from_dict(document(RESOURCES, CHILDREN.values(), "http://127.0.0.1"))
 
 
 @pytest.fixture(scope="module", params=["sqlite"])
@@ -57,8 +57,14 @@ def session(sdk: Any) -> requests.Session:
 )
 def test_no_call_makes_the_server_fail(case: Any, session: requests.Session, login: Any) -> None:
     url = login["auth_url"].removesuffix("/identity/v3") + "/networking"
-    if case.method == "PUT" and case.path_parameters:
-        case.path_parameters["id"] = _existing(session, url, case.operation.path.split("/")[2])
+    path = case.operation.path
+    inside = next((kind for kind in CHILDREN if f"{kind[0]}/{{id}}/{kind[1]}" in path), None)
+    if case.path_parameters and (case.method == "PUT" or (inside and case.method == "POST")):
+        collection = path.removeprefix("/v2.0/").partition("/{id}")[0]
+        case.path_parameters["id"] = _existing(session, url, collection)
+        if "child" in case.path_parameters and inside:
+            within = f"{url}/v2.0/{collection}/{case.path_parameters['id']}/{inside[1]}"
+            case.path_parameters["child"] = _existing_child(session, within, inside[1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         response = case.call(base_url=url, session=session)
@@ -77,9 +83,31 @@ def _existing(session: requests.Session, url: str, path: str) -> str:
     return str(found[0]["id"])
 
 
+def _existing_child(session: requests.Session, url: str, collection: str) -> str:
+    """The id of one; of none where there can be none without more ado."""
+    found = session.get(url).json()[collection]
+    if not found and collection in CHILD_WISHES:
+        member = collection.removesuffix("s")
+        made = session.post(url, json={member: CHILD_WISHES[collection]})
+        found = [made.json()[member]]
+    return str(found[0]["id"]) if found else "x"
+
+
+CHILD_WISHES = {
+    "bandwidth_limit_rules": {"max_kbps": 1000},
+    "dscp_marking_rules": {"dscp_mark": 8},
+    "minimum_bandwidth_rules": {"min_kbps": 10},
+}
+
+
 def _make(session: requests.Session, url: str, path: str) -> Any:
     member = RESOURCES[path].member
     wish: dict[str, Any] = dict(WISHES.get(path, {"name": "f"}))
+    if "floating_network_id" in wish:
+        external = session.post(f"{url}/v2.0/networks", json={"network": {"router:external": True}})
+        wish["floating_network_id"] = external.json()["network"]["id"]
+        subnet = {**WISHES["subnets"], "network_id": wish["floating_network_id"]}
+        session.post(f"{url}/v2.0/subnets", json={"subnet": subnet})
     if "object_type" in wish or "network_id" in wish:
         network = _make(session, url, "networks")["id"]
         wish["object_id" if "object_type" in wish else "network_id"] = network
@@ -90,6 +118,7 @@ def _make(session: requests.Session, url: str, path: str) -> Any:
 WISHES: dict[str, dict[str, Any]] = {
     "subnets": {"network_id": "", "ip_version": 4, "cidr": "10.0.0.0/24"},
     "ports": {"network_id": ""},
+    "floatingips": {"floating_network_id": ""},
     "subnetpools": {"name": "f", "prefixes": ["10.0.0.0/16"]},
     "address-scopes": {"name": "f", "ip_version": 4},
     "rbac-policies": {

@@ -37,6 +37,94 @@ def test_a_user_makes_a_guarded_port_and_takes_everything_away(command: Any) -> 
     assert left == []
 
 
+def test_a_user_makes_a_router_with_a_way_out_and_takes_it_away(command: Any) -> None:
+    answers, errors = command(
+        "network create out --external -f json",
+        "subnet create --network out --subnet-range 203.0.113.0/24 --no-dhcp out4 -f json",
+        "network create in -f json",
+        "subnet create --network in --subnet-range 10.0.0.0/24 in4 -f json",
+        "router create r -f json",
+        "router add subnet r in4",
+        "router set r --external-gateway out --route destination=10.9.0.0/16,gateway=10.0.0.9",
+        "router add route r --route destination=10.8.0.0/16,gateway=10.0.0.9 -f json",
+        "router remove route r --route destination=10.9.0.0/16,gateway=10.0.0.9 -f json",
+        "router show r -f json",
+        "router list --name r --long -f json",
+        "port create --network in --fixed-ip subnet=in4 inside -f json",
+        "floating ip create out --description web -f json",
+        "floating ip list -f json",
+    )
+    assert errors == ""
+    out, _, _, in4, router, _, _, shown, (listed,), inside, fip, (found,) = answers
+    address = fip["floating_ip_address"]
+    assert router["distributed"] is True
+    assert shown["external_gateway_info"]["network_id"] == out["id"]
+    assert shown["routes"] == [{"destination": "10.8.0.0/16", "nexthop": "10.0.0.9"}]
+    assert [i["subnet_id"] for i in shown["interfaces_info"]] == [in4["id"]]
+    assert listed["Routes"] == shown["routes"]
+    assert found["Floating IP Address"] == address
+    answers, errors = command(
+        f"floating ip set {address} --port inside",
+        f"floating ip show {address} -f json",
+        f"floating ip unset {address} --port",
+        f"floating ip port forwarding create {address} --port inside --protocol tcp "
+        f"--internal-ip-address {inside['fixed_ips'][0]['ip_address']} "
+        "--internal-protocol-port 22 --external-protocol-port 2222 --description ssh -f json",
+        f"floating ip port forwarding list {address} -f json",
+        "router unset r --external-gateway",
+        "router remove subnet r in4",
+    )
+    tied, forwarding, (held,) = answers
+    assert (tied["port_id"], tied["router_id"]) == (inside["id"], router["id"])
+    assert forwarding["external_port"] == 2222
+    assert held["Internal Port"] == 22
+    assert "required by one or more floating IPs" in errors
+    _, errors = command(
+        f"floating ip port forwarding delete {address} {forwarding['id']}",
+        f"floating ip delete {address}",
+        "router set r --no-route",
+        "router unset r --external-gateway",
+        "router remove subnet r in4",
+        "router delete r",
+        "port delete inside",
+        "network delete in out",
+    )
+    assert errors == ""
+
+
+def test_an_admin_limits_what_ports_send(command: Any) -> None:
+    answers, errors = command(
+        "network qos policy create gold --share -f json",
+        "network qos rule create gold --type bandwidth-limit --max-kbps 1000 "
+        "--max-burst-kbits 800 --egress -f json",
+        "network qos rule create gold --type dscp-marking --dscp-mark 46 -f json",
+        "network qos rule create gold --type minimum-bandwidth --min-kbps 10 --egress -f json",
+        "network qos rule list gold -f json",
+        "network qos rule type list -f json",
+        "network qos rule type show bandwidth_limit -f json",
+        "network create limited --qos-policy gold -f json",
+        "port create --network limited --qos-policy gold plimited -f json",
+        "port unset plimited --qos-policy",
+        "network set limited --no-qos-policy",
+        "network qos policy show gold -f json",
+    )
+    assert errors == ""
+    policy, limit, _, _, rules, types, type, network, port, shown = answers
+    assert limit["max_kbps"] == 1000
+    assert {rule["Type"] for rule in rules} == {t["Type"] for t in types}
+    assert type["rule_type_name"] == "bandwidth_limit"
+    assert network["qos_policy_id"] == port["qos_policy_id"] == policy["id"]
+    assert len(shown["rules"]) == 3
+    _, errors = command(
+        f"network qos rule set gold {limit['id']} --max-kbps 2000",
+        f"network qos rule delete gold {limit['id']}",
+        "port delete plimited",
+        "network delete limited",
+        "network qos policy delete gold",
+    )
+    assert errors == ""
+
+
 def test_the_clouds_own_things_are_listed(command: Any) -> None:
     answers, errors = command(
         "network agent list -f json",
@@ -62,7 +150,7 @@ def test_the_clouds_own_things_are_listed(command: Any) -> None:
 
 
 def test_what_cannot_be_done_is_said_in_neutrons_words(command: Any) -> None:
-    _, errors = command("network create big --mtu 9000", "router list", "network show frob")
+    _, errors = command("network create big --mtu 9000", "network trunk list", "network show frob")
     assert "Requested MTU is too big, maximum is 1450" in errors
     assert "The resource could not be found" in errors
     assert "No Network found for frob" in errors

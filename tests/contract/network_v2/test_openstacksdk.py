@@ -98,3 +98,65 @@ def test_rules_policies_quotas_and_extensions(sdk: Any) -> None:
     assert sdk.find_extension("standard-attr-tag")
     assert next(iter(sdk.availability_zones())).name == "nova"
     assert list(sdk.agents()) == []
+
+
+def test_a_router_and_a_floating_ip(sdk: Any) -> None:
+    external = sdk.create_network(name=_name(), is_router_external=True)
+    outside = sdk.create_subnet(network_id=external.id, ip_version=4, cidr="203.0.113.0/24")
+    network = sdk.create_network(name=_name())
+    subnet = sdk.create_subnet(network_id=network.id, ip_version=4, cidr="10.0.0.0/24")
+    router = sdk.create_router(name=_name(), external_gateway_info={"network_id": external.id})
+    assert router.external_gateway_info["external_fixed_ips"][0]["subnet_id"] == outside.id
+    added = sdk.add_interface_to_router(router, subnet_id=subnet.id)
+    assert added["subnet_ids"] == [subnet.id]
+    route = {"destination": "10.9.0.0/16", "nexthop": "10.0.0.9"}
+    assert sdk.add_extra_routes_to_router(router, {"router": {"routes": [route]}}).routes == [route]
+    body = {"router": {"routes": [route]}}
+    assert sdk.remove_extra_routes_from_router(router, body).routes == []
+    assert sdk.find_router(router.name).id == router.id
+    assert [r.id for r in sdk.routers(name=router.name)] == [router.id]
+    port = sdk.create_port(network_id=network.id)
+    fip = sdk.create_ip(floating_network_id=external.id, port_id=port.id)
+    assert (fip.router_id, fip.fixed_ip_address) == (router.id, port.fixed_ips[0]["ip_address"])
+    assert fip.port_details["network_id"] == network.id
+    assert sdk.find_ip(fip.floating_ip_address).id == fip.id
+    with pytest.raises(exceptions.ConflictException, match="required by one or more floating IPs"):
+        sdk.remove_interface_from_router(router, subnet_id=subnet.id)
+    assert sdk.update_ip(fip, port_id=None).port_id is None
+    forwarding = sdk.create_floating_ip_port_forwarding(
+        fip,
+        internal_port_id=port.id,
+        internal_ip_address=port.fixed_ips[0]["ip_address"],
+        internal_port=22,
+        external_port=2222,
+        protocol="tcp",
+    )
+    changed = sdk.update_floating_ip_port_forwarding(fip, forwarding, external_port=2223)
+    assert changed.external_port == 2223
+    assert [f.id for f in sdk.floating_ip_port_forwardings(fip)] == [forwarding.id]
+    sdk.delete_floating_ip_port_forwarding(fip, forwarding, ignore_missing=False)
+    sdk.delete_ip(fip, ignore_missing=False)
+    sdk.remove_interface_from_router(router, port_id=added["port_id"])
+    sdk.set_tags(router, ["blue"])
+    assert [r.id for r in sdk.routers(tags="blue")] == [router.id]
+    sdk.delete_router(router, ignore_missing=False)
+    with pytest.raises(exceptions.NotFoundException):
+        sdk.get_router(router.id)
+
+
+def test_qos_policies(sdk: Any) -> None:
+    policy = sdk.create_qos_policy(name=_name(), is_shared=True)
+    rule = sdk.create_qos_bandwidth_limit_rule(policy, max_kbps=1000, max_burst_kbps=100)
+    rule = sdk.update_qos_bandwidth_limit_rule(rule, policy, max_kbps=2000)
+    assert rule.max_kbps == 2000
+    mark = sdk.create_qos_dscp_marking_rule(policy, dscp_mark=46)
+    assert [m.id for m in sdk.qos_dscp_marking_rules(policy)] == [mark.id]
+    assert sdk.find_qos_policy(policy.name).id == policy.id
+    network = sdk.create_network(name=_name(), qos_policy_id=policy.id)
+    with pytest.raises(exceptions.ConflictException, match="is used by network"):
+        sdk.delete_qos_policy(policy)
+    sdk.delete_network(network)
+    sdk.delete_qos_bandwidth_limit_rule(rule, policy, ignore_missing=False)
+    sdk.delete_qos_policy(policy, ignore_missing=False)
+    assert {t.type for t in sdk.qos_rule_types()} >= {"bandwidth_limit", "dscp_marking"}
+    assert sdk.get_qos_rule_type("dscp_marking").drivers[0]["name"] == "polpo"

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from polpo.api.network_v2 import address_group, subnetpool
+from polpo.api.network_v2 import (
+    address_group,
+    router,
+    router_interfaces,
+    router_routes,
+    subnetpool,
+)
 from polpo.api.network_v2.collection import Answer, Call, render, to_change
 from polpo.api.network_v2.resource import Resource, Writing
 
@@ -18,6 +24,19 @@ async def change_prefixes(call: Call, id: str, change: Callable[..., Any]) -> An
     prefixes = subnetpool.read_prefixes(call.body)
     pool = await _change(subnetpool.RESOURCE, call, id, change, prefixes)
     return 200, {"prefixes": list(pool.prefixes)}
+
+
+async def change_interfaces(
+    call: Call, id: str, change: Callable[..., Any], removal: bool
+) -> Answer:
+    asked = router_interfaces.read_body(call.body, removal)
+    return 200, await _change(router.RESOURCE, call, id, change, asked)
+
+
+async def change_routes(call: Call, id: str, change: Callable[..., Any]) -> Answer:
+    routes = router_routes.read_body(call.body)
+    changed = await _change(router.RESOURCE, call, id, change, routes)
+    return 200, {"router": render(router.RESOURCE, call, [changed])[0]}
 
 
 async def _change(
@@ -43,6 +62,16 @@ ACTIONS: Mapping[tuple[str, str], Action] = {
     ),
     ("subnetpools", "remove_prefixes"): lambda call, id: change_prefixes(
         call, id, subnetpool.remove_prefixes
+    ),
+    ("routers", "add_router_interface"): lambda call, id: change_interfaces(
+        call, id, router_interfaces.add, False
+    ),
+    ("routers", "remove_router_interface"): lambda call, id: change_interfaces(
+        call, id, router_interfaces.remove, True
+    ),
+    ("routers", "add_extraroutes"): lambda call, id: change_routes(call, id, router_routes.add),
+    ("routers", "remove_extraroutes"): lambda call, id: change_routes(
+        call, id, router_routes.remove
     ),
 }
 """By the collection's path and the action's name."""

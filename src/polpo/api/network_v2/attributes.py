@@ -4,7 +4,7 @@ From a table come the checks of a request's body (`read_create`, `read_update`),
 sort keys of its collection, who may set what, and the OpenAPI document.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -60,9 +60,18 @@ class Table(msgspec.Struct, frozen=True):
     required: tuple[str, ...]
 
 
-def table(name: str, attributes: Mapping[str, Attribute]) -> Table:
+def table(name: str, attributes: Mapping[str, Attribute], without: Collection[str] = ()) -> Table:
     """With what every resource has: id, names, owner, description, times, revision."""
-    every = {**_STANDARD, **attributes}
+    standard = {key: a for key, a in _STANDARD.items() if key not in without}
+    return _table(name, {**standard, **attributes})
+
+
+def child_table(name: str, attributes: Mapping[str, Attribute]) -> Table:
+    """Of what is a part of something else: it has an id, and all else from its parent."""
+    return _table(name, {"id": _STANDARD["id"], **attributes})
+
+
+def _table(name: str, every: Mapping[str, Attribute]) -> Table:
     posted = {key: a for key, a in every.items() if a.post}
     defaults = {
         key: a.default
@@ -92,6 +101,18 @@ def read_create(table: Table, body: Any, context: Context) -> dict[str, Any]:
     """The values of a POST, canonical and with defaults; `project_id` is always there."""
     given = _checked(table, body)
     project_id = _owner(given, context)
+    read = _read_new(table, given, context)
+    read.pop("tenant_id", None)
+    read["project_id"] = project_id
+    return read
+
+
+def read_child(table: Table, body: Any, context: Context) -> dict[str, Any]:
+    """The values of a POST of something that has no owner of its own."""
+    return _read_new(table, _checked(table, body), context)
+
+
+def _read_new(table: Table, given: Mapping[str, Any], context: Context) -> dict[str, Any]:
     for key in given:
         if not table.attributes[key].post:
             raise bad_request(f"Attribute '{key}' not allowed in POST")
@@ -100,8 +121,6 @@ def read_create(table: Table, body: Any, context: Context) -> dict[str, Any]:
             raise bad_request(f"Failed to parse request. Required attribute '{key}' not specified")
     read = {**table.defaults, **_read(table, given)}
     _check_admin(table, "create", read, given, context)
-    read.pop("tenant_id", None)
-    read["project_id"] = project_id
     return read
 
 

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl
 
+from polpo.api.network_v2 import zones as zone_names
 from polpo.api.network_v2.collection import Answer, Call
 from polpo.api.network_v2.errors import not_found
 from polpo.api.network_v2.network import RESOURCE as network_resource
@@ -16,17 +17,21 @@ from polpo.model.snapshot import Snapshot
 
 async def zones(call: Call) -> Answer:
     """Those of the hosts, and the cloud's own."""
-    hosts = list(call.reading().snapshot.all(Host))
-    names = {call.settings.availability_zone, *(host.availability_zone for host in hosts)}
-    shown = [_zone(name, hosts) for name in sorted(names)]
+    snapshot = call.reading().snapshot
+    hosts = list(snapshot.all(Host))
+    names = sorted(zone_names.names(snapshot, call.settings))
+    shown = [_zone(name, kind, hosts) for kind in ("network", "router") for name in names]
+    for key, value in parse_qsl(call.query):
+        if key in ("name", "resource", "state"):
+            shown = [zone for zone in shown if zone[key] == value]
     return 200, {"availability_zones": shown}
 
 
-def _zone(name: str, hosts: Iterable[Host]) -> dict[str, str]:
+def _zone(name: str, resource: str, hosts: Iterable[Host]) -> dict[str, str]:
     inside = [host for host in hosts if host.availability_zone == name]
     available = not inside or any(host.admin_state_up for host in inside)
     state = "available" if available else "unavailable"
-    return {"name": name, "resource": "network", "state": state}
+    return {"name": name, "resource": resource, "state": state}
 
 
 async def no_service_providers(_call: Call) -> Answer:

@@ -168,8 +168,13 @@ def _unwrapped(resource: Resource, item: Any) -> Any:
 
 
 def _item(resource: Resource, body: Any) -> Any:
+    return item(resource.member, body)
+
+
+def item(member: str, body: Any) -> Any:
+    """What a body holds by the name of one resource."""
     if not isinstance(body, dict) or not body:
         raise bad_request("Resource body required" if not body else "Body contains invalid data")
-    if body.get(resource.member) is None:
-        raise bad_request(f"Unable to find '{resource.member}' in request body")
-    return body[resource.member]
+    if body.get(member) is None:
+        raise bad_request(f"Unable to find '{member}' in request body")
+    return body[member]

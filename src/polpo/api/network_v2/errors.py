@@ -93,6 +93,15 @@ _TAKEN = {
         "Security group rule already exists. Rule id is {holder}.",
     ),
     "rbac": ("DuplicateRbacPolicy", "An RBAC policy already exists with those values."),
+    "floating": (
+        "FloatingIPPortAlreadyAssociated",
+        "Cannot associate floating IP with port and fixed IP {key}, as that fixed IP already has a "
+        "floating IP on external network {where}.",
+    ),
+    "default-qos-policy": (
+        "QoSPolicyDefaultAlreadyExists",
+        "A default QoS policy exists for project {key}.",
+    ),
     "default-network": (
         "DefaultExternalNetworkExists",
         "A default external network already exists: {holder}.",

@@ -21,7 +21,7 @@ def objects(resource: Resource, r: Reading, query: Query) -> list[Any]:
     found = list(_candidates(resource, r, conditions))
     for condition in conditions:
         found = condition.keep(found)
-    return _page(_sorted(resource, r, query, found), query)
+    return page(_sorted(resource, r, query, found), query)
 
 
 def _candidates(resource: Resource, r: Reading, conditions: Sequence[Filter]) -> Iterable[Any]:
@@ -65,15 +65,15 @@ def _sorted(resource: Resource, r: Reading, query: Query, found: list[Any]) -> l
             values = {obj.id: getattr(obj, field) for obj in found}
         else:
             values = {view["id"]: view.get(name) for view in resource.view(r, found)}
-        found.sort(key=lambda obj: _rank(values[obj.id]), reverse=descending)
+        found.sort(key=lambda obj: rank(values[obj.id]), reverse=descending)
     return found
 
 
-def _rank(value: Any) -> tuple[bool, Any]:
+def rank(value: Any) -> tuple[bool, Any]:
     return value is not None, value if value is not None else 0
 
 
-def _page(found: list[Any], query: Query) -> list[Any]:
+def page(found: list[Any], query: Query) -> list[Any]:
     """After the marker; before it if the page is asked for in reverse."""
     if not query.limit:
         return found

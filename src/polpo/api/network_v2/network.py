@@ -7,7 +7,16 @@ import msgspec
 
 from polpo.api.context import Context
 from polpo.api.identifier import new_id
-from polpo.api.network_v2 import dns_names, port_wiring, quotas, segments, sharing
+from polpo.api.network_v2 import (
+    dns_names,
+    floatingip_release,
+    port_wiring,
+    qos_binding,
+    quotas,
+    segments,
+    sharing,
+    zones,
+)
 from polpo.api.network_v2.attributes import Attribute, shown, table
 from polpo.api.network_v2.errors import conflict, invalid
 from polpo.api.network_v2.resource import Reading, Resource, View, Writing, changed, standard
@@ -52,14 +61,16 @@ TABLE = table(
         "ipv4_address_scope": shown(filter=False, sort=False),
         "ipv6_address_scope": shown(filter=False, sort=False),
         "l2_adjacency": shown(filter=False, sort=False),
-        "qos_policy_id": Attribute(kind=nullable(one_of()), default=None, filter=False, sort=False),
+        "qos_policy_id": qos_binding.ATTRIBUTE,
     },
 )
 
 
 def create(w: Writing, given: dict[str, Any]) -> Network:
     quotas.check(w, "network", given["project_id"])
-    given.pop("qos_policy_id")
+    zones.check(w, given["availability_zone_hints"])
+    policy = qos_binding.usable(w, given["project_id"], given["qos_policy_id"])
+    given["qos_policy_id"] = policy or qos_binding.default(w.snapshot, given["project_id"])
     shared, external = given.pop("shared"), given.pop("router:external")
     given["external"] = external
     _check_default(given)
@@ -72,7 +83,10 @@ def create(w: Writing, given: dict[str, Any]) -> Network:
 
 
 def update(w: Writing, network: Network, given: dict[str, Any]) -> Network:
-    given.pop("qos_policy_id", None)
+    if "qos_policy_id" in given:
+        given["qos_policy_id"] = qos_binding.changed(
+            w, network.project_id, network.qos_policy_id, given["qos_policy_id"]
+        )
     if any(key in given for key in segments.PROVIDER):
         _check_same_provider(network, given)
     if "mtu" in given:
@@ -90,6 +104,7 @@ def update(w: Writing, network: Network, given: dict[str, Any]) -> Network:
 
 
 def delete(w: Writing, network: Network) -> None:
+    floatingip_release.with_network(w, network.id)
     ports = list(w.snapshot.by(Port, "network", network.id))
     if any(p.device_owner not in AUTO_DELETED for p in ports):
         raise conflict(
@@ -119,7 +134,7 @@ def _check_default(given: dict[str, Any]) -> None:
 
 def _check_same_provider(network: Network, given: dict[str, Any]) -> None:
     """A client may send back what it was shown; nothing of it can be changed."""
-    now = dict(zip(segments.PROVIDER, _provider(network), strict=True))
+    now = dict(zip(segments.PROVIDER, provider(network), strict=True))
     for key in segments.PROVIDER:
         if given.pop(key, now[key]) != now[key]:
             raise invalid(
@@ -142,7 +157,8 @@ def _has_gateways(snapshot: Snapshot, network_id: str) -> bool:
     return any(p.device_owner == "network:router_gateway" for p in ports)
 
 
-def _provider(network: Network) -> tuple[str, str | None, int | None]:
+def provider(network: Network) -> tuple[str, str | None, int | None]:
+    """Type, physical network and number: Neutron's `provider:` attributes, in that order."""
     number = network.vni if network.network_type == "vxlan" else network.vlan_id
     return network.network_type, network.physical_network, number
 
@@ -168,12 +184,12 @@ def _view(r: Reading, network: Network) -> View:
         "ipv4_address_scope": _scope(r.snapshot, subnets, 4),
         "ipv6_address_scope": _scope(r.snapshot, subnets, 6),
         "l2_adjacency": True,
-        "qos_policy_id": None,
+        "qos_policy_id": network.qos_policy_id or None,
     }
     if network.external:
         answer["is_default"] = network.is_default
     if r.context.is_admin:
-        answer.update(zip(segments.PROVIDER, _provider(network), strict=True))
+        answer.update(zip(segments.PROVIDER, provider(network), strict=True))
     return answer
 
 

@@ -1,9 +1,12 @@
 """The API as an OpenAPI document, from the same tables that check requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from polpo.api.network_v2 import qos_rules, router_routes
 from polpo.api.network_v2.attributes import REQUIRED, Table
+from polpo.api.network_v2.children import Child
+from polpo.api.network_v2.query import Searchable
 from polpo.api.network_v2.resource import Resource
 
 Node = dict[str, Any]
@@ -11,6 +14,7 @@ Node = dict[str, Any]
 _ANY = {"description": "an answer, or a NeutronError", "content": {"application/json": {}}}
 _ANSWERS = {"default": _ANY}
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+_CHILD = {"name": "child", "in": "path", "required": True, "schema": {"type": "string"}}
 _TAG = {"name": "tag", "in": "path", "required": True, "schema": {"type": "string"}}
 _PAGING: Mapping[str, Node] = {
     "limit": {"type": "integer", "minimum": 0},
@@ -22,9 +26,26 @@ _PAGING: Mapping[str, Node] = {
 }
 
 
-def document(resources: Mapping[str, Resource], url: str) -> Node:
+LISTED = (
+    "extensions",
+    "agents",
+    "network-ip-availabilities",
+    "availability_zones",
+    "floatingip_pools",
+    "segments",
+    "qos/rule-types",
+)
+
+
+def document(resources: Mapping[str, Resource], children: Iterable[Child], url: str) -> Node:
     """OpenAPI 3.1. `url` is the network endpoint."""
     paths: dict[str, Node] = {}
+    for child in children:
+        path = f"/v2.0/{child.parent.path}/{{id}}/{child.collection}"
+        paths[path] = _children(child)
+        paths[f"{path}/{{child}}"] = _child(child)
+    for path, child in qos_rules.ALIASES.items():
+        paths[f"/v2.0/{path}/{{id}}"] = {**_child(child), "parameters": [_ID]}
     for path, resource in resources.items():
         paths[f"/v2.0/{path}"] = _collection(resource)
         paths[f"/v2.0/{path}/{{id}}"] = _member(resource)
@@ -65,6 +86,25 @@ def _member(resource: Resource) -> Node:
     }
 
 
+def _children(child: Child) -> Node:
+    one = child.member
+    return {
+        "parameters": [_ID],
+        "get": _operation(f"list {child.collection}", parameters=_queries(child)),
+        "post": _operation(f"create {one}", _object({one: _schema(child.table, "post")}, [one])),
+    }
+
+
+def _child(child: Child) -> Node:
+    one = child.member
+    return {
+        "parameters": [_ID, _CHILD],
+        "get": _operation(f"show {one}"),
+        "put": _operation(f"update {one}", _object({one: _schema(child.table, "put")}, [one])),
+        "delete": _operation(f"delete {one}"),
+    }
+
+
 def _tags() -> Node:
     schema = _object({"tags": {"type": "array", "items": {"type": "string"}}}, ["tags"])
     return {
@@ -97,6 +137,12 @@ def _beside() -> dict[str, Node]:
             "delete": _operation("reset quotas"),
         }
     }
+    interface = _object({key: {"type": "string"} for key in ("subnet_id", "port_id")}, [])
+    routes = _object({"router": _object({"routes": router_routes.kind().schema}, ["routes"])}, [])
+    for verb in ("add", "remove"):
+        for what, body in (("router_interface", interface), ("extraroutes", routes)):
+            put = _operation(f"{verb} {what}", body)
+            paths[f"/v2.0/routers/{{id}}/{verb}_{what}"] = {"parameters": [_ID], "put": put}
     for path, key in (
         ("address-groups/{id}/add_addresses", "addresses"),
         ("address-groups/{id}/remove_addresses", "addresses"),
@@ -105,7 +151,7 @@ def _beside() -> dict[str, Node]:
     ):
         put = _operation(path.rpartition("/")[2], _object({key: strings}, [key]))
         paths[f"/v2.0/{path}"] = {"parameters": [_ID], "put": put}
-    for path in ("extensions", "agents", "network-ip-availabilities", "availability_zones"):
+    for path in LISTED:
         paths[f"/v2.0/{path}"] = {"get": _operation(f"list {path}")}
     return paths
 
@@ -135,7 +181,7 @@ def _schema(table: Table, verb: str) -> Node:
     return _object(properties, required)
 
 
-def _queries(resource: Resource) -> list[Node]:
+def _queries(resource: Searchable) -> list[Node]:
     known = resource.table.attributes
     filters = {
         key: {"type": "array", "items": a.kind.schema if a.kind else {"type": "string"}}

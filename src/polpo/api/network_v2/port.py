@@ -1,23 +1,26 @@
 """Ports (Neutron API reference, "Ports")."""
 
 from collections.abc import Iterable
-from random import randrange
 from typing import Any
 
 import msgspec
 
 from polpo.api.context import Context
 from polpo.api.identifier import new_id
-from polpo.api.network_v2 import network as networks
 from polpo.api.network_v2 import (
+    floatingip_release,
     port_addresses,
     port_filters,
     port_security,
     port_wiring,
+    qos_binding,
     quotas,
+    service_ports,
 )
+from polpo.api.network_v2 import network as networks
 from polpo.api.network_v2.attributes import guarded
-from polpo.api.network_v2.errors import NeutronError, conflict, forbidden
+from polpo.api.network_v2.errors import conflict, forbidden
+from polpo.api.network_v2.macs import free_mac
 from polpo.api.network_v2.port_table import TABLE
 from polpo.api.network_v2.port_view import view
 from polpo.api.network_v2.resource import Resource, Writing
@@ -39,7 +42,9 @@ def create(w: Writing, given: dict[str, Any]) -> Port:
     wishes = given.pop("fixed_ips", None)
     groups = given.pop("security_groups", None)
     pairs = given.pop("allowed_address_pairs", ())
+    given["qos_policy_id"] = qos_binding.usable(w, given["project_id"], given["qos_policy_id"])
     port = _shape(w, network, given)
+    service_ports.check_new(w, port)
     port = port_security.secured(w, port, groups, pairs)
     port = msgspec.structs.replace(port, fixed_ips=port_addresses.choose(w, port, wishes))
     return w.tx.put(port)
@@ -70,6 +75,8 @@ def update(w: Writing, port: Port, given: dict[str, Any]) -> Port:
     after = port_security.resecured(w, port, after, groups, pairs)
     if wishes is not None:
         after = msgspec.structs.replace(after, fixed_ips=port_addresses.change(w, after, wishes))
+    service_ports.check_change(w, port, after)
+    floatingip_release.before_change(w, port, after)
     return port_wiring.put(w, port, after)
 
 
@@ -79,6 +86,10 @@ def _fill(w: Writing, port: Port, given: dict[str, Any]) -> None:
         given["mac_address"] = given["mac_address"] or free_mac(w, port.network_id)
     if given.get("port_security_enabled", True) is None:
         del given["port_security_enabled"]
+    if "qos_policy_id" in given:
+        given["qos_policy_id"] = qos_binding.changed(
+            w, port.project_id, port.qos_policy_id, given["qos_policy_id"]
+        )
     if "extra_dhcp_opts" in given:
         given["extra_dhcp_opts"] = _options(port.extra_dhcp_opts, given["extra_dhcp_opts"])
 
@@ -110,6 +121,8 @@ def _with_mac(w: Writing, before: Port, after: Port) -> Port:
 
 
 def delete(w: Writing, port: Port) -> None:
+    service_ports.check_delete(w, port)
+    floatingip_release.before_delete(w, port)
     w.tx.remove(port)
 
 
@@ -123,20 +136,6 @@ def _rename(given: dict[str, Any]) -> None:
             given[key] = given[key] or ""
     if "profile" in given:
         given["profile"] = given["profile"] or {}
-    given.pop("qos_policy_id", None)
-
-
-def free_mac(w: Writing, network_id: str) -> str:
-    """A MAC that no port of the network has."""
-    taken = w.snapshot.claimed(f"mac/{network_id}")
-    for _ in range(256):
-        low = f"{randrange(1 << 24):06x}"
-        mac = f"{w.settings.base_mac}:{low[:2]}:{low[2:4]}:{low[4:]}"
-        if mac not in taken:
-            return mac
-    raise NeutronError(
-        503, "MacAddressGenerationFailure", f"Unable to generate unique mac on network {network_id}"
-    )
 
 
 def _check_network(w: Writing, network: Network, given: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from polpo.api.network_v2.port_wiring import put
 from polpo.api.network_v2.resource import Writing
 from polpo.model.network import Subnet
 from polpo.model.port import FixedIP, Port, address_scope
+from polpo.model.router import CENTRALIZED_SNAT, INTERFACES
 from polpo.store.errors import Taken
 
 Wish = dict[str, str]
@@ -57,7 +58,7 @@ def change(w: Writing, port: Port, wishes: Sequence[Wish]) -> tuple[FixedIP, ...
 def add_automatic(w: Writing, subnet: Subnet) -> None:
     """Give the ports of the network their address of a new subnet that they need not ask for."""
     for port in list(w.snapshot.by(Port, "network", subnet.network_id)):
-        if not port.device_owner.startswith("network:router"):
+        if not _is_interface(port):
             address = FixedIP(subnet.id, eui64(subnet.cidr, port.mac_address))
             put(w, port, msgspec.structs.replace(port, fixed_ips=(*port.fixed_ips, address)))
 
@@ -107,8 +108,13 @@ def _one_of_each_family(w: Writing, port: Port, subnets: Sequence[Subnet]) -> It
             yield _any(w, port, family, ())
 
 
+def _is_interface(port: Port) -> bool:
+    """A router's address in a subnet is never one that follows from its MAC."""
+    return port.device_owner in INTERFACES or port.device_owner == CENTRALIZED_SNAT
+
+
 def _automatic(port: Port, subnets: Iterable[Subnet]) -> Iterable[FixedIP]:
-    if port.device_owner.startswith("network:router"):
+    if _is_interface(port):
         return
     for subnet in subnets:
         if is_automatic(subnet):
@@ -121,7 +127,7 @@ def _wanted(
     chosen: list[FixedIP] = []
     for wish in sorted(wishes, key=lambda wish: "ip_address" not in wish):
         subnet = _subnet_for(w, port, subnets, wish)
-        automatic = is_automatic(subnet) and not port.device_owner.startswith("network:router")
+        automatic = is_automatic(subnet) and not _is_interface(port)
         if "ip_address" in wish:
             if automatic and wish["ip_address"] != eui64(subnet.cidr, port.mac_address):
                 raise NeutronError(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from polpo.api.network_v2 import dns_names, values
+from polpo.api.network_v2 import dns_names, qos_binding, values
 from polpo.api.network_v2.attributes import REQUIRED, Attribute, shown, table
 from polpo.api.network_v2.values import Kind, boolean, list_of, nullable, one_of, record, text
 
@@ -28,7 +28,7 @@ _OPTION = record(
 )
 
 
-def _fixed_ips() -> Kind:
+def fixed_ips() -> Kind:
     """A list of wishes; no address twice."""
     wishes = list_of(_FIXED_IP, unique=False)
 
@@ -65,7 +65,7 @@ TABLE = table(
         "admin_state_up": Attribute(kind=boolean(), default=True, field="admin_state_up"),
         "status": shown(text()),
         "mac_address": Attribute(kind=nullable(values.mac()), owner=True, field="mac_address"),
-        "fixed_ips": Attribute(kind=_fixed_ips(), filter=False, sort=False),
+        "fixed_ips": Attribute(kind=fixed_ips(), filter=False, sort=False),
         "device_id": Attribute(kind=nullable(text(255)), default="", field="device_id"),
         "device_owner": Attribute(
             kind=nullable(text(255)), default="", owner=True, field="device_owner"
@@ -105,7 +105,7 @@ TABLE = table(
         "propagate_uplink_status": Attribute(
             kind=boolean(), default=True, filter=False, sort=False
         ),
-        "qos_policy_id": Attribute(kind=nullable(one_of()), default=None, filter=False, sort=False),
+        "qos_policy_id": qos_binding.ATTRIBUTE,
         "qos_network_policy_id": shown(filter=False, sort=False),
         "ip_allocation": shown(filter=False, sort=False),
         "tags": Attribute(kind=list_of(text(255)), put=False, default=(), filter=False, sort=False),

@@ -1,7 +1,9 @@
 """Ports as JSON shows them. One dictionary display a port: lists have tens of thousands."""
 
 from collections.abc import Sequence
+from functools import cache
 
+from polpo.api.network_v2 import qos_binding
 from polpo.api.network_v2.resource import Reading, View
 from polpo.model.network import Network
 from polpo.model.port import AddressPair, FixedIP, Port
@@ -13,7 +15,9 @@ TAP_DETAILS = {"port_filter": True, "connectivity": "l2", "bound_drivers": {"0":
 def view(r: Reading, ports: Sequence[Port]) -> list[View]:
     statuses = r.wiring.port_statuses(r.snapshot, ports)
     answers = [_view(port, statuses.get(port.id, "DOWN")) for port in ports]
+    network_policy = cache(lambda id: qos_binding.of_network(r.snapshot, id))
     for port, answer in zip(ports, answers, strict=True):
+        answer["qos_network_policy_id"] = network_policy(port.network_id)
         if port.dns_name:
             answer["dns_assignment"] = _names(r, port)
         if r.context.is_admin:
@@ -44,7 +48,7 @@ def _view(port: Port, status: str) -> View:
         "dns_domain": port.dns_domain,
         "dns_assignment": [],
         "propagate_uplink_status": port.propagate_uplink_status,
-        "qos_policy_id": None,
+        "qos_policy_id": port.qos_policy_id or None,
         "qos_network_policy_id": None,
         "ip_allocation": "immediate" if port.fixed_ips else "none",
         "tags": port.tags,

@@ -1,13 +1,13 @@
 """The query string of a list: filters, sort keys, page, fields (Neutron API reference, General)."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from polpo.api.network_v2 import tags
-from polpo.api.network_v2.attributes import Attribute
+from polpo.api.network_v2.attributes import Attribute, Table
 from polpo.api.network_v2.errors import bad_request, bad_resource
 from polpo.api.network_v2.resource import Filter, Reading, Resource, each
 
@@ -25,7 +25,18 @@ class Query(msgspec.Struct, frozen=True):
     reverse: bool
 
 
-def parse(resource: Resource, text: str, page_limit: int) -> Query:
+class Searchable(Protocol):
+    """What a query may ask of a resource."""
+
+    @property
+    def table(self) -> Table: ...
+    @property
+    def filters(self) -> Mapping[str, Callable[[list[str]], list[Filter]]]: ...
+    @property
+    def taggable(self) -> bool: ...
+
+
+def parse(resource: Searchable, text: str, page_limit: int) -> Query:
     """Raises Neutron's 400 for what the resource cannot be asked."""
     parameters: dict[str, list[str]] = {}
     for key, value in _pairs(text):
@@ -54,20 +65,20 @@ def _pairs(text: str) -> Iterable[tuple[str, str]]:
         raise bad_request("Too many query parameters") from error
 
 
-def _check_filters(resource: Resource, asked: Iterable[str]) -> None:
+def _check_filters(resource: Searchable, asked: Iterable[str]) -> None:
     wrong = [key for key in asked if not _may_filter(resource, key)]
     if wrong:
         raise bad_request(f"{wrong} is invalid attribute for filtering")
 
 
-def _may_filter(resource: Resource, key: str) -> bool:
+def _may_filter(resource: Searchable, key: str) -> bool:
     if key in resource.filters or (resource.taggable and key in tags.FILTERS):
         return True
     attribute = resource.table.attributes.get(key)
     return attribute is not None and attribute.filter
 
 
-def _sorts(resource: Resource, parameters: Mapping[str, list[str]]) -> list[tuple[str, bool]]:
+def _sorts(resource: Searchable, parameters: Mapping[str, list[str]]) -> list[tuple[str, bool]]:
     keys = [key for key in parameters.get("sort_key", []) if key]
     directions = [way for way in parameters.get("sort_dir", []) if way]
     if len(keys) != len(directions):
@@ -110,14 +121,14 @@ def filters(resource: Resource, r: Reading, query: Query) -> list[Filter]:
 
 def _by_attribute(resource: Resource, r: Reading, key: str, values: list[str]) -> Filter:
     attribute = resource.table.attributes[key]
-    wanted = [_wanted(attribute, key, value) for value in values]
+    asked = [wanted(attribute, key, value) for value in values]
     if attribute.hidden and not r.context.is_admin:
         return Filter(lambda _objects: [])
     index = "id" if key == "id" else resource.indexes.get(_without_alias(key), "")
     if attribute.field:
         field = attribute.field
-        return Filter(each(lambda obj: getattr(obj, field) in wanted), index, values)
-    return Filter(lambda objects: _shown_as(resource, r, key, wanted, objects), index, values)
+        return Filter(each(lambda obj: getattr(obj, field) in asked), index, values)
+    return Filter(lambda objects: _shown_as(resource, r, key, asked, objects), index, values)
 
 
 def _shown_as(
@@ -132,7 +143,7 @@ def _without_alias(key: str) -> str:
     return "project_id" if key == "tenant_id" else key
 
 
-def _wanted(attribute: Attribute, key: str, value: str) -> Any:
+def wanted(attribute: Attribute, key: str, value: str) -> Any:
     """The value of the attribute's own type; what cannot be one finds nothing."""
     if attribute.kind is None:
         return value

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 
-from polpo.api.network_v2.errors import conflict
+from polpo.api.network_v2.errors import NeutronError, conflict
 from polpo.api.network_v2.resource import Writing
 from polpo.model.network import AddressScope, Network, Subnet, SubnetPool
 from polpo.model.object import Object
 from polpo.model.port import Port
+from polpo.model.router import FloatingIP, Router
 from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule
 from polpo.model.sharing import Quota, RbacPolicy
 from polpo.model.snapshot import Snapshot
 
 UNLIMITED = -1
 
-COUNTED: Mapping[str, type[Object]] = {
+COUNTED: Mapping[str, type[Object] | None] = {
     "network": Network,
     "subnet": Subnet,
     "port": Port,
@@ -23,7 +24,11 @@ COUNTED: Mapping[str, type[Object]] = {
     "address_scope": AddressScope,
     "address_group": AddressGroup,
     "rbac_policy": RbacPolicy,
+    "router": Router,
+    "floatingip": FloatingIP,
+    "router_route": None,
 }
+"""What is limited; None for what is counted for each object by itself (routes of a router)."""
 
 
 def limits(snapshot: Snapshot, defaults: Mapping[str, int], project_id: str) -> dict[str, int]:
@@ -33,14 +38,19 @@ def limits(snapshot: Snapshot, defaults: Mapping[str, int], project_id: str) -> 
 
 
 def used(snapshot: Snapshot, key: str, project_id: str) -> int:
-    return snapshot.count_by(COUNTED[key], "project", project_id)
+    counted = COUNTED[key]
+    return snapshot.count_by(counted, "project", project_id) if counted else 0
 
 
 def check(w: Writing, key: str, project_id: str, more: int = 1) -> None:
     """Raises OverQuota if the project may not have this many more."""
     limit = limit_of(w, key, project_id)
     if 0 <= limit < used(w.snapshot, key, project_id) + more:
-        raise conflict("OverQuota", f"Quota exceeded for resources: ['{key}'].")
+        raise exceeded(key)
+
+
+def exceeded(key: str) -> NeutronError:
+    return conflict("OverQuota", f"Quota exceeded for resources: ['{key}'].")
 
 
 def limit_of(w: Writing, key: str, project_id: str) -> int:

@@ -14,21 +14,31 @@ from polpo.api.network_v2 import (
     address_scope,
     agents,
     availability,
+    children,
     collection,
     default_group,
     default_rules,
     extensions,
+    floatingip,
+    floatingip_pools,
     network,
     openapi,
     port,
+    port_forwarding,
+    qos_policy,
+    qos_rule_types,
+    qos_rules,
     quota_api,
     rbac_policy,
+    router,
     security_group,
     security_group_rule,
+    segment_view,
     subnet,
     subnetpool,
     tag_api,
 )
+from polpo.api.network_v2.children import Child
 from polpo.api.network_v2.collection import Answer, Call, not_allowed
 from polpo.api.network_v2.endpoint import Endpoint, Handler
 from polpo.api.network_v2.errors import no_such_path
@@ -47,6 +57,9 @@ RESOURCES: Mapping[str, Resource] = {
         security_group_rule,
         address_group,
         rbac_policy,
+        router,
+        floatingip,
+        qos_policy,
     )
 }
 """By their path."""
@@ -62,8 +75,17 @@ READ_ONLY: Mapping[str, tuple[Listing, Showing | None]] = {
     "agents": (agents.list_all, agents.show),
     "service-providers": (availability.no_service_providers, None),
     "quotas": (quota_api.list_all, quota_api.show),
+    "segments": (segment_view.list_all, segment_view.show),
+    "floatingip_pools": (floatingip_pools.list_all, None),
+    "qos/rule-types": (qos_rule_types.list_all, qos_rule_types.show),
 }
 """What is not kept as objects of its own, by path: list, show."""
+
+CHILDREN: Mapping[tuple[str, str], Child] = {
+    (kind.parent.path, kind.collection): kind
+    for kind in (port_forwarding.CHILD, *qos_rules.CHILDREN)
+}
+"""By the parent's path and their own."""
 
 WRITTEN: Mapping[tuple[str, str], Showing] = {
     ("agents", "PUT"): agents.update,
@@ -89,17 +111,16 @@ def routes(controller: Controller, settings: Settings | None = None) -> list[Bas
         return JSONResponse({"versions": [_version(controller)]})
 
     async def description(_request: Request) -> Response:
-        return JSONResponse(openapi.document(RESOURCES, f"{controller.public_url}/networking"))
+        url = f"{controller.public_url}/networking"
+        return JSONResponse(openapi.document(RESOURCES, CHILDREN.values(), url))
 
     inside = [
         Route("/", versions),
         Route("/openapi.json", description),
         Route("/v2.0", endpoint(_resources)),
         Route("/v2.0/", endpoint(_resources)),
-        Route("/v2.0/{path}", endpoint(_collection)),
-        Route("/v2.0/{path}/{id}", endpoint(_member)),
-        Route("/v2.0/{path}/{id}/{part}", endpoint(_part)),
-        Route("/v2.0/{path}/{id}/{part}/{name:path}", endpoint(_named)),
+        *(Route(f"/v2.0/qos{path}", endpoint(_of_qos(handler))) for path, handler in _PATHS),
+        *(Route(f"/v2.0{path}", endpoint(handler)) for path, handler in _PATHS),
         Route("/{rest:path}", endpoint(_nowhere)),
     ]
     return [Route("/networking", versions), Mount("/networking", routes=inside)]
@@ -148,6 +169,8 @@ async def _member(call: Call, path: Mapping[str, str]) -> Answer:
     name, id = path["path"], path["id"]
     if name in READ_ONLY:
         return await _read_only(call, name, id)
+    if name in qos_rules.ALIASES:
+        return await qos_rules.handle_alias(qos_rules.ALIASES[name], call, id)
     resource = _resource(name)
     if call.method == "PUT":
         return await collection.update(resource, call, id)
@@ -168,7 +191,7 @@ async def _read_only(call: Call, name: str, id: str) -> Answer:
 
 
 async def _part(call: Call, path: Mapping[str, str]) -> Answer:
-    """Tags, actions, and parts of quotas."""
+    """Tags, actions, children, and parts of quotas."""
     name, id, part = path["path"], path["id"], path["part"]
     if name == "quotas" and part in QUOTA_PARTS:
         _only(call, "GET")
@@ -177,13 +200,35 @@ async def _part(call: Call, path: Mapping[str, str]) -> Answer:
         _only(call, "PUT")
         answer: Answer = await actions.ACTIONS[name, part](call, id)
         return answer
+    if (name, part) in CHILDREN:
+        return await children.handle_all(CHILDREN[name, part], call, id)
     return await tag_api.handle_all(_taggable(name, part), call, id)
 
 
 async def _named(call: Call, path: Mapping[str, str]) -> Answer:
-    """One tag; it may have slashes in it."""
+    """One tag, which may have slashes in it, or one child."""
+    kind = CHILDREN.get((path["path"], path["part"]))
+    if kind is not None:
+        return await children.handle_one(kind, call, path["id"], path["name"])
     resource = _taggable(path["path"], path["part"])
     return await tag_api.handle_one(resource, call, path["id"], path["name"])
+
+
+_PATHS: tuple[tuple[str, Handler], ...] = (
+    ("/{path}", _collection),
+    ("/{path}/{id}", _member),
+    ("/{path}/{id}/{part}", _part),
+    ("/{path}/{id}/{part}/{name:path}", _named),
+)
+
+
+def _of_qos(handler: Handler) -> Handler:
+    """The same one level deeper: its collections are called `qos/policies`."""
+
+    async def handle(call: Call, path: Mapping[str, str]) -> Answer:
+        return await handler(call, {**path, "path": f"qos/{path['path']}"})
+
+    return handle
 
 
 async def _nowhere(_call: Call, _path: Mapping[str, str]) -> Answer:

@@ -15,6 +15,9 @@ DEFAULT_QUOTAS = {
     "address_scope": -1,
     "address_group": -1,
     "rbac_policy": 10,
+    "router": 10,
+    "floatingip": 50,
+    "router_route": 30,
 }
 """Neutron's own defaults; -1 for no limit."""
 

@@ -10,6 +10,8 @@ from polpo.api.network_v2.resource import Writing
 from polpo.model.network import AddressScope, Network, Subnet, SubnetPool
 from polpo.model.object import Object
 from polpo.model.port import Port
+from polpo.model.qos import QosPolicy
+from polpo.model.router import INTERFACES, FloatingIP, Router
 from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule
 from polpo.model.sharing import RbacPolicy
 from polpo.model.snapshot import Snapshot
@@ -90,10 +92,12 @@ def check_nobody_stranded(w: Writing, policy: RbacPolicy) -> None:
 
 def stranded(snapshot: Snapshot, policy: RbacPolicy) -> set[str]:
     """Projects that use the policy's object, and may not (any more)."""
-    if policy.action != SHARED:
-        return set()
-    users = {user.project_id for user in USERS[policy.object_type](snapshot, policy.object_id)}
-    allowed = {u for u in users if granted(snapshot, policy.object_id, SHARED, u)}
+    if policy.action == EXTERNAL:
+        using: Iterable[Any] = snapshot.by(Router, "external_network", policy.object_id)
+    else:
+        using = USERS[policy.object_type](snapshot, policy.object_id)
+    users = {user.project_id for user in using}
+    allowed = {u for u in users if granted(snapshot, policy.object_id, policy.action, u)}
     return users - allowed - {_owner(snapshot, policy)}
 
 
@@ -105,8 +109,15 @@ def _owner(snapshot: Snapshot, policy: RbacPolicy) -> str:
 
 def _users_of_network(snapshot: Snapshot, id: str) -> Iterable[Any]:
     ports = snapshot.by(Port, "network", id)
-    yield from (p for p in ports if not p.device_owner.startswith("network:"))
+    for port in ports:
+        if port.device_owner in INTERFACES or not port.device_owner.startswith("network:"):
+            yield port
     yield from snapshot.by(Subnet, "network", id)
+
+
+def _users_of_qos_policy(snapshot: Snapshot, id: str) -> Iterable[Any]:
+    for cls in (Network, Port, FloatingIP):
+        yield from snapshot.by(cls, "qos_policy", id)
 
 
 TYPES: Mapping[str, type[Object]] = {
@@ -115,6 +126,7 @@ TYPES: Mapping[str, type[Object]] = {
     "address_group": AddressGroup,
     "subnetpool": SubnetPool,
     "address_scope": AddressScope,
+    "qos_policy": QosPolicy,
 }
 """What can be shared, by the `object_type` of policies."""
 
@@ -126,5 +138,6 @@ USERS: Mapping[str, Callable[[Snapshot, str], Iterable[Any]]] = {
     ),
     "subnetpool": lambda snapshot, id: snapshot.by(Subnet, "subnetpool", id),
     "address_scope": lambda snapshot, id: snapshot.by(SubnetPool, "address_scope", id),
+    "qos_policy": _users_of_qos_policy,
 }
 """The objects, of whatever project, that rely on an object of the type."""

@@ -122,6 +122,30 @@ def one_of(*allowed: Any, query: Callable[[str], Any] = str) -> Kind:
     return Kind(read, {"enum": list(allowed)}, query)
 
 
+def lower(inner: Kind) -> Kind:
+    """Written in any case, kept in lower case."""
+
+    def read(value: Any) -> Any:
+        return inner.read(value.lower() if isinstance(value, str) else value)
+
+    return Kind(read, inner.schema, str.lower)
+
+
+def port_range() -> Kind:
+    """`first:last` or one port, kept as `first:last`."""
+    port = integer(1, 65535)
+
+    def read(value: Any) -> str:
+        first, colon, last = str(value).partition(":")
+        low = port.read(first)
+        high = port.read(last) if colon else low
+        if low > high:
+            raise ValueError("First port in a port range must be lower than the second port")
+        return f"{low}:{high}"
+
+    return Kind(read, {"type": "string"})
+
+
 def uuid() -> Kind:
     """As text, with or without dashes."""
 

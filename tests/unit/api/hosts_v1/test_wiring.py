@@ -100,3 +100,20 @@ def test_a_removed_host_is_forgotten(cloud: Cloud) -> None:
     cloud.snapshot = cloud.snapshot.remove(h3)
     assert cloud.reports.reached(cloud.snapshot) == 8
     assert "h3" not in cloud.wiring.reports()
+
+
+def test_a_routers_interface_is_plugged_in_wherever_its_network_is(cloud: Cloud) -> None:
+    port = cloud.port("R", "", wiring=5)
+    interface = msgspec.structs.replace(port, device_owner="network:router_interface_distributed")
+    assert cloud.status(interface) == "ACTIVE"
+    cloud.say("h1", 4)
+    cloud.say("h3", 1)
+    assert cloud.status(interface) == "BUILD"
+    cloud.say("h1", 5)
+    assert cloud.status(interface) == "ACTIVE"
+    down = msgspec.structs.replace(interface, admin_state_up=False)
+    assert cloud.status(down) == "DOWN"
+    gateway = msgspec.structs.replace(port, device_owner="network:router_gateway")
+    assert cloud.status(gateway) == "DOWN"
+    address = msgspec.structs.replace(port, device_owner="network:floatingip")
+    assert cloud.status(address) == "N/A"

@@ -14,6 +14,7 @@ MISSING = "11111111-1111-4111-8111-111111111111"
 async def _belongings(cloud: NetworkCloud) -> dict[str, Any]:
     """One of each, of shop's."""
     network = await cloud.network(name="n")
+    external = await cloud.external("203.0.113.0/24")
     group = await cloud.make("security_group", name="g")
     rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
     target = cloud.identity.project_id("shop")
@@ -28,12 +29,16 @@ async def _belongings(cloud: NetworkCloud) -> dict[str, Any]:
         "address_scope": await cloud.make("address_scope", name="s", ip_version=4),
         "subnetpool": await cloud.make("subnetpool", name="p", prefixes=["10.0.0.0/16"]),
         "rbac_policy": await cloud.make("rbac_policy", **policy, target_tenant=target),
+        "router": await cloud.make("router", name="r"),
+        "floatingip": await cloud.make("floatingip", floating_network_id=external["id"]),
+        "policy": await cloud.make("policy", "admin", project_id=target, name="q"),
     }
 
 
 WRITES: dict[str, dict[str, Any]] = {
     "rbac_policy": {"target_tenant": MISSING},
     "security_group_rule": {"description": "mine"},
+    "floatingip": {"description": "mine"},
 }
 
 
@@ -52,9 +57,28 @@ def _writes(member: str, id: str) -> list[tuple[str, str, Any]]:
         ]
     for action, key in _ACTIONS.get(member, ()):
         ways.append(("PUT", f"{path}/{action}", {key: ["10.0.0.0/24"]}))
+    for child, body in _CHILDREN.get(member, {}).items():
+        ways += [("POST", f"{path}/{child}s", {child: body})]
+        ways += [("PUT", f"{path}/{child}s/{MISSING}", {child: {}})]
+        ways += [("DELETE", f"{path}/{child}s/{MISSING}", None)]
+    if member == "router":
+        ways += [("PUT", f"{path}/{verb}_router_interface", BY) for verb in ("add", "remove")]
+        ways += [("PUT", f"{path}/{verb}_extraroutes", ROUTES) for verb in ("add", "remove")]
     return ways
 
 
+_CHILDREN: dict[str, dict[str, Any]] = {
+    "floatingip": {
+        "port_forwarding": {"protocol": "tcp", "internal_port_id": MISSING, "external_port": 1}
+    },
+    "policy": {
+        "bandwidth_limit_rule": {"max_kbps": 1},
+        "dscp_marking_rule": {"dscp_mark": 8},
+        "minimum_bandwidth_rule": {"min_kbps": 1},
+    },
+}
+BY = {"subnet_id": MISSING}
+ROUTES = {"router": {"routes": [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.9"}]}}
 _ACTIONS = {
     "address_group": (("add_addresses", "addresses"), ("remove_addresses", "addresses")),
     "subnetpool": (("add_prefixes", "prefixes"), ("remove_prefixes", "prefixes")),
@@ -111,6 +135,24 @@ async def test_the_admin_sees_and_removes_everything(cloud: NetworkCloud, member
         await cloud.remove("port", belongings["port"]["id"])
     await cloud.remove(member, obj["id"], "admin")
     assert (await cloud.raw("mia", "GET", f"/{PATHS[member]}/{obj['id']}")).status_code == 404
+
+
+async def test_children_of_what_is_invisible_are_invisible(cloud: NetworkCloud) -> None:
+    belongings = await _belongings(cloud)
+    for member, children in _CHILDREN.items():
+        for child in children:
+            path = f"/{PATHS[member]}/{belongings[member]['id']}/{child}s"
+            assert (await cloud.get(path)) == {f"{child}s": []}
+            assert (await cloud.get(path, "rea")) == {f"{child}s": []}
+            assert (await cloud.raw("olaf", "GET", path)).status_code == 404
+            assert (await cloud.raw("olaf", "GET", f"{path}/{MISSING}")).status_code == 404
+
+
+async def test_only_the_admin_makes_policies_and_their_rules(cloud: NetworkCloud) -> None:
+    policy = (await _belongings(cloud))["policy"]
+    assert (await cloud.raw("mia", "POST", "/qos/policies", {"policy": {}})).status_code == 403
+    for method, path, body in _writes("policy", policy["id"]):
+        assert (await cloud.raw("mia", method, path, body)).status_code == 403
 
 
 async def test_nobody_makes_things_for_other_projects_but_the_admin(cloud: NetworkCloud) -> None:

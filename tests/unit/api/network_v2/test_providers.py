@@ -70,3 +70,17 @@ async def test_one_external_network_is_the_default(cloud: NetworkCloud) -> None:
     with pytest.raises(Refused) as refused:
         await cloud.make("network", "admin", is_default=True)
     assert refused.value.status == 400
+
+
+async def test_a_network_is_one_segment(cloud: NetworkCloud) -> None:
+    network = await cloud.make("network")
+    shown = await cloud.show("network", network["id"], "admin")
+    (segment,) = (await cloud.get(f"/segments?network_id={network['id']}", "admin"))["segments"]
+    assert segment["segmentation_id"] == shown["provider:segmentation_id"]
+    assert segment["network_type"] == "vxlan"
+    found = await cloud.get(f"/segments/{segment['id']}", "admin")
+    assert found == {"segment": segment}
+    assert (await cloud.get("/segments"))["segments"] == []
+    for who, method, status in (("mia", "GET", 404), ("admin", "DELETE", 405)):
+        response = await cloud.raw(who, method, f"/segments/{segment['id']}")
+        assert response.status_code == status

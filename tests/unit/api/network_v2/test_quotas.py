@@ -87,15 +87,27 @@ async def test_used_addresses_are_counted(cloud: NetworkCloud) -> None:
 async def test_what_is_served_is_said(cloud: NetworkCloud) -> None:
     aliases = {e["alias"] for e in (await cloud.get("/extensions"))["extensions"]}
     assert {"security-group", "standard-attr-tag", "binding", "rbac-policies"} <= aliases
-    assert "router" not in aliases
+    assert {"router", "ext-gw-mode", "extraroute-atomic", "floatingip-pools", "qos"} <= aliases
+    assert not {"l3_agent_scheduler", "l3-flavors", "trunk", "segment"} & aliases
     shown = (await cloud.get("/extensions/quotas"))["extension"]
     assert shown["alias"] == "quotas"
-    for path in ("/extensions/router", "/routers", "/floatingips", "/frob", "/networks/x/frob"):
+    for path in (
+        "/extensions/trunk",
+        "/trunks",
+        "/agents/x/l3-routers",
+        "/frob",
+        "/networks/x/frob",
+    ):
         with pytest.raises(Refused) as refused:
             await cloud.get(path)
         assert refused.value.status == 404
     zones = (await cloud.get("/availability_zones"))["availability_zones"]
-    assert zones == [{"name": "nova", "resource": "network", "state": "available"}]
+    assert zones == [
+        {"name": "nova", "resource": resource, "state": "available"}
+        for resource in ("network", "router")
+    ]
+    asked = (await cloud.get("/availability_zones?resource=router"))["availability_zones"]
+    assert asked == zones[1:]
 
 
 async def test_who_shows_no_token_is_told_so(cloud: NetworkCloud) -> None:

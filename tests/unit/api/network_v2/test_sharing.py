@@ -161,3 +161,17 @@ async def test_a_network_that_others_use_stays_shared(cloud: NetworkCloud) -> No
     assert (await cloud.show("network", network["id"]))["shared"] is True
     await cloud.remove("port", port["id"])
     await cloud.change("network", network["id"], "admin", shared=False)
+
+
+async def test_a_network_that_anothers_router_has_joined_stays_shared(cloud: NetworkCloud) -> None:
+    network = await cloud.network("10.0.0.0/24")
+    grant = {"object_type": "network", "object_id": network["id"], "action": "access_as_shared"}
+    other = cloud.identity.project_id("other")
+    policy = await cloud.make("rbac_policy", **grant, target_tenant=other)
+    router = await cloud.make("router", "olaf")
+    await cloud.join(router["id"], "olaf", subnet_id=network["subnets"][0])
+    with pytest.raises(Refused) as refused:
+        await cloud.remove("rbac_policy", policy["id"])
+    assert (refused.value.status, refused.value.type) == (409, "RbacPolicyInUse")
+    await cloud.leave(router["id"], "olaf", subnet_id=network["subnets"][0])
+    await cloud.remove("rbac_policy", policy["id"])
