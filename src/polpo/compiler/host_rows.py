@@ -18,7 +18,7 @@ def port_row(view: View, host: str, id: str) -> Port | None:
     network = view.network(port.network_id)
     if network is None:
         return None
-    guards = tuple(sorted(port.security_groups)) if port.port_security_enabled else ()
+    guards = port.group_set if port.port_security_enabled else ()
     return Port(
         id=port.id,
         vni=network.vni,

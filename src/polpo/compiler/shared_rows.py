@@ -19,7 +19,7 @@ def endpoint_row(view: View, vni: int, id: str) -> Endpoint | None:
         mac=port.mac_address,
         host_address=host.address,
         addresses=tuple(sorted(fixed.ip_address for fixed in port.fixed_ips)),
-        groups=groups_number(tuple(sorted(port.security_groups))),
+        groups=groups_number(port.group_set),
     )
 
 

@@ -80,7 +80,7 @@ def _own(view: View, port: Port) -> Touched:
         return {}
     row = partial(host_rows.port_row, host=port.host, id=port.id)
     rows: Touched = {(host_name(port.host), f"port/{port.id}"): row}
-    groups = tuple(sorted(port.security_groups))
+    groups = port.group_set
     return rows | _policy(port.host, groups) if port.port_security_enabled and groups else rows
 
 
@@ -103,7 +103,7 @@ def _shared(view: View, port: Port) -> Touched:
     network = view.network(port.network_id)
     if network is None or not port.host:
         return {}
-    slice, groups = network_name(network), tuple(sorted(port.security_groups))
+    slice, groups = network_name(network), port.group_set
     return {
         (slice, f"endpoint/{port.id}"): partial(
             shared_rows.endpoint_row, vni=network.vni, id=port.id

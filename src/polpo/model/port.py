@@ -71,6 +71,11 @@ class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
             *(("address", f.ip_address) for f in self.fixed_ips),
         )
 
+    @property
+    def group_set(self) -> tuple[str, ...]:
+        """Its security groups, sorted: equal for ports that are in the same ones."""
+        return tuple(sorted(self.security_groups))
+
     def traits(self) -> tuple[Trait, ...]:
         """What follows for hosts from the ports that are bound to them.
 
@@ -89,7 +94,7 @@ class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
             )
         if not self.host:
             return ()
-        groups = tuple(sorted(self.security_groups))
+        groups = self.group_set
         bound: tuple[Trait, ...] = (
             ("carries", self.host, self.network_id),
             ("carried_by", self.network_id, self.host),
