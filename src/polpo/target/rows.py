@@ -3,10 +3,14 @@
 A row is the whole truth about its key: it replaces whatever was known of that key before, and
 its absence from a full slice means that the thing is gone. Rows are grouped into *slices*:
 
-    host/<name>      what only this host needs: its own ports, the policies these use, networks,
-                     its instances of routers' gateways
+    host/<name>      what only this host needs: its own ports, the policies these use, the networks
+                     and routers it carries, its instances of routers' gateways
     network/<vni>    what every host that carries the network needs: endpoints, group sets, subnets
+    router/<vni>     what every host that carries the router needs: interfaces, routes
     hosts            the hosts of the cloud: who may send us tunnelled packets
+
+Networks and routers have numbers (`vni`) of one sequence. Those that are joined, transitively, are
+a *domain*; a host that carries one network of it carries all, and all its routers.
 
 Slices other than `host/...` are encoded once and sent to many hosts.
 All addresses are text in canonical form (`ipaddress`), MACs lower case with colons.
@@ -37,14 +41,28 @@ class Host(Row, frozen=True, omit_defaults=True, tag_field="row", tag="host"):
 
 
 class Network(Row, frozen=True, omit_defaults=True, tag_field="row", tag="network"):
-    """A network that this host carries, because a port of it is bound here (slice `host/...`)."""
+    """A network that this host carries (slice `host/...`): a port of its domain is bound here.
+
+    `domain` is the smallest number of the routers in it, 0 where no router joins the network.
+    """
 
     vni: int
     mtu: int
+    domain: int = 0
 
     @property
     def key(self) -> str:
         return f"network/{self.vni}"
+
+
+class Routing(Row, frozen=True, omit_defaults=True, tag_field="row", tag="routing"):
+    """A router that this host carries (slice `host/...`): it needs the slice `router/<vni>`."""
+
+    vni: int
+
+    @property
+    def key(self) -> str:
+        return f"routing/{self.vni}"
 
 
 class Pair(msgspec.Struct, frozen=True, array_like=True):
@@ -177,8 +195,24 @@ class Subnet(Row, frozen=True, omit_defaults=True, tag_field="row", tag="subnet"
         return f"subnet/{self.id}"
 
 
+class Router(Row, frozen=True, omit_defaults=True, tag_field="row", tag="router"):
+    """A router (slice `router/...`). `id` is for people; `domain` as in `Network`."""
+
+    vni: int
+    id: str
+    domain: int
+
+    @property
+    def key(self) -> str:
+        return f"router/{self.vni}"
+
+
 class Interface(Row, frozen=True, omit_defaults=True, tag_field="row", tag="interface"):
-    """A router's place in a network (slice `router/...`). Addresses are as "10.0.0.1/24"."""
+    """A router's place in a network (slice `router/...`). Addresses are as "10.0.0.1/24".
+
+    What is in the networks of its addresses is on the link: no `Route` row says so.
+    A router may have several in one network.
+    """
 
     port: str
     vni: int
@@ -189,6 +223,37 @@ class Interface(Row, frozen=True, omit_defaults=True, tag_field="row", tag="inte
     @property
     def key(self) -> str:
         return f"interface/{self.port}"
+
+
+class Route(Row, frozen=True, omit_defaults=True, tag_field="row", tag="route"):
+    """Where a router sends what is beyond its links (slice `router/...`).
+
+    via      next hops, each (number of a network that the router has an interface in, address);
+             between several (at most 8) flows are divided
+    backups  next hops for when where none of `via` is cannot be known, in this order (with `via`
+             at most 8)
+    """
+
+    prefix: str
+    via: tuple[tuple[int, str], ...]
+    backups: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"route/{self.prefix}"
+
+
+class Member(Row, frozen=True, omit_defaults=True, tag_field="row", tag="member"):
+    """A host that carries a domain, by its VTEP (slice `router/<domain>`).
+
+    It is told of addresses that move in any network of the domain, for it routes to them.
+    """
+
+    address: str
+
+    @property
+    def key(self) -> str:
+        return f"member/{self.address}"
 
 
 class GroupSet(Row, frozen=True, omit_defaults=True, tag_field="row", tag="groups"):
@@ -264,7 +329,19 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
 
 
 AnyRow: TypeAlias = (
-    Host | Network | Port | Policy | Endpoint | GroupSet | Subnet | Interface | Gateway
+    Host
+    | Network
+    | Routing
+    | Port
+    | Policy
+    | Endpoint
+    | GroupSet
+    | Subnet
+    | Router
+    | Interface
+    | Route
+    | Member
+    | Gateway
 )
 Slices: TypeAlias = dict[str, dict[str, AnyRow]]
 """slice name -> row key -> row: a whole target."""
