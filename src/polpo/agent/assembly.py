@@ -149,6 +149,8 @@ class Agent:
             rows=self.tables.rows,
             moved=self.observed.moved(),
             active=self.gateways.roles.active,
+            ready=self.gateways.roles.ready,
+            uplinks=self.gateways.instances.uplinks(),
             error=self.loop.error(),
             version=version("polpo"),
             started_at=self.started_at,

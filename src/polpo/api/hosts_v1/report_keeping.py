@@ -67,7 +67,9 @@ class ReportKeeping:
         tell it to a restarted controller before anybody can ask, and it changes at each write.
         """
         status = report.status
-        return report.ports, status.error, status.revision if self._store.is_shared else 0
+        gateways = status.active, status.ready, status.uplinks
+        revision = status.revision if self._store.is_shared else 0
+        return report.ports, status.error, gateways, revision
 
     async def _follow(self) -> None:
         """Take in what hosts told other replicas."""

@@ -95,6 +95,8 @@ class Reports:
             last_seen=report.at,
             revision=report.status.revision,
             ports=len(report.ports),
+            uplinks=report.status.uplinks,
+            active=frozenset(report.status.active),
         )
 
     def _keep_slowest(self, host: str, revision: int) -> None:
