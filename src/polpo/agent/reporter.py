@@ -57,7 +57,7 @@ class Reporter:
 
 
 def _essence(status: Status) -> tuple[object, ...]:
-    gateways = status.active, status.ready, status.uplinks
+    gateways = status.active, status.ready, status.looked, status.uplinks
     return status.revision, status.ports, status.error, status.moved, gateways
 
 

@@ -22,8 +22,10 @@ class Roles:
         self._devices, self._instances, self._is_whole = devices, instances, is_whole
         self.active: tuple[int, ...] = ()
         self.ready: tuple[int, ...] = ()
+        self.looked = 0
 
-    def look(self) -> None:
+    def look(self, revision: int) -> None:
+        """At what there is of the target's at this revision."""
         active, ready = [], []
         for vni, instance in sorted(self._instances.items()):
             holds, carries = self._seen(instance)
@@ -31,7 +33,7 @@ class Roles:
                 active.append(vni)
             if carries and self._is_whole(vni):
                 ready.append(vni)
-        self.active, self.ready = tuple(active), tuple(ready)
+        self.active, self.ready, self.looked = tuple(active), tuple(ready), revision
 
     def _seen(self, instance: Instance) -> tuple[bool, bool]:
         """Whether it holds the active one's address, and whether its cable outside is in."""

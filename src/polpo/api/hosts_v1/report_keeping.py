@@ -68,8 +68,8 @@ class ReportKeeping:
         """
         status = report.status
         gateways = status.active, status.ready, status.uplinks
-        revision = status.revision if self._store.is_shared else 0
-        return report.ports, status.error, gateways, revision
+        revisions = (status.revision, status.looked) if self._store.is_shared else ()
+        return report.ports, status.error, gateways, revisions
 
     async def _follow(self) -> None:
         """Take in what hosts told other replicas."""
