@@ -82,13 +82,13 @@ def endpoint_entries(
 ) -> list[Entry]:
     """Whose its addresses are, and where it is: at another host's `vtep`, or plugged in here."""
     mac = pack_mac(endpoint.mac)
-    value = NEIGHBOUR.pack(mac, endpoint.groups)
+    value = NEIGHBOUR.pack(mac, 0, endpoint.groups)
     entries = [
         ("neighbours", ADDRESS_KEY.pack(vni, pack_address(address)), value)
         for address in endpoint.addresses
     ]
     if vtep or plug:
-        where = WHERE.pack(plug.ifindex if plug else 0, endpoint.groups, vtep or NOWHERE)
+        where = WHERE.pack(plug.ifindex if plug else 0, 0, endpoint.groups, vtep or NOWHERE)
         entries.append(("fdb", MAC_KEY.pack(vni, mac), where))
     return entries
 
@@ -96,6 +96,6 @@ def endpoint_entries(
 def flood_entries(vni: int, interfaces: Iterable[int], vteps: Iterable[bytes]) -> Iterator[Entry]:
     """Who gets a copy of a broadcast: the network's local ports, and its other hosts."""
     for index, ifindex in enumerate(sorted(interfaces)):
-        yield "flood", FLOOD_KEY.pack(vni, index), WHERE.pack(ifindex, 0, NOWHERE)
+        yield "flood", FLOOD_KEY.pack(vni, index), WHERE.pack(ifindex, 0, 0, NOWHERE)
     for index, vtep in enumerate(sorted(vteps), REMOTE):
-        yield "flood", FLOOD_KEY.pack(vni, index), WHERE.pack(0, 0, vtep)
+        yield "flood", FLOOD_KEY.pack(vni, index), WHERE.pack(0, 0, 0, vtep)

@@ -164,7 +164,7 @@ def test_an_endpoint_of_this_host_is_where_it_is_plugged_in() -> None:
     assert not entries.full["fdb"]
     entries.set_plugs({"1": Plug(12)})
     (where,) = entries.full["fdb"].values()
-    assert WHERE.unpack(where) == {"ifindex": 12, "groups": 3, "vtep": bytes(16)}
+    assert WHERE.unpack(where) == {"ifindex": 12, "router": 0, "groups": 3, "vtep": bytes(16)}
     (neighbour,) = entries.full["neighbours"].values()
     assert unpack_mac(NEIGHBOUR.unpack(neighbour)["mac"]) == "02:00:00:00:00:01"
 
