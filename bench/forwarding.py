@@ -47,15 +47,18 @@ print(sorted(times)[len(times) // 2] / 1000)
 
 
 class Place(Protocol):
-    """Three workloads, 10.0.0.1 and .2 on one host, 10.0.0.3 on another."""
+    """Three workloads: the first and the second on one host, the third on another."""
 
     namespaces: list[str]
+    addresses: list[str]
 
     def close(self) -> None: ...
 
 
 class SwitchPlace:
     """polpo's switch."""
+
+    addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
 
     def __init__(self, directory: Path) -> None:
         self.wire = Wire(directory)
@@ -76,7 +79,7 @@ class SwitchPlace:
 def hundred_rules() -> tuple[Rule, ...]:
     """49 kinds of traffic that the benchmark does not use, and the one that it does; both ways."""
     unused = [(6, 1000 + 7 * n, 1003 + 7 * n, f"10.{n}.0.0/16") for n in range(1, 49)]
-    used = [(6, 5201, 5201, "10.0.0.0/24"), (17, 7, 7, "10.0.0.0/24")]
+    used = [(6, 5201, 5201, "10.0.0.0/23"), (17, 7, 7, "10.0.0.0/23")]
     return tuple(
         Rule(ingress=way, family=4, protocol=protocol, low=low, high=high, prefix=prefix)
         for way in (True, False)
@@ -86,6 +89,8 @@ def hundred_rules() -> tuple[Rule, ...]:
 
 class BridgePlace:
     """A bridge on each host, and a VXLAN device between them."""
+
+    addresses = SwitchPlace.addresses
 
     def __init__(self) -> None:
         self.hosts = [f"{PREFIX}-b1", f"{PREFIX}-b2"]
@@ -143,28 +148,33 @@ def servers(place: Place) -> Iterator[None]:
 
 def throughput(place: Place, to: int) -> float:
     """Gbit/s of one TCP connection, its two ends on different CPUs."""
-    client = ("iperf3", "-J", "-t", str(SECONDS), "-A", "0,1", "-c", f"10.0.0.{to}")
+    client = ("iperf3", "-J", "-t", str(SECONDS), "-A", "0,1", "-c", place.addresses[to])
     said = json.loads(inside(place.namespaces[0], *client))
     return float(said["end"]["sum_received"]["bits_per_second"]) / 1e9
 
 
 def round_trip(place: Place, to: int) -> float:
     """Median microseconds of a datagram of 64 bytes and its answer."""
-    client = ("python3", "-c", ASK, f"10.0.0.{to}", str(SECONDS / 2))
+    client = ("python3", "-c", ASK, place.addresses[to], str(SECONDS / 2))
     return float(inside(place.namespaces[0], *client))
 
 
-CASES: tuple[tuple[str, str, Callable[[Place, int], float], int], ...] = (
-    ("forwarding: throughput, one host", "Gbit/s", throughput, 2),
-    ("forwarding: throughput, two hosts", "Gbit/s", throughput, 3),
-    ("forwarding: round trip, one host", "us", round_trip, 2),
-    ("forwarding: round trip, two hosts", "us", round_trip, 3),
-)
+Case = tuple[str, str, Callable[[Place, int], float], int]
 
 
-def run_case(ours: Place, peer: Place, name: str) -> dict[str, Any]:
+def cases(what: str) -> tuple[Case, ...]:
+    """Name, unit, measure, and which workload is the other end."""
+    return (
+        (f"{what}: throughput, one host", "Gbit/s", throughput, 1),
+        (f"{what}: throughput, two hosts", "Gbit/s", throughput, 2),
+        (f"{what}: round trip, one host", "us", round_trip, 1),
+        (f"{what}: round trip, two hosts", "us", round_trip, 2),
+    )
+
+
+def run_case(ours: Place, peer: Place, peer_name: str, case: Case) -> dict[str, Any]:
     """One figure and the peer's; a ratio above 1 is better than the peer."""
-    _, unit, measure, to = next(case for case in CASES if case[0] == name)
+    name, unit, measure, to = case
     for place in (ours, peer):
         measure(place, to)  # neighbours, flows, caches
     pairs = [(measure(ours, to), measure(peer, to)) for _ in range(ROUNDS)]
@@ -176,21 +186,31 @@ def run_case(ours: Place, peer: Place, name: str) -> dict[str, Any]:
         "name": name,
         "value": round(value, 3),
         "unit": unit,
-        "peer": "Linux bridge and VXLAN, no rules",
+        "peer": peer_name,
         "peer_value": round(other, 3),
         "ratio": round(ratio, 3),
     }
 
 
-def run() -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory(prefix="pt-dp-") as directory, ExitStack() as stack:
-        ours, peer = SwitchPlace(Path(directory)), BridgePlace()
+class Startable(Place, Protocol):
+    def start(self) -> None: ...
+
+
+def compare(ours: Startable, peer: Startable, what: str, peer_name: str) -> list[dict[str, Any]]:
+    """All cases, the two taking turns."""
+    with ExitStack() as stack:
         for place in (ours, peer):
             stack.callback(place.close)
             place.start()
         stack.enter_context(servers(ours))
         stack.enter_context(servers(peer))
-        return [run_case(ours, peer, name) for name, *_ in CASES]
+        return [run_case(ours, peer, peer_name, case) for case in cases(what)]
+
+
+def run() -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="pt-dp-") as directory:
+        ours, peer = SwitchPlace(Path(directory)), BridgePlace()
+        return compare(ours, peer, "forwarding", "Linux bridge and VXLAN, no rules")
 
 
 if __name__ == "__main__":
