@@ -11,6 +11,10 @@ def mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
+def packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed
+
+
 def eth(source: str, destination: str, ethertype: int, payload: bytes) -> bytes:
     return mac(destination) + mac(source) + struct.pack("!H", ethertype) + payload
 

@@ -127,17 +127,19 @@ class Knowledge:
                 return Where(router=number)
         return self.moved_fdb.get((vni, mac))
 
-    def learn(self, vni: int, address: bytes, mac: bytes, where: Where) -> None:
+    def learn(self, vni: int, address: bytes, mac: bytes, where: Where) -> bool:
+        """False for what cannot have moved: the addresses in rows stay where these say."""
         fixed = {pack_address(a) for row in self.endpoints(vni) for a in row.addresses}
         fixed = fixed.union(*(names_of(interface) for _, interface in self.interfaces(vni)))
         if mac[0] & 1 or address in fixed:
-            return
+            return False
         known = [row for row in self.endpoints(vni) if pack_mac(row.mac) == mac]
         known = [row for row in known if row.host_address != self.vtep or row.port in self.plugs]
         routers = {pack_mac(interface.mac) for _, interface in self.interfaces(vni)}
         if not known and mac not in routers:
             self.moved_fdb[vni, mac] = where
         self.moved[vni, address] = mac, known[0].groups if known else 0
+        return True
 
     def allows(self, number: int, ingress: bool, remote: bytes, what: Transport, vni: int) -> bool:
         policy = self.policies.get(number)

@@ -203,9 +203,9 @@ class Forwarding(Passage):
         sender_mac, sender, target = body[8:14], ANY4[:12] + body[14:18], ANY4[:12] + body[24:28]
         kind = self.vet_neighbour(sender_mac, sender, asks)
         if not asks or sender == target:
-            if kind == "pair" and not (self.sender is None and sender == ANY4):
-                self.model.learn(self.vni, sender, sender_mac, self.came)
-            return self.forward(announces=kind == "pair")
+            moves = kind == "pair" and not (self.sender is None and sender == ANY4)
+            learnt = moves and self.model.learn(self.vni, sender, sender_mac, self.came)
+            return self.forward(announces=learnt)
         mac = self.answerable(target)
         if mac is None:
             return self.forward()
@@ -256,9 +256,7 @@ class Forwarding(Passage):
         kind = self.claim(mac, body[8:24]) if self.secured else "pair"
         if kind not in ("fixed", "pair"):
             raise Dropped(Drop.SPOOFED_NEIGHBOUR)
-        if kind == "pair":
-            self.model.learn(self.vni, body[8:24], mac, self.came)
-        return kind == "pair"
+        return kind == "pair" and self.model.learn(self.vni, body[8:24], mac, self.came)
 
 
 class Model(Knowledge):

@@ -43,7 +43,8 @@ class RouterModel:
         self.row = row
         interfaces = (other for other in given if isinstance(other, Interface))
         self.interfaces = sorted(interfaces, key=lambda interface: interface.port)
-        self.routes = [other for other in given if isinstance(other, Route)]
+        routes = (other for other in given if isinstance(other, Route))
+        self.routes = [route for route in routes if self._hops(route.via + route.backups)]
         texts = {text for interface in self.interfaces for text in interface.addresses}
         self.own = {pack_address(text.partition("/")[0]) for text in texts}
         self.own |= {link_local(pack_mac(interface.mac)) for interface in self.interfaces}
