@@ -7,6 +7,7 @@ from importlib.metadata import version
 import structlog
 
 from polpo.agent import requests, wanted
+from polpo.agent.announcer import Announcer
 from polpo.agent.config import Config
 from polpo.agent.controller import Controller
 from polpo.agent.devices import Devices
@@ -65,6 +66,9 @@ class Agent:
         self.guards = Guards(self.devices, self.plugs, self.switch.programs)
         self.observed = Observed(self.switch, self.world.ports, self.devices)
         self.tables = self._tables()
+        self.announcer = Announcer(
+            self.observed, self.tables, self.switch.programs["from_port"], monotonic
+        )
         self.responder = self._responder()
         self.loop = Loop(
             self.target, self.world, self.tables, self._steps(), self.patience, monotonic
@@ -123,7 +127,7 @@ class Agent:
         self.feed = Feed(self.controller, self.target, self.file, self.loop.moved)
         self.reporter = Reporter(self.controller, self.status, monotonic)
         self.metrics = Metrics(self.status, self.figures)
-        self.loop.after.append(self.reporter.wake)
+        self.loop.after += [self.reporter.wake, self.announcer.look]
         self.loop.after_pass.append(self._after_pass)
         plugging = Plugging(
             self.controller,
