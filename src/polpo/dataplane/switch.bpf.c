@@ -26,6 +26,7 @@
 #define EXTENSIONS 6   // IPv6 extension headers that are walked over, at most
 #define ROUTERS 4      // that a packet passes one after another, at most
 #define HOPS 8         // next hops of a route
+#define IPV6_ROUTE (1U << 31)
 #define SAYS 1000      // what routers may say in a second, on each CPU
 #define QUOTE 128      // bytes of the packet that an ICMP error is about
 
@@ -112,7 +113,7 @@ struct neighbour {
 
 struct route_key {
 	__u32 prefixlen;
-	__u32 router;
+	__u32 router; // and whose prefix it is: ::/0 is not for IPv4
 	union address address;
 };
 
@@ -528,6 +529,8 @@ static __always_inline __u32 what_of(__u8 protocol, __be16 port)
 static __always_inline struct route *route_of(__u32 router, const union address *address)
 {
 	struct route_key key = {.prefixlen = 160, .router = router, .address = *address};
+	if (!is_v4(address))
+		key.router |= IPV6_ROUTE;
 	return bpf_map_lookup_elem(&routes, &key);
 }
 
