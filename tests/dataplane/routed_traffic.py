@@ -37,7 +37,7 @@ ELSEWHERE6 = ["fd50::1", "fd50::3:4", "fd66::1", "2001:db8::1", "fd00:0:0:1::99"
 ELSEWHERE6 += ["fe80::2", "::", "fd00:0:0:2::99"]
 FORGED4 = ["10.0.0.1", "10.0.0.100", "10.50.1.1", "10.0.1.7", "0.0.0.0", "9.9.9.9", "224.1.1.1"]
 FORGED6 = ["fd00::1", "fd00::100", "fd50::1", "fd00:0:0:1::7", "::", "2001:db8::5", "ff02::1"]
-SENDERS = (1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, *REMOTE)
+SENDERS = (1, 1, 1, 2, 2, 3, 3, 4, 4, 6, 7, 8, 21)
 VIA = [(7, "10.0.0.3"), (8, "10.0.1.22"), (10, "10.0.3.2"), (7, "10.0.0.99"), (9, "10.0.2.4")]
 VIA6 = [(7, "fd00::3"), (8, "fd00:0:0:1::16"), (10, "fd00:0:0:3::2"), (8, "fd00:0:0:1::99")]
 
@@ -69,8 +69,8 @@ def routes(draw: st.DrawFn) -> list[AnyRow]:
 @st.composite
 def routed_scenes(draw: st.DrawFn) -> Scene:
     sets = st.lists(rules(), max_size=6).map(tuple)
-    policies = {1: draw(st.one_of(st.just(ALL), sets)), 2: draw(sets), 3: draw(sets)}
-    numbers = {n: draw(some((1, 1, 2, 3))) for n in range(1, 9)}
+    policies = {1: draw(st.one_of(st.just(ALL), st.just(ALL), sets)), 2: draw(sets), 3: draw(sets)}
+    numbers = {n: draw(some((1, 1, 1, 2, 3))) for n in range(1, 9)}
     between = draw(some(([], BETWEEN, BETWEEN, BETWEEN)))
     first = [*draw(interfaces([*FIRST, *GATEWAY])), *between, *draw(some((SPREAD, [])))]
     first += draw(some(([], OUTSIDE)))

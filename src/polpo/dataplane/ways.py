@@ -102,7 +102,7 @@ class Walk:
             self.fails(Drop.TOO_BIG, hop.interface.mtu)
 
     def choose(self, found: Found) -> Place | None:
-        start = self.spread % len(found.via) if found.via else 0
+        start = self.spread * len(found.via) >> 32
         for hop in (*found.via[start:], *found.via[:start], *found.backups):
             neighbour = self.known.neighbour(hop.vni, hop.address or self.frame.destination)
             where = self.known.where(hop.vni, neighbour[0]) if neighbour else None
@@ -121,13 +121,13 @@ class Walk:
 
 
 def spread(frame: Frame, t: Transport) -> int:
-    """Parts connections evenly, and is the same for both directions of one."""
+    """32 bits, of which the higher ones part connections; the same for both directions of one."""
     words = struct.unpack("<8I", frame.source + frame.destination)
     ports = struct.unpack("<2H", struct.pack(">2H", t.source_port, t.destination_port))
     mixed: int = ports[0] ^ ports[1] ^ t.protocol
     for word in words:
         mixed ^= word
-    return (mixed * 0x9E3779B1 & 0xFFFFFFFF) >> 16
+    return mixed * 0x9E3779B1 & 0xFFFFFFFF
 
 
 def home(known: Knowledge, router: RouterModel, source: bytes) -> int:
