@@ -10,7 +10,7 @@ from tests.dataplane.scenes import ALL, OTHER, VNI, addresses, mac, scene
 
 from polpo.dataplane.model import Verdict
 from polpo.dataplane.tables import Drop
-from polpo.target.rows import Rule
+from polpo.target.rows import Pair, Rule
 
 EGRESS_ONLY = tuple(rule for rule in ALL if not rule.ingress)
 INGRESS_ONLY = tuple(rule for rule in ALL if rule.ingress)
@@ -89,6 +89,15 @@ def cloud(rig: Rig) -> None:
 @pytest.mark.parametrize("reason", REASONS, ids=lambda reason: reason.name.lower())
 def test_a_packet_is_dropped_for_this_reason(rig: Rig, reason: Drop) -> None:
     assert REASONS[reason](rig) == Verdict(drop=reason)
+
+
+@pytest.mark.parametrize("pair", ["::/0", "0.0.0.0/0"])
+def test_a_pair_of_all_addresses_is_of_one_family(rig: Rig, pair: str) -> None:
+    rig.set(*scene({1: ALL}, {}, more=[Pair(mac(3), pair)]))
+    for six, source in ((False, "9.9.9.9"), (True, "2001:db8::9")):
+        frame = packets.frame((mac(3), source), at(1, six), 6, packets.tcp(1, 2))
+        reason = None if (":" in pair) == six else Drop.SPOOFED_ADDRESS
+        assert both(rig, 13, frame).drop == reason
 
 
 def test_a_multicast_is_not_copied_to_ports_that_do_not_let_it_in(rig: Rig) -> None:

@@ -150,7 +150,7 @@ struct allowed_key {
 	__u32 prefixlen;
 	__u32 ifindex;
 	__u8 mac[6];
-	__u16 pad;
+	__u16 family; // 4 or 6: a pair of ::/0 is none of IPv4
 	union address address;
 };
 
@@ -481,6 +481,7 @@ static __noinline int learn(__u32 vni, const union address *address, const __u8 
 static __noinline int allowed_kind(__u32 ifindex, const __u8 *mac, const union address *address)
 {
 	struct allowed_key key = {.prefixlen = 224, .ifindex = ifindex, .address = *address};
+	key.family = is_v4(address) ? 4 : 6;
 	__builtin_memcpy(key.mac, mac, 6);
 	__u32 *kind = bpf_map_lookup_elem(&allowed, &key);
 	return kind ? *kind : 0;
