@@ -1423,8 +1423,10 @@ static __noinline int find_way(struct packet *p)
 	int trouble = PASSED;
 	for (__u32 i = 0; i < ROUTERS; i++) {
 		int reason = step(p, i);
-		if (!reason && way->next && i + 1 == ROUTERS)
-			reason = UNREACHABLE;
+		if (way->next && i + 1 == ROUTERS) {
+			reason = reason ?: UNREACHABLE;
+			way->to = 0;
+		}
 		if (reason && !trouble) {
 			trouble = reason;
 			speaker = way->router;
