@@ -75,13 +75,15 @@ def scene(
     policies: dict[int, tuple[Rule, ...]],
     numbers: dict[int, int],
     subnets: Sequence[Subnet] = (),
+    more: Sequence[Pair] = (),
 ) -> Scene:
-    """`policies` by number; `numbers`: port -> policy. Ports:
+    """`policies` by number; `numbers`: port -> policy; `more` pairs of port 3. Ports:
 
     1, 2  plain; 3 with allowed address pairs; 4 without port security; 5 down; 6 with no policy
     20    on our host, and not plugged in; 21, 22 on another host
     """
     pairs = (
+        *more,
         Pair(mac(3), "10.0.0.100/32"),
         Pair(mac(3), "fd00::100/128"),
         Pair(VIRTUAL, "10.0.0.101"),
@@ -156,4 +158,6 @@ def scenes(draw: st.DrawFn) -> Scene:
             address_mode=draw(st.sampled_from(MODES)),
         ),
     )
-    return scene(policies, numbers, subnets)
+    wide = [Pair(mac(3), prefix) for prefix in ("::/0", "0.0.0.0/0")]
+    more = draw(st.sampled_from(((), (), wide[:1], wide[1:])))
+    return scene(policies, numbers, subnets, more)

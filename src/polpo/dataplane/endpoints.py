@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from polpo.dataplane.policies import Entry
+from polpo.dataplane.prefixes import is_ipv6
 from polpo.dataplane.tables import (
     ADDRESS_KEY,
     ALLOWED_KEY,
@@ -54,7 +55,8 @@ def port_entries(port: Port, plug: Plug, policy: int, asks: PortFlag = NOTHING) 
     value = PORT.pack(port.vni, pack_mac(port.mac), flags, policy)
     yield "ports", U32.pack(plug.ifindex), value
     for (mac, address, length), kind in _claims(port).items():
-        key = ALLOWED_KEY.pack(96 + length, plug.ifindex, mac, address)
+        family = 6 if is_ipv6(address) else 4
+        key = ALLOWED_KEY.pack(96 + length, plug.ifindex, mac, family, address)
         yield "allowed", key, _KIND[kind]
 
 

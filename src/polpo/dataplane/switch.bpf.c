@@ -159,7 +159,7 @@ struct allowed_key {
 	__u32 prefixlen;
 	__u32 ifindex;
 	__u8 mac[6];
-	__u16 pad;
+	__u16 family; // 4 or 6: a pair of ::/0 is none of IPv4
 	union address address;
 };
 
@@ -490,6 +490,7 @@ static __noinline int learn(__u32 vni, const union address *address, const __u8 
 static __noinline int allowed_kind(__u32 ifindex, const __u8 *mac, const union address *address)
 {
 	struct allowed_key key = {.prefixlen = 224, .ifindex = ifindex, .address = *address};
+	key.family = is_v4(address) ? 4 : 6;
 	__builtin_memcpy(key.mac, mac, 6);
 	__u32 *kind = bpf_map_lookup_elem(&allowed, &key);
 	return kind ? *kind : 0;
@@ -1445,8 +1446,10 @@ SUBPROGRAM int find_way(struct packet *p)
 	int trouble = PASSED;
 	for (__u32 i = 0; i < ROUTERS; i++) {
 		int reason = step(p, i);
-		if (!reason && way->next && i + 1 == ROUTERS)
-			reason = UNREACHABLE;
+		if (way->next && i + 1 == ROUTERS) {
+			reason = reason ?: UNREACHABLE;
+			way->to = 0;
+		}
 		if (reason && !trouble) {
 			trouble = reason;
 			speaker = way->router;
