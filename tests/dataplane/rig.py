@@ -25,7 +25,7 @@ OWN, VXLAN, UNKNOWN, SENT, DROPPED = "192.0.2.1", 99, 50, 7, 2
 TO_AGENT = 0xFFFFFFFF
 IFINDEXES = range(11, 17)
 SIZES = dict.fromkeys(("flows", "fdb", "neighbours", "moved", "moved_fdb", "fragments"), 512)
-LEARNED = ("flows", "moved", "moved_fdb", "fragments", "allowances", "counters")
+LEARNED = ("flows", "moved", "moved_fdb", "fragments", "allowances", "counters", "buckets")
 CONTEXT = struct.Struct(
     "=10I I I 5I 31I"
 )  # struct __sk_buff: ifindex is the 11th, cb from the 13th
@@ -99,12 +99,14 @@ class Rig:
         assert not counted
         if port == TO_AGENT:
             return self._asked(ifindex)
+        changed = done.data if done.data != frame else None
         if done.result == DROPPED:
-            return Verdict(copies=copies)
+            return Verdict(copies=copies, frame=changed)
         assert done.result == SENT
         if port == VXLAN:
-            return Verdict(host=socket.inet_ntoa(host.to_bytes(4, "little")))
-        return Verdict(answer=done.data) if port == ifindex else Verdict(port=port)
+            vtep = socket.inet_ntoa(host.to_bytes(4, "little"))
+            return Verdict(host=vtep, frame=changed)
+        return Verdict(answer=done.data) if port == ifindex else Verdict(port=port, frame=changed)
 
     def _asked(self, ifindex: int) -> Verdict:
         """The agent has been handed just this; nobody looks while none `listens`."""

@@ -56,7 +56,13 @@ REASONS: dict[Drop, Callable[[Rig], Verdict]] = {
     Drop.UNKNOWN_VTEP: tunnelled(VNI, "192.0.2.9", syn(21, 1)),
     Drop.UNKNOWN_VNI: tunnelled(8, OTHER, syn(21, 1)),
 }
-ELSEWHERE = {Drop.FILTERED_COPY, Drop.NO_TUNNEL, Drop.ASKED_TOO_OFTEN, Drop.UNHEARD}
+ELSEWHERE = {
+    Drop.FILTERED_COPY,
+    Drop.NO_TUNNEL,
+    Drop.ASKED_TOO_OFTEN,
+    Drop.UNHEARD,
+    Drop.OVER_LIMIT,
+}
 
 
 @pytest.fixture(autouse=True)

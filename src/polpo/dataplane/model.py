@@ -22,12 +22,13 @@ from polpo.dataplane.frames import (
     transport_of,
 )
 from polpo.dataplane.knowledge import Flow, Knowledge, Where, flow_key, inside
+from polpo.dataplane.marking import marked
 from polpo.dataplane.tables import ANY4, ANY6, Drop, PortFlag, State, pack_address, pack_mac
 from polpo.target.rows import Port
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What became of a frame; exactly one of the fields is set."""
+    """What became of a frame; exactly one of the others is set besides `frame`."""
 
     drop: Drop | None = None
     port: int | None = None  # ifindex it was given to
@@ -35,6 +36,7 @@ class Verdict(msgspec.Struct, frozen=True):
     answer: bytes | None = None  # the switch's own reply, to the asking port
     copies: int | None = None  # a broadcast: how many were sent
     asked: bytes | None = None  # what the agent was handed
+    frame: bytes | None = None  # besides port, host or copies: as it leaves, if it was changed
 
 
 class Dropped(Exception):
@@ -120,7 +122,15 @@ class Passage:
                 self.find_flow(t)
         if self.secured:
             self.leave()
-        return self.asked() or self.forward()
+        return self.asked() or self.forward_marked()
+
+    def forward_marked(self) -> Verdict:
+        """With the DSCP of the sender's QoS policy."""
+        if self.sender is None or self.sender.dscp is None:
+            return self.forward()
+        came, self.raw = self.raw, marked(self.raw, self.sender.dscp)
+        verdict = self.forward()
+        return verdict if self.raw == came else msgspec.structs.replace(verdict, frame=self.raw)
 
     def asked(self) -> Verdict | None:
         """DHCP and router solicitations are for the agent, where the network has them."""
@@ -330,7 +340,9 @@ class Passage:
         if asked := self.asked():
             return asked
         mac = self.answerable(body[8:24]) if t.kind == 135 else None
-        return Verdict(answer=advertisement(self.frame, body[8:24], mac)) if mac else self.forward()
+        if mac is None:
+            return self.forward_marked()
+        return Verdict(answer=advertisement(self.frame, body[8:24], mac))
 
     def advertised(self, body: bytes) -> None:
         option = body[24:32]
