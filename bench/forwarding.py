@@ -3,6 +3,7 @@
 The switch has 100 security group rules at every port and follows connections; the bridge has no
 rules at all. Both have the same veths, namespaces and underlay, and take turns: A B A B ..., so
 that whatever else the machine does falls on both; the ratio is the median of the turns' ratios.
+Then the switch with limits that are never reached, in both directions, beside itself without.
 Needs root and iperf3.
 """
 
@@ -20,9 +21,10 @@ from typing import Any, Protocol
 from tests.dataplane.wire import PREFIX, Wire, inside
 from tests.dataplane.wire import run as command
 
-from polpo.target.rows import Rule
+from polpo.target.rows import Limit, Rule
 
 ROUNDS, SECONDS = 20, 1
+FAR = Limit(400_000_000, 320_000_000)  # 400 Gbit/s: never reached, always counted
 ECHO = """
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -60,15 +62,16 @@ class SwitchPlace:
 
     addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
 
-    def __init__(self, directory: Path) -> None:
-        self.wire = Wire(directory)
+    def __init__(self, directory: Path, tag: str = "", limit: Limit | None = None) -> None:
+        self.wire, self.limit = Wire(directory, tag=tag), limit
         self.namespaces: list[str] = []
 
     def start(self) -> None:
         self.wire.start()
         self.wire.set_policy(1, hundred_rules())
         for number, host in ((1, 0), (2, 0), (3, 1)):
-            work = self.wire.plug(f"w{number}", host, number)
+            limit = self.limit
+            work = self.wire.plug(f"w{number}", host, number, ingress=limit, egress=limit)
             self.namespaces.append(work.namespace)
         self.wire.sync()
 
@@ -210,7 +213,9 @@ def compare(ours: Startable, peer: Startable, what: str, peer_name: str) -> list
 def run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="pt-dp-") as directory:
         ours, peer = SwitchPlace(Path(directory)), BridgePlace()
-        return compare(ours, peer, "forwarding", "Linux bridge and VXLAN, no rules")
+        figures = compare(ours, peer, "forwarding", "Linux bridge and VXLAN, no rules")
+        limited, free = SwitchPlace(Path(directory), "l", FAR), SwitchPlace(Path(directory))
+        return figures + compare(limited, free, "forwarding, limited", "the switch without limits")
 
 
 if __name__ == "__main__":

@@ -31,17 +31,18 @@ def ip(
     offset: int = 0,
     more: bool = False,
     hops: int = 255,
+    tos: int = 0,
 ) -> bytes:
     """IPv4 or IPv6 as the addresses are; a fragment if there is an offset (in 8 bytes) or more."""
     s, d = ipaddress.ip_address(source).packed, ipaddress.ip_address(destination).packed
     if len(s) == 4:
         flags = offset | (0x2000 if more else 0)
-        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), number, flags, hops, protocol, 0)
+        head = struct.pack("!BBHHHBBH", 0x45, tos, 20 + len(body), number, flags, hops, protocol, 0)
         return head + s + d + body
     if offset or more:
         body = struct.pack("!BBHI", protocol, 0, offset << 3 | more, number) + body
         protocol = 44
-    return struct.pack("!IHBB", 6 << 28, len(body), protocol, hops) + s + d + body
+    return struct.pack("!IHBB", 6 << 28 | tos << 20, len(body), protocol, hops) + s + d + body
 
 
 def frame(

@@ -26,7 +26,7 @@ OWN, VXLAN, UNKNOWN, SENT, DROPPED = "192.0.2.1", 99, 50, 7, 2
 TO_AGENT = 0xFFFFFFFF
 IFINDEXES = range(11, 19)
 SIZES = dict.fromkeys(("flows", "fdb", "neighbours", "moved", "moved_fdb", "fragments"), 512)
-LEARNED = ("flows", "moved", "moved_fdb", "fragments", "allowances", "counters")
+LEARNED = ("flows", "moved", "moved_fdb", "fragments", "allowances", "counters", "buckets")
 CONTEXT = struct.Struct(
     "=10I I I 5I 31I"
 )  # struct __sk_buff: ifindex is the 11th, cb from the 13th
@@ -99,14 +99,24 @@ class Rig:
         counted.pop(Drop.FILTERED_COPY, None)
         assert counted == ({Drop(reason): 1} if reason else {}), counted
         if done.result == SENT:
-            return self._sent(done.data, ifindex, *seen)
+            return self._sent(done.data, done.data != frame, ifindex, *seen)
         assert done.result == DROPPED
         if reason:
             return Verdict(drop=Drop(reason))
-        return self._asked(ifindex) if port == TO_AGENT else Verdict(copies=copies)
+        if port == TO_AGENT:
+            return self._asked(ifindex)
+        return Verdict(copies=copies, frame=done.data if done.data != frame else None)
 
     def _sent(
-        self, data: bytes, ifindex: int, reason: int, port: int, _: int, host: int, vni: int
+        self,
+        data: bytes,
+        changed: bool,
+        ifindex: int,
+        reason: int,
+        port: int,
+        _: int,
+        host: int,
+        vni: int,
     ) -> Verdict:
         """An answer, an error, or the frame itself; changed if it leaves a router, in `vni`."""
         if port == ifindex:
@@ -114,7 +124,8 @@ class Rig:
         assert not reason
         vtep = socket.inet_ntoa(host.to_bytes(4, "little"))
         verdict = Verdict(host=vtep) if port == VXLAN else Verdict(port=port)
-        return msgspec.structs.replace(verdict, frame=data, vni=vni) if vni else verdict
+        frame = data if changed or vni else None
+        return msgspec.structs.replace(verdict, frame=frame, vni=vni or None)
 
     def _asked(self, ifindex: int) -> Verdict:
         """The agent has been handed just this; nobody looks while none `listens`."""

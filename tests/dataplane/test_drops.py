@@ -78,7 +78,13 @@ REASONS: dict[Drop, Callable[[Rig], Verdict]] = {
     Drop.REVERSE_PATH: routed("10.0.1.2", source="10.0.1.7"),
     Drop.UNREACHABLE: routed("10.0.1.99"),
 }
-ELSEWHERE = {Drop.FILTERED_COPY, Drop.NO_TUNNEL, Drop.ASKED_TOO_OFTEN, Drop.UNHEARD}
+ELSEWHERE = {
+    Drop.FILTERED_COPY,
+    Drop.NO_TUNNEL,
+    Drop.ASKED_TOO_OFTEN,
+    Drop.UNHEARD,
+    Drop.OVER_LIMIT,
+}
 
 
 @pytest.fixture(autouse=True)

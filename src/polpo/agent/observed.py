@@ -57,12 +57,12 @@ class Observed:
                 yield Move(at["vni"], at["address"], mac, ifindex)
 
     def forget_gone(self) -> None:
-        """Counters of ports that are gone: their interface numbers may come again."""
+        """What is kept of ports that are gone: their interface numbers may come again."""
         ids = self._port_ids()
         if ids.keys() == self._counted:
             return
-        table = self._switch.tables["counters"]
-        table.remove([k for k in table.read() if U32.unpack(k)["value"] not in ids])
+        for table in map(self._switch.tables.__getitem__, ("counters", "buckets")):
+            table.remove([k for k in table.read() if U32.unpack(k[:4])["value"] not in ids])
         self._counted = ids.keys()
 
     def _interface(self, vni: int, mac: bytes) -> int:

@@ -18,6 +18,7 @@ from polpo.dataplane.frames import (
     parse_packet,
 )
 from polpo.dataplane.knowledge import Knowledge, Where
+from polpo.dataplane.marking import marked
 from polpo.dataplane.passage import ERRORS, Passage
 from polpo.dataplane.routed_frames import echoed, forwarded, is_routed, is_told, told, voice
 from polpo.dataplane.router_model import RouterModel, addresses_of
@@ -75,7 +76,12 @@ class Forwarding(Passage):
             elif not self.exempt_sending and not self.exempt_receiving:
                 self.find_flow(t)
         self.leave()
-        return self.asked() or (self.follow(self.way, t) if self.way else self.forward())
+        if asked := self.asked():
+            return asked
+        if self.way is None:
+            return self.forward_marked()
+        self.mark()
+        return self.follow(self.way, t)
 
     def find_way(self, t: Transport) -> None:
         """Of a packet for a router, or from one."""
@@ -106,6 +112,19 @@ class Forwarding(Passage):
         back = router.find(self.frame.source)
         if back is None or self.vni not in [hop.vni for hop in back.hops]:
             raise Dropped(Drop.REVERSE_PATH)
+
+    def forward_marked(self, announces: bool = False) -> Verdict:
+        """With the DSCP of the sender's QoS policy."""
+        came = self.mark()
+        verdict = self.forward(announces)
+        return verdict if self.raw == came else replace(verdict, frame=self.raw)
+
+    def mark(self) -> bytes:
+        """The frame as it was before."""
+        came = self.raw
+        if self.sender is not None and self.sender.dscp is not None:
+            self.raw = marked(came, self.sender.dscp)
+        return came
 
     def asked(self) -> Verdict | None:
         """DHCP and router solicitations are for the agent, where the network has them."""
@@ -243,7 +262,7 @@ class Forwarding(Passage):
             return asked
         mac = self.answerable(body[8:24]) if t.kind == 135 else None
         if mac is None:
-            return self.forward(announces)
+            return self.forward_marked(announces)
         where = self.model.where(self.vni, mac)
         router = where is not None and bool(where.router)
         return Verdict(answer=advertisement(self.frame, body[8:24], mac, router))

@@ -28,6 +28,7 @@
 #define HOPS 8         // next hops of a route
 #define IPV6_ROUTE (1U << 31)
 #define SAYS 1000      // what routers may say in a second, on each CPU
+#define NS_KBPS 8000000ULL // a byte takes so many nanoseconds at 1 kbit/s
 #define QUOTE 128      // bytes of the packet that an ICMP error is about
 
 // A function that the verifier looks at once, and not for each way that leads to it: else it takes
@@ -68,11 +69,13 @@ enum reason { // of a drop; the same numbers as tables.Drop
 	FOR_ROUTER,
 	REVERSE_PATH,
 	UNREACHABLE,
+	OVER_LIMIT,
 	REASONS,
 };
 
 enum { PORT_SECURITY = 1, ADMIN_UP = 2, VETH = 4 };         // struct port, flags
 enum { ASKS_DHCPV4 = 8, ASKS_DHCPV6 = 16, ASKS_ROUTER = 32 };
+enum { LIMITED_INGRESS = 64, LIMITED_EGRESS = 128, MARKED = 256 };
 enum { FIXED = 1, PAIR = 2, MAC_ONLY = 3 };                 // allowed
 enum { INGRESS = 0, EGRESS = 1, IPV6_SIDE = 2 };            // side of a policy
 enum { REPLIED = 1, FIN_SENT = 2, FIN_REPLIED = 4, RESET = 8, REVOKED = 16 }; // struct flow, state
@@ -91,8 +94,25 @@ struct port {
 	__u32 vni;
 	__u8 mac[6];
 	__u16 flags;
-	__u32 pad;
+	__u8 dscp;
+	__u8 pad[3];
 	__u64 policy;
+};
+
+struct limit_key {
+	__u32 ifindex;
+	__u32 side; // INGRESS or EGRESS
+};
+
+struct limit { // `burst` is how long the port may send at full rate after it was silent (ns)
+	__u64 kbps;
+	__u64 burst;
+};
+
+struct bucket { // until when what has passed uses up the limit (ns of CLOCK_MONOTONIC)
+	struct bpf_spin_lock lock;
+	__u32 pad;
+	__s64 used;
 };
 
 struct mac_key {
@@ -287,6 +307,7 @@ TABLE(vteps, HASH, union address, __u32, 65536, BPF_F_NO_PREALLOC);
 TABLE(networks, HASH, __u32, __u32, 65536, BPF_F_NO_PREALLOC); // -> domain
 TABLE(routes, LPM_TRIE, struct route_key, struct route, 1 << 18, BPF_F_NO_PREALLOC);
 TABLE(interfaces, HASH, struct interface_key, struct interface, 65536, BPF_F_NO_PREALLOC);
+TABLE(limits, HASH, struct limit_key, struct limit, 131072, BPF_F_NO_PREALLOC);
 TABLE(ports, HASH, __u32, struct port, 65536, BPF_F_NO_PREALLOC);
 TABLE(fdb, HASH, struct mac_key, struct where, 1 << 20, BPF_F_NO_PREALLOC);
 TABLE(neighbours, HASH, struct address_key, struct neighbour, 1 << 20, BPF_F_NO_PREALLOC);
@@ -302,6 +323,7 @@ TABLE(flows, LRU_HASH, struct flow_key, struct flow, 1 << 18, 0);
 TABLE(fragments, LRU_HASH, struct fragment_key, struct transport, 8192, 0);
 TABLE(allowances, LRU_HASH, __u32, struct allowance, 8192, 0);
 TABLE(said, PERCPU_ARRAY, __u32, struct allowance, 1, 0);
+TABLE(buckets, HASH, struct limit_key, struct bucket, 131072, BPF_F_NO_PREALLOC);
 TABLE(counters, PERCPU_HASH, __u32, struct counter, 65536, BPF_F_NO_PREALLOC);
 TABLE(drops, PERCPU_ARRAY, __u32, __u64, REASONS, 0);
 
@@ -351,6 +373,10 @@ struct packet { // what a program run knows of its packet
 	__u8 judged;           // a port of ours has allowed it
 	__u8 announces;        // an address that has moved here
 	__u8 tcp_header;       // its length in bytes
+	__u8 tos;              // or traffic class
+	__u8 mark;             // the same outside, in the tunnel
+	__u8 dscp;             // of the port that sent it, for flag MARKED
+	__u16 flags;           // of the port that sent it
 	__u16 offset;          // of layer 4
 	__be16 checksum;       // of the IPv4 header
 	__u32 length;          // of layer 3, or of one segment of it
@@ -738,9 +764,10 @@ static __always_inline int to_port(struct __sk_buff *skb, __u32 ifindex, struct 
 	return bpf_redirect_peer(ifindex, 0);
 }
 
-static __always_inline int set_tunnel(struct __sk_buff *skb, __u32 vni, const union address *vtep)
+static __always_inline int set_tunnel(struct __sk_buff *skb, __u32 vni, const union address *vtep,
+				      __u8 tos)
 {
-	struct bpf_tunnel_key key = {.tunnel_id = vni, .tunnel_ttl = 64};
+	struct bpf_tunnel_key key = {.tunnel_id = vni, .tunnel_ttl = 64, .tunnel_tos = tos};
 	if (is_v4(vtep)) {
 		key.remote_ipv4 = bpf_ntohl(vtep->word[3]);
 		return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX);
@@ -763,6 +790,81 @@ static __always_inline __be16 changed(__be16 sum, __be16 from, __be16 to)
 	value = (value & 0xffff) + (value >> 16);
 	value = (value & 0xffff) + (value >> 16);
 	return ~value;
+}
+
+static __always_inline __u32 headers(const struct packet *p)
+{
+	return p->offset + (p->transport.protocol == IPPROTO_TCP ? p->tcp_header : 8);
+}
+
+// What the packet takes on a wire: each segment that it stands for has headers of its own.
+static __always_inline __u64 bytes_of(struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 length = skb->len, size = skb->gso_size, header = headers(p);
+	if (!size || length <= header)
+		return length;
+	return length + (__u64)header * ((length - header - 1) / size);
+}
+
+static __always_inline struct bucket *bucket_of(const struct limit_key *key, __s64 least)
+{
+	struct bucket *bucket = bpf_map_lookup_elem(&buckets, key);
+	if (bucket)
+		return bucket;
+	struct bucket full = {.used = least};
+	bpf_map_update_elem(&buckets, key, &full, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&buckets, key);
+}
+
+// A packet takes as much of a port's time as it lasts at the limit's rate. Time that was not used
+// is kept, up to `burst`; a packet for which there is not enough of it is over the limit.
+static __noinline int over_limit(struct __sk_buff *skb, struct packet *p, __u32 ifindex, __u32 side)
+{
+	struct limit_key key = {.ifindex = ifindex, .side = side};
+	struct limit *limit = bpf_map_lookup_elem(&limits, &key);
+	if (!limit || !limit->kbps)
+		return 0;
+	__s64 now = bpf_ktime_get_ns(), least = now - limit->burst;
+	__u64 takes = (bytes_of(skb, p) * NS_KBPS + limit->kbps - 1) / limit->kbps;
+	if (takes > limit->burst)
+		takes = limit->burst; // or else it would never pass
+	struct bucket *bucket = bucket_of(&key, least);
+	if (!bucket)
+		return 0;
+	bpf_spin_lock(&bucket->lock);
+	__s64 used = bucket->used > least ? bucket->used : least;
+	bool over = used + (__s64)takes > now;
+	if (!over)
+		bucket->used = used + takes;
+	bpf_spin_unlock(&bucket->lock);
+	return over;
+}
+
+// The DSCP of the port's policy; what ECN says is its owner's.
+static __noinline int set_dscp(struct __sk_buff *skb, struct packet *p)
+{
+	__u8 now[2] = {0, p->dscp << 2 | (p->tos & 3)}, before[2] = {0, p->tos}, word[2];
+	p->mark = p->dscp << 2;
+	if (p->ethertype == ETH_P_IP) {
+		p->checksum = changed(p->checksum, *(__be16 *)before, *(__be16 *)now);
+		bpf_skb_store_bytes(skb, ETH_HLEN + 1, now + 1, 1, 0);
+		bpf_skb_store_bytes(skb, ETH_HLEN + 10, &p->checksum, 2, 0);
+	} else if (!bpf_skb_load_bytes(skb, ETH_HLEN, word, 2)) {
+		word[0] = 0x60 | now[1] >> 4;
+		word[1] = now[1] << 4 | (word[1] & 15);
+		bpf_skb_store_bytes(skb, ETH_HLEN, word, 2, BPF_F_RECOMPUTE_CSUM);
+	}
+	return 0;
+}
+
+// What the QoS policy of the sending port makes of a packet that may leave.
+static __always_inline int shape(struct __sk_buff *skb, struct packet *p)
+{
+	if ((p->flags & LIMITED_EGRESS) && over_limit(skb, p, p->ifindex, EGRESS))
+		return OVER_LIMIT;
+	if ((p->flags & MARKED) && (p->ethertype == ETH_P_IP || p->ethertype == ETH_P_IPV6))
+		set_dscp(skb, p);
+	return PASSED;
 }
 
 static __always_inline void set_hop_limit(struct __sk_buff *skb, struct packet *p, __u8 limit)
@@ -803,7 +905,7 @@ static __always_inline int to_overlay(struct __sk_buff *skb, struct packet *p,
 				      const union address *vtep)
 {
 	__u32 vxlan = vxlan_ifindex(), router = p->way.router;
-	if (!vxlan || set_tunnel(skb, p->way.to, vtep))
+	if (!vxlan || set_tunnel(skb, p->way.to, vtep, p->mark))
 		return drop(skb, NO_TUNNEL, p->ifindex);
 	if (router) {
 		__u8 mac[6] = {0x02, 0x70, 0x6f, router >> 16, router >> 8, router};
@@ -852,6 +954,10 @@ static long copy_to_port(__u32 index, void *context)
 		count_drop(FILTERED_COPY, ifindex);
 		return 0;
 	}
+	if ((port->flags & LIMITED_INGRESS) && over_limit(c->skb, c->packet, ifindex, INGRESS)) {
+		count_drop(OVER_LIMIT, ifindex);
+		return 0;
+	}
 	count_in(c->skb, ifindex);
 	bpf_clone_redirect(c->skb, ifindex, 0);
 	c->copies++;
@@ -864,7 +970,7 @@ static long copy_to_vtep(__u32 index, void *context)
 	struct where *where = copy_to(index, c);
 	if (!where)
 		return 1;
-	if (!set_tunnel(c->skb, c->packet->vni, &where->vtep)) {
+	if (!set_tunnel(c->skb, c->packet->vni, &where->vtep, c->packet->mark)) {
 		bpf_clone_redirect(c->skb, c->vxlan, 0);
 		c->copies++;
 	}
@@ -1029,6 +1135,7 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p)
 	set_v4(&p->destination, ip.destination);
 	p->transport.protocol = p->fragment_protocol = ip.protocol;
 	p->hop_limit = ip.ttl;
+	p->tos = ip.tos;
 	p->checksum = ip.checksum;
 	p->offset = ETH_HLEN + header;
 	p->fragment_id = ip.id;
@@ -1105,6 +1212,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 	p->destination = ip.destination;
 	p->transport.protocol = ip.next;
 	p->hop_limit = ip.hop_limit;
+	p->tos = bpf_ntohl(ip.flow) >> 20;
 	p->offset = ETH_HLEN + sizeof(ip);
 	if (is_v4(&p->source) || is_v4(&p->destination))
 		return MALFORMED; // never on a wire (RFC 4291 2.5.5.2), and would pass for IPv4 here
@@ -1318,6 +1426,8 @@ static __always_inline int enter(struct __sk_buff *skb, struct packet *p, struct
 	if ((receiver->flags & PORT_SECURITY) && !(p->transport.exempt & EXEMPT_RECEIVING) &&
 	    !may(p, flow, receiver->policy, INGRESS))
 		return drop(skb, INGRESS_POLICY, ifindex);
+	if ((receiver->flags & LIMITED_INGRESS) && over_limit(skb, p, ifindex, INGRESS))
+		return drop(skb, OVER_LIMIT, ifindex);
 	remember(p, flow);
 	if (p->way.router)
 		rewrite(skb, p, p->way.own_mac);
@@ -1352,6 +1462,8 @@ static __always_inline int to_group(struct __sk_buff *skb, struct packet *p)
 
 static __always_inline int forward(struct __sk_buff *skb, struct packet *p)
 {
+	if (shape(skb, p))
+		return drop(skb, OVER_LIMIT, p->ifindex);
 	if (is_group(p->destination_mac))
 		return to_group(skb, p);
 	return forward_to(skb, p, NULL, where_is(p->vni, p->destination_mac));
@@ -1651,8 +1763,7 @@ static __always_inline __u32 length_of(struct __sk_buff *skb, const struct packe
 {
 	if (!skb->gso_size)
 		return skb->len - ETH_HLEN;
-	__u32 header = p->transport.protocol == IPPROTO_TCP ? p->tcp_header : 8;
-	return p->offset - ETH_HLEN + header + skb->gso_size;
+	return headers(p) - ETH_HLEN + skb->gso_size;
 }
 
 // A packet to a router's interface: what the router makes of it, as far as it concerns the way.
@@ -1719,6 +1830,8 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 		return drop(skb, reason, p->ifindex);
 	if (sender && (sender->flags & question(p)))
 		return ask(skb, p);
+	if (shape(skb, p))
+		return drop(skb, OVER_LIMIT, p->ifindex);
 	if (p->way.first)
 		return route_packet(skb, p, flow, trouble);
 	return group ? to_group(skb, p) : forward_to(skb, p, flow, where);
@@ -1979,6 +2092,8 @@ int from_port(struct __sk_buff *skb)
 	if (!(port->flags & ADMIN_UP))
 		return drop(skb, ADMIN_DOWN, ifindex);
 	p->ifindex = ifindex;
+	p->flags = port->flags;
+	p->dscp = port->dscp;
 	p->vni = p->way.from = p->way.to = port->vni;
 	bool secured = port->flags & PORT_SECURITY;
 	if (parse_ethernet(skb, p))
@@ -2037,6 +2152,7 @@ int overlay_test(struct __sk_buff *skb)
 	__u32 vni = skb->cb[0];
 	set_v4(&vtep, skb->cb[1]);
 	skb->cb[0] = skb->cb[1] = 0;
+	asm volatile("" : "+r"(skb)); // or else clang keeps a pointer to cb, which may not be used
 	return overlay(skb, vni, &vtep);
 }
 

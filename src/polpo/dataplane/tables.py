@@ -43,6 +43,7 @@ class Drop(enum.IntEnum):
     FOR_ROUTER = 25  # for a router itself, which only answers pings
     REVERSE_PATH = 26  # the router would not send to the source into the network it came from
     UNREACHABLE = 27  # where the next hop is is not known, or there are too many routers
+    OVER_LIMIT = 28  # more than the port's QoS policy lets it send, or receive
 
 
 class PortFlag(enum.IntFlag):
@@ -54,6 +55,9 @@ class PortFlag(enum.IntFlag):
     ASKS_DHCPV4 = 8  # DHCP of this port is for the agent
     ASKS_DHCPV6 = 16
     ASKS_ROUTER = 32  # and so are router solicitations
+    LIMITED_INGRESS = 64  # there is a row in `limits`
+    LIMITED_EGRESS = 128
+    MARKED = 256  # what the port sends gets its DSCP
 
 
 class Allowed(enum.IntEnum):
@@ -121,7 +125,10 @@ U32 = Layout("__u32", value="I")
 U64 = Layout("__u64", value="Q")
 ADDRESS = Layout("address", byte="16s")
 HOST = Layout("host", vxlan="I", pad="4x")
-PORT = Layout("port", vni="I", mac="6s", flags="H", pad="4x", policy="Q")
+PORT = Layout("port", vni="I", mac="6s", flags="H", dscp="B", pad="3x", policy="Q")
+LIMIT_KEY = Layout("limit_key", ifindex="I", side="I")
+LIMIT = Layout("limit", kbps="Q", burst="Q")
+BUCKET = Layout("bucket", lock="I", pad="4x", used="q")
 MAC_KEY = Layout("mac_key", vni="I", mac="6s", pad="2x")
 WHERE = Layout("where", ifindex="I", router="I", groups="Q", vtep="16s")
 ADDRESS_KEY = Layout("address_key", vni="I", pad="4x", address="16s")
@@ -203,6 +210,7 @@ TABLES = {
         Table("routes", "lpm_trie", ROUTE_KEY, ROUTE),
         Table("neighbours", "hash", ADDRESS_KEY, NEIGHBOUR),
         Table("allowed", "lpm_trie", ALLOWED_KEY, U32),
+        Table("limits", "hash", LIMIT_KEY, LIMIT),
         Table("ports", "hash", U32, PORT),
         Table("fdb", "hash", MAC_KEY, WHERE),
         Table("flood", "hash", FLOOD_KEY, WHERE),
@@ -212,6 +220,7 @@ TABLES = {
         Table("fragments", "lru_hash", FRAGMENT_KEY, TRANSPORT, ours=False),
         Table("allowances", "lru_hash", U32, ALLOWANCE, ours=False),
         Table("said", "percpu_array", U32, ALLOWANCE, ours=False),
+        Table("buckets", "hash", LIMIT_KEY, BUCKET, ours=False),
         Table("counters", "percpu_hash", U32, COUNTER, ours=False),
         Table("drops", "percpu_array", U32, U64, ours=False),
     )

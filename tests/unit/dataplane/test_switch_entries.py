@@ -33,6 +33,7 @@ from polpo.target.rows import (
     Host,
     Interface,
     Lease,
+    Limit,
     Member,
     Network,
     Pair,
@@ -75,6 +76,8 @@ ports = st.builds(
     leases=addresses.map(lambda a: (Lease(a, "s4"),)),
     pairs=st.sampled_from(((), (Pair("02:00:00:00:00:01", "10.0.0.0/24"),))),
     port_security=st.booleans(),
+    egress=st.sampled_from((None, Limit(1000, 800))),
+    dscp=st.sampled_from((None, 0, 46)),
 )
 policies = st.builds(Policy, number=few, rules=st.lists(rules, max_size=3).map(tuple))
 networks = st.builds(
