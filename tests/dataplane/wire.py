@@ -6,6 +6,7 @@ Everything is named pt-dp-<pid>-..., and gone when the `Wire` is closed.
 import json
 import os
 import subprocess
+from ipaddress import ip_address
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,21 @@ from polpo.dataplane.entries import Entries, Plug
 from polpo.dataplane.tables import ORDER, Drop
 from polpo.kernel import bpf
 from polpo.target.changes import compare
-from polpo.target.rows import AnyRow, Endpoint, Host, Lease, Network, Pair, Policy, Port, Rule
+from polpo.target.rows import (
+    AnyRow,
+    Endpoint,
+    Host,
+    Interface,
+    Lease,
+    Limit,
+    Member,
+    Network,
+    Pair,
+    Policy,
+    Port,
+    Router,
+    Rule,
+)
 
 PREFIX = f"pt-dp-{os.getpid()}"
 SIZES = {"flows": 4096, "fdb": 4096, "neighbours": 4096, "moved": 256, "moved_fdb": 256}
@@ -31,6 +46,17 @@ def run(*command: str, check: bool = True) -> str:
 
 def inside(namespace: str, *command: str, check: bool = True) -> str:
     return run("ip", "netns", "exec", namespace, *command, check=check)
+
+
+def gateways(vni: int) -> tuple[str, str]:
+    """What a router is called in the network."""
+    return f"10.0.{vni - VNI}.254", str(ip_address(f"fd00:0:0:{vni - VNI:x}::fe"))
+
+
+def interface(vni: int, mtu: int = 1500) -> Interface:
+    v4, v6 = gateways(vni)
+    mac = f"02:00:00:00:{vni - VNI:02x}:fe"
+    return Interface(f"i{vni}", vni, mac, mtu, (f"{v4}/24", f"{v6}/64"))
 
 
 class Workload(msgspec.Struct):
@@ -120,12 +146,19 @@ class LabHost:
 
 
 class Wire:
-    """Hosts, joined by an underlay; workloads on them; policies."""
+    """Hosts, joined by an underlay; workloads on them; policies. `tag`: of one of several."""
 
-    def __init__(self, directory: Path, underlay: tuple[str, ...] = ("192.0.2.1", "192.0.2.2")):
-        self.hosts = [LabHost(f"h{i}", vtep, directory) for i, vtep in enumerate(underlay)]
+    def __init__(
+        self,
+        directory: Path,
+        underlay: tuple[str, ...] = ("192.0.2.1", "192.0.2.2"),
+        tag: str = "",
+    ):
+        self.tag = tag
+        self.hosts = [LabHost(f"{tag}h{i}", vtep, directory) for i, vtep in enumerate(underlay)]
         self.policies: dict[int, Policy] = {}
         self.rows: list[AnyRow] = []
+        self.routers: list[tuple[Router, tuple[AnyRow, ...]]] = []
 
     def start(self) -> None:
         for host in self.hosts:
@@ -151,20 +184,32 @@ class Wire:
         security: bool = True,
         mtu: int = 1500,
         groups: int = 0,
+        vni: int = VNI,
+        ingress: Limit | None = None,
+        egress: Limit | None = None,
+        dscp: int | None = None,
     ) -> Workload:
-        """A workload 10.0.0.<number>, fd00::<number>."""
+        """A workload 10.0.0.<number>, fd00::<number>; in the next network 10.0.1.<number>."""
+        net = vni - VNI
         row = Port(
             id=name,
-            vni=VNI,
-            mac=f"02:00:00:00:00:{number:02x}",
+            vni=vni,
+            mac=f"02:00:00:00:{net:02x}:{number:02x}",
             mtu=mtu,
             policy=policy,
-            leases=(Lease(f"10.0.0.{number}", "s4"), Lease(f"fd00::{number:x}", "s6")),
+            leases=(
+                Lease(f"10.0.{net}.{number}", "s4"),
+                Lease(str(ip_address(f"fd00:0:0:{net:x}::{number:x}")), "s6"),
+            ),
             pairs=pairs,
             port_security=security,
+            ingress=ingress,
+            egress=egress,
+            dscp=dscp,
         )
         on = self.hosts[host]
-        work = Workload(row=row, namespace=f"{PREFIX}-{name}", host=on, groups=groups)
+        namespace = f"{PREFIX}-{self.tag}{name}"
+        work = Workload(row=row, namespace=namespace, host=on, groups=groups)
         on.workloads[name] = work
         self._wire(work)
         return work
@@ -182,6 +227,8 @@ class Wire:
             extra = ("nodad",) if ":" in lease.address else ()
             prefix = f"{lease.address}/{64 if extra else 24}"
             run(*ip, "addr", "add", prefix, "dev", "eth0", *extra)
+        for gateway in gateways(work.row.vni):
+            run(*ip, "route", "add", "default", "via", gateway, "dev", "eth0")
         work.host.plugs[work.row.id] = Plug(work.host.attach(device, "from_port"), True)
 
     def set_policy(self, number: int, rules: tuple[Rule, ...]) -> None:
@@ -191,17 +238,30 @@ class Wire:
         work.row = msgspec.structs.replace(work.row, policy=number)
         self.sync()
 
+    def route(
+        self, number: int = 100, vnis: tuple[int, ...] = (VNI, VNI + 1), *more: AnyRow
+    ) -> None:
+        """A router that joins the networks, in which it is .254 and ::fe."""
+        self.routers.append((Router(number, f"r{number}", 100), (*map(interface, vnis), *more)))
+
     def sync(self) -> None:
         """Gives all hosts their target and has them apply it."""
-        endpoints = [w.endpoint() for host in self.hosts for w in host.workloads.values()]
+        domain = 100 if self.routers else 0
+        works = [work for host in self.hosts for work in host.workloads.values()]
         addresses = [Host(name=h.namespace, address=h.vtep) for h in self.hosts]
         for host in self.hosts:
             ports = [work.row for work in host.workloads.values()]
-            network = Network(vni=VNI, mtu=1500)
+            vnis = {work.row.vni for work in works} | {VNI}
+            networks = [Network(vni, 1500, domain) for vni in vnis]
             host.entries.set_plugs(host.plugs)
             host.entries.replace("hosts", addresses)
-            host.entries.replace("host/x", [network, *ports, *self.policies.values()])
-            host.entries.replace(f"network/{VNI}", [*endpoints, *self.rows])
+            host.entries.replace("host/x", [*networks, *ports, *self.policies.values()])
+            for vni in vnis:
+                endpoints = [work.endpoint() for work in works if work.row.vni == vni]
+                host.entries.replace(f"network/{vni}", [*endpoints, *self.rows])
+            for router, rows in self.routers:
+                members = [Member(h.vtep) for h in self.hosts if router.vni == domain]
+                host.entries.replace(f"router/{router.vni}", [router, *rows, *members])
             host.sync()
 
     def close(self) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from polpo.dataplane.limits import limit_entries, limit_flags
 from polpo.dataplane.policies import Entry
+from polpo.dataplane.prefixes import is_ipv6
 from polpo.dataplane.tables import (
     ADDRESS_KEY,
     ALLOWED_KEY,
@@ -49,12 +51,15 @@ def port_entries(port: Port, plug: Plug, policy: int, asks: PortFlag = NOTHING) 
         PortFlag.PORT_SECURITY * port.port_security
         | PortFlag.ADMIN_UP * port.admin_up
         | PortFlag.VETH * plug.veth
+        | limit_flags(port)
         | asks
     )
-    value = PORT.pack(port.vni, pack_mac(port.mac), flags, policy)
+    value = PORT.pack(port.vni, pack_mac(port.mac), flags, port.dscp or 0, policy)
     yield "ports", U32.pack(plug.ifindex), value
+    yield from limit_entries(port, plug.ifindex)
     for (mac, address, length), kind in _claims(port).items():
-        key = ALLOWED_KEY.pack(96 + length, plug.ifindex, mac, address)
+        family = 6 if is_ipv6(address) else 4
+        key = ALLOWED_KEY.pack(96 + length, plug.ifindex, mac, family, address)
         yield "allowed", key, _KIND[kind]
 
 
@@ -82,13 +87,13 @@ def endpoint_entries(
 ) -> list[Entry]:
     """Whose its addresses are, and where it is: at another host's `vtep`, or plugged in here."""
     mac = pack_mac(endpoint.mac)
-    value = NEIGHBOUR.pack(mac, endpoint.groups)
+    value = NEIGHBOUR.pack(mac, 0, endpoint.groups)
     entries = [
         ("neighbours", ADDRESS_KEY.pack(vni, pack_address(address)), value)
         for address in endpoint.addresses
     ]
     if vtep or plug:
-        where = WHERE.pack(plug.ifindex if plug else 0, endpoint.groups, vtep or NOWHERE)
+        where = WHERE.pack(plug.ifindex if plug else 0, 0, endpoint.groups, vtep or NOWHERE)
         entries.append(("fdb", MAC_KEY.pack(vni, mac), where))
     return entries
 
@@ -96,6 +101,6 @@ def endpoint_entries(
 def flood_entries(vni: int, interfaces: Iterable[int], vteps: Iterable[bytes]) -> Iterator[Entry]:
     """Who gets a copy of a broadcast: the network's local ports, and its other hosts."""
     for index, ifindex in enumerate(sorted(interfaces)):
-        yield "flood", FLOOD_KEY.pack(vni, index), WHERE.pack(ifindex, 0, NOWHERE)
+        yield "flood", FLOOD_KEY.pack(vni, index), WHERE.pack(ifindex, 0, 0, NOWHERE)
     for index, vtep in enumerate(sorted(vteps), REMOTE):
-        yield "flood", FLOOD_KEY.pack(vni, index), WHERE.pack(0, 0, vtep)
+        yield "flood", FLOOD_KEY.pack(vni, index), WHERE.pack(0, 0, 0, vtep)

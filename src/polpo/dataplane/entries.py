@@ -13,9 +13,22 @@ from polpo.dataplane.claims import Claims
 from polpo.dataplane.copies import Copies
 from polpo.dataplane.endpoints import Plug, endpoint_entries, port_entries
 from polpo.dataplane.policies import peer_entries, policy_entries, version_of
+from polpo.dataplane.routes import check_row, router_entries
 from polpo.dataplane.services import Services
 from polpo.dataplane.tables import HOST, ORDER, U32, pack_address
-from polpo.target.rows import AnyRow, Endpoint, GroupSet, Host, Network, Policy, Port, Subnet
+from polpo.target.rows import (
+    AnyRow,
+    Endpoint,
+    GroupSet,
+    Host,
+    Interface,
+    Member,
+    Network,
+    Policy,
+    Port,
+    Route,
+    Subnet,
+)
 
 __all__ = ["Entries", "Plug"]
 
@@ -73,6 +86,8 @@ class Entries:
                     rows[key] = row
         finally:  # a malformed row raises (ValueError): what came before it counts
             self._copies.settle()
+            if name.startswith("router/"):  # small, and all of one piece: hops need interfaces
+                self._claims.put(("router", name), router_entries(rows.values(), self._vtep))
 
     def replace(self, name: str, rows: Iterable[AnyRow]) -> None:
         """The slice begins anew with these rows; only what differs is touched."""
@@ -117,8 +132,10 @@ class Entries:
                 entry = ("vteps", pack_address(row.address), U32.pack(1))
                 self._claims.put(place, [entry])
             case Network():
-                entry = ("networks", U32.pack(row.vni), U32.pack(row.mtu))
+                entry = ("networks", U32.pack(row.vni), U32.pack(row.domain))
                 self._claims.put(place, [entry])
+            case Interface() | Route() | Member():
+                check_row(row)
 
     def _learn_endpoint(self, place: Place, row: Endpoint) -> None:
         vni = _number(place)

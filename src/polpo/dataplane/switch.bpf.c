@@ -20,9 +20,25 @@
 #include <bpf/bpf_helpers.h>
 
 #define SECOND 1000000000ULL
-#define REMOTE 0x10000 // flood: local ports are numbered from 0, VTEPs from here
+#define REMOTE 0x10000 // flood: local ports are numbered from 0, VTEPs from here,
+#define MEMBERS 0x20000 // and from here those of a domain, which hear of addresses that move
 #define ASKS 50        // questions for the agent that are taken from a port each second
 #define EXTENSIONS 6   // IPv6 extension headers that are walked over, at most
+#define ROUTERS 4      // that a packet passes one after another, at most
+#define HOPS 8         // next hops of a route
+#define IPV6_ROUTE (1U << 31)
+#define SAYS 1000      // what routers may say in a second, on each CPU
+#define NS_KBPS 8000000ULL // a byte takes so many nanoseconds at 1 kbit/s
+#define QUOTE 128      // bytes of the packet that an ICMP error is about
+
+// A function that the verifier looks at once, and not for each way that leads to it: else it takes
+// seconds. It believes nothing that callers know, so that its pointers have to be tested.
+#define SUBPROGRAM __noinline
+#define REQUIRE(POINTERS)                                                                          \
+	do {                                                                                       \
+		if (!(POINTERS))                                                                   \
+			return 0;                                                                  \
+	} while (0)
 
 enum reason { // of a drop; the same numbers as tables.Drop
 	PASSED,
@@ -47,11 +63,19 @@ enum reason { // of a drop; the same numbers as tables.Drop
 	NO_TUNNEL,
 	ASKED_TOO_OFTEN,
 	UNHEARD,
+	NO_ROUTE,
+	TIME_EXCEEDED,
+	TOO_BIG,
+	FOR_ROUTER,
+	REVERSE_PATH,
+	UNREACHABLE,
+	OVER_LIMIT,
 	REASONS,
 };
 
 enum { PORT_SECURITY = 1, ADMIN_UP = 2, VETH = 4 };         // struct port, flags
 enum { ASKS_DHCPV4 = 8, ASKS_DHCPV6 = 16, ASKS_ROUTER = 32 };
+enum { LIMITED_INGRESS = 64, LIMITED_EGRESS = 128, MARKED = 256 };
 enum { FIXED = 1, PAIR = 2, MAC_ONLY = 3 };                 // allowed
 enum { INGRESS = 0, EGRESS = 1, IPV6_SIDE = 2 };            // side of a policy
 enum { REPLIED = 1, FIN_SENT = 2, FIN_REPLIED = 4, RESET = 8, REVOKED = 16 }; // struct flow, state
@@ -70,8 +94,25 @@ struct port {
 	__u32 vni;
 	__u8 mac[6];
 	__u16 flags;
-	__u32 pad;
+	__u8 dscp;
+	__u8 pad[3];
 	__u64 policy;
+};
+
+struct limit_key {
+	__u32 ifindex;
+	__u32 side; // INGRESS or EGRESS
+};
+
+struct limit { // `burst` is how long the port may send at full rate after it was silent (ns)
+	__u64 kbps;
+	__u64 burst;
+};
+
+struct bucket { // until when what has passed uses up the limit (ns of CLOCK_MONOTONIC)
+	struct bpf_spin_lock lock;
+	__u32 pad;
+	__s64 used;
 };
 
 struct mac_key {
@@ -80,11 +121,11 @@ struct mac_key {
 	__u16 pad;
 };
 
-struct where { // ifindex of a local port, or 0 and the tunnel's end
+struct where { // ifindex of a local port, or 0 and the tunnel's end; or a router
 	__u32 ifindex;
-	__u32 pad;
+	__u32 router;
 	__u64 groups;
-	union address vtep;
+	union address vtep; // of a router: its domain, in the first word
 };
 
 struct address_key {
@@ -95,15 +136,50 @@ struct address_key {
 
 struct neighbour {
 	__u8 mac[6];
-	__u16 pad;
+	__u16 router; // it is a router's interface
 	__u64 groups;
+};
+
+struct route_key {
+	__u32 prefixlen;
+	__u32 router; // and whose prefix it is: ::/0 is not for IPv4
+	union address address;
+};
+
+struct hop { // where a router sends to: a network, its interface there, and whom, 0 for the destination
+	__u32 vni;
+	__u32 mtu;
+	__u8 mac[6];
+	__u16 pad;
+	union address address;
+};
+
+struct route { // the first `count` hops are equal, the others for when none of these is known
+	__u32 own; // it is the router's own address, in the first hop's network
+	__u16 count;
+	__u16 total;
+	struct hop hop[HOPS];
+};
+
+struct interface_key {
+	__u32 router;
+	__u32 vni;
+	__u32 family; // 4 or 6
+};
+
+struct interface {
+	__u8 mac[6];
+	__u16 pad;
+	__u32 domain;
+	__u32 pad2;
+	union address address;
 };
 
 struct allowed_key {
 	__u32 prefixlen;
 	__u32 ifindex;
 	__u8 mac[6];
-	__u16 pad;
+	__u16 family; // 4 or 6: a pair of ::/0 is none of IPv4
 	union address address;
 };
 
@@ -210,7 +286,7 @@ struct asked { // a question for the agent
 	__u8 frame[1504];
 };
 
-struct allowance { // questions that a port has asked in this second of CLOCK_MONOTONIC
+struct allowance { // how often in this second of CLOCK_MONOTONIC: a port has asked, routers spoke
 	__u64 second;
 	__u32 asked;
 	__u32 pad;
@@ -228,7 +304,10 @@ struct allowance { // questions that a port has asked in this second of CLOCK_MO
 // written by the agent
 TABLE(host, ARRAY, __u32, struct host, 1, 0);
 TABLE(vteps, HASH, union address, __u32, 65536, BPF_F_NO_PREALLOC);
-TABLE(networks, HASH, __u32, __u32, 65536, BPF_F_NO_PREALLOC);
+TABLE(networks, HASH, __u32, __u32, 65536, BPF_F_NO_PREALLOC); // -> domain
+TABLE(routes, LPM_TRIE, struct route_key, struct route, 1 << 18, BPF_F_NO_PREALLOC);
+TABLE(interfaces, HASH, struct interface_key, struct interface, 65536, BPF_F_NO_PREALLOC);
+TABLE(limits, HASH, struct limit_key, struct limit, 131072, BPF_F_NO_PREALLOC);
 TABLE(ports, HASH, __u32, struct port, 65536, BPF_F_NO_PREALLOC);
 TABLE(fdb, HASH, struct mac_key, struct where, 1 << 20, BPF_F_NO_PREALLOC);
 TABLE(neighbours, HASH, struct address_key, struct neighbour, 1 << 20, BPF_F_NO_PREALLOC);
@@ -243,6 +322,8 @@ TABLE(moved_fdb, LRU_HASH, struct mac_key, struct where, 16384, 0);
 TABLE(flows, LRU_HASH, struct flow_key, struct flow, 1 << 18, 0);
 TABLE(fragments, LRU_HASH, struct fragment_key, struct transport, 8192, 0);
 TABLE(allowances, LRU_HASH, __u32, struct allowance, 8192, 0);
+TABLE(said, PERCPU_ARRAY, __u32, struct allowance, 1, 0);
+TABLE(buckets, HASH, struct limit_key, struct bucket, 131072, BPF_F_NO_PREALLOC);
 TABLE(counters, PERCPU_HASH, __u32, struct counter, 65536, BPF_F_NO_PREALLOC);
 TABLE(drops, PERCPU_ARRAY, __u32, __u64, REASONS, 0);
 
@@ -251,11 +332,30 @@ struct {
 	__uint(max_entries, 1 << 20);
 } asked SEC(".maps");
 
+struct way { // of a packet; `router` is 0 where none has a part in it
+	__u32 router;   // the last one, or the one that has something to say
+	__u32 first;    // whose interface the packet was sent to, 0 from the overlay
+	__u32 domain;
+	__u32 at;       // network by which the packet comes to `router`
+	__u32 from;     // networks in which the two ends are known, 0 for none
+	__u32 to;
+	__u32 mtu;
+	__u32 next;     // router that is the next hop
+	__u32 ifindex;  // where the next hop is
+	union address vtep;
+	__u8 mac[6];     // the next hop's
+	__u8 own_mac[6]; // and the interface's that sends there
+	__u8 passed;     // routers
+	__u8 own;        // it ends at a router's own address
+	__u8 pad[2];
+};
+
 struct packet { // what a program run knows of its packet
 	union address source;
 	union address destination;
 	struct flow_key key;
 	struct transport transport;
+	struct way way;
 	__u64 now;
 	__u32 vni;
 	__u32 ifindex; // of the port that sent it, 0 from the overlay
@@ -271,18 +371,27 @@ struct packet { // what a program run knows of its packet
 	__u8 from_high;        // the sender is the key's high end
 	__u8 fresh;            // the flow is new: in `scratch` only
 	__u8 judged;           // a port of ours has allowed it
+	__u8 announces;        // an address that has moved here
+	__u8 tcp_header;       // its length in bytes
+	__u8 tos;              // or traffic class
+	__u8 mark;             // the same outside, in the tunnel
+	__u8 dscp;             // of the port that sent it, for flag MARKED
+	__u16 flags;           // of the port that sent it
 	__u16 offset;          // of layer 4
+	__be16 checksum;       // of the IPv4 header
+	__u32 length;          // of layer 3, or of one segment of it
 };
 
 struct scratch { // too large for the stack
 	struct packet packet;
 	struct flow flow; // one that is not in `flows` yet
+	__u8 quote[QUOTE];
 };
 
 TABLE(scratch, PERCPU_ARRAY, __u32, struct scratch, 1, 0);
 
 // What test runs can see: cb[0] the reason, cb[1] where it went, cb[2] copies made,
-// cb[3] the end of the address of the other host.
+// cb[3] the end of the address of the other host, cb[4] the network that a routed packet goes to.
 #define TO_AGENT 0xffffffff // cb[1]
 
 static __always_inline struct counter *counter_of(__u32 ifindex)
@@ -358,6 +467,17 @@ static __always_inline bool is_group(const __u8 *mac)
 	return mac[0] & 1;
 }
 
+static __always_inline bool unspecified(const union address *address)
+{
+	return !address->half[0] && !address->half[1];
+}
+
+// Between hosts a routed packet comes from 02:70:6f and the number of its router.
+static __always_inline bool is_routed(const __u8 *mac)
+{
+	return mac[0] == 0x02 && mac[1] == 0x70 && mac[2] == 0x6f;
+}
+
 static __always_inline struct neighbour *neighbour_of(__u32 vni, const union address *address)
 {
 	struct address_key key = {.vni = vni, .address = *address};
@@ -396,6 +516,7 @@ static __noinline int learn(__u32 vni, const union address *address, const __u8 
 static __noinline int allowed_kind(__u32 ifindex, const __u8 *mac, const union address *address)
 {
 	struct allowed_key key = {.prefixlen = 224, .ifindex = ifindex, .address = *address};
+	key.family = is_v4(address) ? 4 : 6;
 	__builtin_memcpy(key.mac, mac, 6);
 	__u32 *kind = bpf_map_lookup_elem(&allowed, &key);
 	return kind ? *kind : 0;
@@ -403,8 +524,8 @@ static __noinline int allowed_kind(__u32 ifindex, const __u8 *mac, const union a
 
 static __always_inline bool mac_allowed(__u32 ifindex, const __u8 *mac)
 {
-	union address unspecified = {};
-	return allowed_kind(ifindex, mac, &unspecified);
+	union address none = {};
+	return allowed_kind(ifindex, mac, &none);
 }
 
 static __always_inline bool in_class(__u64 class, __u32 what)
@@ -415,9 +536,10 @@ static __always_inline bool in_class(__u64 class, __u32 what)
 }
 
 // Does the policy allow `what` (protocol << 16 | port in network order) with this remote?
-static __noinline int allows(__u64 policy, __u32 side, const union address *remote, __u32 what,
+SUBPROGRAM int allows(__u64 policy, __u32 side, const union address *remote, __u32 what,
 			     __u32 vni)
 {
+	REQUIRE(remote);
 	struct prefix_key prefix = {
 		.prefixlen = 224, .side = side, .policy = policy, .address = *remote};
 	if (!is_v4(remote))
@@ -441,16 +563,55 @@ static __always_inline __u32 what_of(__u8 protocol, __be16 port)
 	return (__u32)protocol << 16 | port;
 }
 
+static __always_inline struct route *route_of(__u32 router, const union address *address)
+{
+	struct route_key key = {.prefixlen = 160, .router = router, .address = *address};
+	if (!is_v4(address))
+		key.router |= IPV6_ROUTE;
+	return bpf_map_lookup_elem(&routes, &key);
+}
+
+// The network in which a router of ours finds the address, through several if need be.
+SUBPROGRAM __u32 home_of(__u32 router, const union address *address)
+{
+	REQUIRE(address);
+	for (int i = 0; i < ROUTERS; i++) {
+		struct route *route = route_of(router, address);
+		if (!route || route->own)
+			return 0;
+		struct hop *hop = &route->hop[0];
+		if (unspecified(&hop->address))
+			return hop->vni;
+		struct neighbour *neighbour = neighbour_of(hop->vni, &hop->address);
+		struct where *where = neighbour ? where_is(hop->vni, neighbour->mac) : NULL;
+		if (!where || !where->router)
+			return hop->vni;
+		router = where->router;
+	}
+	return 0;
+}
+
+// Where the groups of one of the packet's ends are known.
+static __always_inline __u32 network_of(struct packet *p, bool source)
+{
+	if (!source)
+		return p->way.to;
+	if (p->way.router && !p->way.first && !p->way.from)
+		p->way.from = home_of(p->way.router, &p->source);
+	return p->way.from;
+}
+
 static __always_inline bool has_icmp(const struct packet *p)
 {
 	return p->transport.protocol == (p->ethertype == ETH_P_IP ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
 // Puts the two ends in order; says whether the sender is the high one.
-static __noinline int make_key(struct flow_key *key, const union address *source,
+SUBPROGRAM int make_key(struct flow_key *key, const union address *source,
 			       const union address *destination,
 			       const struct transport *transport)
 {
+	REQUIRE(key && source && destination && transport);
 	bool high = source->half[0] != destination->half[0]
 			    ? source->half[0] > destination->half[0]
 		    : source->half[1] != destination->half[1]
@@ -531,16 +692,17 @@ static __always_inline struct flow *find_flow(struct packet *p)
 }
 
 // Re-evaluates the originator's direction of a flow against the policy as it is now.
-static __noinline int judge(struct packet *p, struct flow *flow, struct half *half, __u64 policy,
+SUBPROGRAM int judge(struct packet *p, struct flow *flow, struct half *half, __u64 policy,
 			    __u32 side)
 {
+	REQUIRE(p && flow && half);
 	struct flow_key *key = &p->key;
 	bool remote_high = (side == EGRESS) != flow->from_high;
 	__be16 port = flow->from_high ? key->low_port : key->high_port;
 	if (key->protocol == IPPROTO_ICMP || key->protocol == IPPROTO_ICMPV6)
 		port = flow->icmp;
 	if (!allows(policy, side, remote_high ? &key->high : &key->low,
-		    what_of(key->protocol, port), p->vni)) {
+		    what_of(key->protocol, port), network_of(p, remote_high == p->from_high))) {
 		half->policy = 0;
 		flow->state |= REVOKED;
 		return 0;
@@ -558,7 +720,8 @@ static __always_inline bool may(struct packet *p, struct flow *flow, __u64 polic
 	if (!flow) {
 		__be16 port = has_icmp(p) ? p->transport.icmp : p->transport.destination_port;
 		return allows(policy, way, way == EGRESS ? &p->destination : &p->source,
-			      what_of(p->transport.protocol, port), p->vni);
+			      what_of(p->transport.protocol, port),
+			      network_of(p, way == INGRESS));
 	}
 	p->judged = 1;
 	bool reply = p->from_high != flow->from_high;
@@ -601,9 +764,10 @@ static __always_inline int to_port(struct __sk_buff *skb, __u32 ifindex, struct 
 	return bpf_redirect_peer(ifindex, 0);
 }
 
-static __always_inline int set_tunnel(struct __sk_buff *skb, __u32 vni, const union address *vtep)
+static __always_inline int set_tunnel(struct __sk_buff *skb, __u32 vni, const union address *vtep,
+				      __u8 tos)
 {
-	struct bpf_tunnel_key key = {.tunnel_id = vni, .tunnel_ttl = 64};
+	struct bpf_tunnel_key key = {.tunnel_id = vni, .tunnel_ttl = 64, .tunnel_tos = tos};
 	if (is_v4(vtep)) {
 		key.remote_ipv4 = bpf_ntohl(vtep->word[3]);
 		return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX);
@@ -619,12 +783,134 @@ static __always_inline __u32 vxlan_ifindex(void)
 	return own ? own->vxlan : 0;
 }
 
+// The sum with one of its words changed (RFC 1624, equation 3).
+static __always_inline __be16 changed(__be16 sum, __be16 from, __be16 to)
+{
+	__u32 value = (__u32)(__u16)~sum + (__u16)~from + to;
+	value = (value & 0xffff) + (value >> 16);
+	value = (value & 0xffff) + (value >> 16);
+	return ~value;
+}
+
+static __always_inline __u32 headers(const struct packet *p)
+{
+	return p->offset + (p->transport.protocol == IPPROTO_TCP ? p->tcp_header : 8);
+}
+
+// What the packet takes on a wire: each segment that it stands for has headers of its own.
+static __always_inline __u64 bytes_of(struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 length = skb->len, size = skb->gso_size, header = headers(p);
+	if (!size || length <= header)
+		return length;
+	return length + (__u64)header * ((length - header - 1) / size);
+}
+
+static __always_inline struct bucket *bucket_of(const struct limit_key *key, __s64 least)
+{
+	struct bucket *bucket = bpf_map_lookup_elem(&buckets, key);
+	if (bucket)
+		return bucket;
+	struct bucket full = {.used = least};
+	bpf_map_update_elem(&buckets, key, &full, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&buckets, key);
+}
+
+// A packet takes as much of a port's time as it lasts at the limit's rate. Time that was not used
+// is kept, up to `burst`; a packet for which there is not enough of it is over the limit.
+static __noinline int over_limit(struct __sk_buff *skb, struct packet *p, __u32 ifindex, __u32 side)
+{
+	struct limit_key key = {.ifindex = ifindex, .side = side};
+	struct limit *limit = bpf_map_lookup_elem(&limits, &key);
+	if (!limit || !limit->kbps)
+		return 0;
+	__s64 now = bpf_ktime_get_ns(), least = now - limit->burst;
+	__u64 takes = (bytes_of(skb, p) * NS_KBPS + limit->kbps - 1) / limit->kbps;
+	if (takes > limit->burst)
+		takes = limit->burst; // or else it would never pass
+	struct bucket *bucket = bucket_of(&key, least);
+	if (!bucket)
+		return 0;
+	bpf_spin_lock(&bucket->lock);
+	__s64 used = bucket->used > least ? bucket->used : least;
+	bool over = used + (__s64)takes > now;
+	if (!over)
+		bucket->used = used + takes;
+	bpf_spin_unlock(&bucket->lock);
+	return over;
+}
+
+// The DSCP of the port's policy; what ECN says is its owner's.
+static __noinline int set_dscp(struct __sk_buff *skb, struct packet *p)
+{
+	__u8 now[2] = {0, p->dscp << 2 | (p->tos & 3)}, before[2] = {0, p->tos}, word[2];
+	p->mark = p->dscp << 2;
+	if (p->ethertype == ETH_P_IP) {
+		p->checksum = changed(p->checksum, *(__be16 *)before, *(__be16 *)now);
+		bpf_skb_store_bytes(skb, ETH_HLEN + 1, now + 1, 1, 0);
+		bpf_skb_store_bytes(skb, ETH_HLEN + 10, &p->checksum, 2, 0);
+	} else if (!bpf_skb_load_bytes(skb, ETH_HLEN, word, 2)) {
+		word[0] = 0x60 | now[1] >> 4;
+		word[1] = now[1] << 4 | (word[1] & 15);
+		bpf_skb_store_bytes(skb, ETH_HLEN, word, 2, BPF_F_RECOMPUTE_CSUM);
+	}
+	return 0;
+}
+
+// What the QoS policy of the sending port makes of a packet that may leave.
+static __always_inline int shape(struct __sk_buff *skb, struct packet *p)
+{
+	if ((p->flags & LIMITED_EGRESS) && over_limit(skb, p, p->ifindex, EGRESS))
+		return OVER_LIMIT;
+	if ((p->flags & MARKED) && (p->ethertype == ETH_P_IP || p->ethertype == ETH_P_IPV6))
+		set_dscp(skb, p);
+	return PASSED;
+}
+
+static __always_inline void set_hop_limit(struct __sk_buff *skb, struct packet *p, __u8 limit)
+{
+	struct {
+		__u8 limit;
+		__u8 protocol;
+		__be16 checksum;
+	} now = {.limit = limit, .protocol = p->fragment_protocol};
+	if (p->ethertype == ETH_P_IPV6) {
+		bpf_skb_store_bytes(skb, ETH_HLEN + 7, &limit, 1, BPF_F_RECOMPUTE_CSUM);
+		return;
+	}
+	__u8 before[2] = {p->hop_limit, p->fragment_protocol};
+	now.checksum = changed(p->checksum, *(__be16 *)before, *(__be16 *)&now);
+	bpf_skb_store_bytes(skb, ETH_HLEN + 8, &now, sizeof(now), 0);
+}
+
+static __always_inline void set_macs(struct __sk_buff *skb, const __u8 *source,
+				     const __u8 *destination)
+{
+	__u8 macs[12];
+	__builtin_memcpy(macs, destination, 6);
+	__builtin_memcpy(macs + 6, source, 6);
+	bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
+}
+
+// What the routers on the packet's way do to it.
+static __always_inline void rewrite(struct __sk_buff *skb, struct packet *p, const __u8 *source)
+{
+	set_macs(skb, source, p->way.mac);
+	if (p->way.passed)
+		set_hop_limit(skb, p, p->hop_limit - p->way.passed);
+	skb->cb[4] = p->way.to;
+}
+
 static __always_inline int to_overlay(struct __sk_buff *skb, struct packet *p,
 				      const union address *vtep)
 {
-	__u32 vxlan = vxlan_ifindex();
-	if (!vxlan || set_tunnel(skb, p->vni, vtep))
+	__u32 vxlan = vxlan_ifindex(), router = p->way.router;
+	if (!vxlan || set_tunnel(skb, p->way.to, vtep, p->mark))
 		return drop(skb, NO_TUNNEL, p->ifindex);
+	if (router) {
+		__u8 mac[6] = {0x02, 0x70, 0x6f, router >> 16, router >> 8, router};
+		rewrite(skb, p, mac);
+	}
 	skb->cb[1] = vxlan;
 	skb->cb[3] = vtep->word[3];
 	return bpf_redirect(vxlan, 0);
@@ -633,6 +919,7 @@ static __always_inline int to_overlay(struct __sk_buff *skb, struct packet *p,
 struct copying {
 	struct __sk_buff *skb;
 	struct packet *packet;
+	__u32 list; // network, or domain, in `flood`
 	__u32 first;
 	__u32 vxlan;
 	__u32 copies;
@@ -640,7 +927,7 @@ struct copying {
 
 static __always_inline struct where *copy_to(__u32 index, struct copying *c)
 {
-	struct flood_key key = {.vni = c->packet->vni, .index = c->first + index};
+	struct flood_key key = {.vni = c->list, .index = c->first + index};
 	return bpf_map_lookup_elem(&flood, &key);
 }
 
@@ -667,6 +954,10 @@ static long copy_to_port(__u32 index, void *context)
 		count_drop(FILTERED_COPY, ifindex);
 		return 0;
 	}
+	if ((port->flags & LIMITED_INGRESS) && over_limit(c->skb, c->packet, ifindex, INGRESS)) {
+		count_drop(OVER_LIMIT, ifindex);
+		return 0;
+	}
 	count_in(c->skb, ifindex);
 	bpf_clone_redirect(c->skb, ifindex, 0);
 	c->copies++;
@@ -679,7 +970,7 @@ static long copy_to_vtep(__u32 index, void *context)
 	struct where *where = copy_to(index, c);
 	if (!where)
 		return 1;
-	if (!set_tunnel(c->skb, c->packet->vni, &where->vtep)) {
+	if (!set_tunnel(c->skb, c->packet->vni, &where->vtep, c->packet->mark)) {
 		bpf_clone_redirect(c->skb, c->vxlan, 0);
 		c->copies++;
 	}
@@ -687,11 +978,18 @@ static long copy_to_vtep(__u32 index, void *context)
 }
 
 // Within the network only; what came from the overlay has been given to the other hosts already.
-static __noinline int flood_packet(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int flood_packet(struct __sk_buff *skb, struct packet *p)
 {
-	struct copying c = {.skb = skb, .packet = p, .vxlan = vxlan_ifindex()};
+	REQUIRE(p);
+	struct copying c = {.skb = skb, .packet = p, .list = p->vni, .vxlan = vxlan_ifindex()};
+	__u32 vni = p->vni;
 	bpf_loop(REMOTE, copy_to_port, &c, 0);
 	c.first = REMOTE;
+	__u32 *domain = p->announces ? bpf_map_lookup_elem(&networks, &vni) : NULL;
+	if (domain && *domain) { // all that route to it must know
+		c.list = *domain;
+		c.first = MEMBERS;
+	}
 	if (p->ifindex && c.vxlan)
 		bpf_loop(REMOTE, copy_to_vtep, &c, 0);
 	skb->cb[2] = c.copies;
@@ -710,6 +1008,7 @@ static __always_inline int parse_ports(struct __sk_buff *skb, struct packet *p)
 		t->source_port = *(__be16 *)tcp;
 		t->destination_port = *(__be16 *)(tcp + 2);
 		p->tcp_flags = tcp[13];
+		p->tcp_header = (tcp[12] >> 4) * 4;
 		return PASSED;
 	case IPPROTO_UDP:
 	case IPPROTO_UDPLITE:
@@ -776,8 +1075,9 @@ static __always_inline void parse_dhcp(struct packet *p)
 		t->kind = SINGLE;
 }
 
-static __noinline int first_fragment(struct packet *p, bool later)
+SUBPROGRAM int first_fragment(struct packet *p, bool later)
 {
+	REQUIRE(p);
 	struct fragment_key key = {.vni = p->vni,
 				   .id = p->fragment_id,
 				   .source = p->source,
@@ -835,6 +1135,8 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p)
 	set_v4(&p->destination, ip.destination);
 	p->transport.protocol = p->fragment_protocol = ip.protocol;
 	p->hop_limit = ip.ttl;
+	p->tos = ip.tos;
+	p->checksum = ip.checksum;
 	p->offset = ETH_HLEN + header;
 	p->fragment_id = ip.id;
 	__u16 fragment = bpf_ntohs(ip.fragment);
@@ -877,8 +1179,9 @@ static __always_inline int step_over(struct __sk_buff *skb, struct packet *p)
 	return !p->later;
 }
 
-static __noinline int parse_extensions(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int parse_extensions(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	for (int i = 0; i < EXTENSIONS; i++) {
 		int more = step_over(skb, p);
 		if (more < 0)
@@ -909,6 +1212,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 	p->destination = ip.destination;
 	p->transport.protocol = ip.next;
 	p->hop_limit = ip.hop_limit;
+	p->tos = bpf_ntohl(ip.flow) >> 20;
 	p->offset = ETH_HLEN + sizeof(ip);
 	if (is_v4(&p->source) || is_v4(&p->destination))
 		return MALFORMED; // never on a wire (RFC 4291 2.5.5.2), and would pass for IPv4 here
@@ -936,8 +1240,9 @@ static __always_inline int parse_ethernet(struct __sk_buff *skb, struct packet *
 }
 
 // What an ICMP error is about: a packet of the flow whose other direction the error takes.
-static __noinline int parse_error(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int parse_error(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	union address source, destination;
 	struct transport t = {};
 	__u32 offset = p->offset + 8;
@@ -984,6 +1289,26 @@ static __noinline int parse_error(struct __sk_buff *skb, struct packet *p)
 	return 1;
 }
 
+// Would an answer go back into the network that the packet came from? (RFC 3704, strict)
+SUBPROGRAM int comes_back(struct packet *p)
+{
+	REQUIRE(p);
+	struct route *route = route_of(p->way.first, &p->source);
+	if (!route || route->own)
+		return 0;
+	for (int i = 0; i < HOPS; i++) {
+		if (i < route->total && route->hop[i].vni == p->vni)
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline bool is_astray(struct packet *p)
+{
+	bool asks_router = p->way.own && p->way.router == p->way.first;
+	return p->way.first && !asks_router && !comes_back(p);
+}
+
 // Secured ports send from their own addresses only. Checked once a second for each flow.
 static __always_inline int vet_source(struct packet *p, struct flow *flow)
 {
@@ -999,6 +1324,8 @@ static __always_inline int vet_source(struct packet *p, struct flow *flow)
 		return mac_allowed(p->ifindex, p->source_mac) ? SPOOFED_ADDRESS : SPOOFED_MAC;
 	if (kind == MAC_ONLY && !(p->transport.exempt & EXEMPT_SENDING))
 		return SPOOFED_ADDRESS;
+	if (is_astray(p))
+		return REVERSE_PATH;
 	if (source) {
 		source->verified = p->now;
 		source->ifindex = p->ifindex;
@@ -1056,8 +1383,9 @@ static __always_inline bool may_ask(const struct packet *p)
 }
 
 // Hands the packet to the agent, which answers at the port's device: it goes nowhere else.
-static __noinline int ask(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int ask(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	__u64 length = skb->len; // 64 bits: clang would check a copy of 32, and the verifier object
 	if (!may_ask(p))
 		return drop(skb, ASKED_TOO_OFTEN, p->ifindex);
@@ -1098,7 +1426,11 @@ static __always_inline int enter(struct __sk_buff *skb, struct packet *p, struct
 	if ((receiver->flags & PORT_SECURITY) && !(p->transport.exempt & EXEMPT_RECEIVING) &&
 	    !may(p, flow, receiver->policy, INGRESS))
 		return drop(skb, INGRESS_POLICY, ifindex);
+	if ((receiver->flags & LIMITED_INGRESS) && over_limit(skb, p, ifindex, INGRESS))
+		return drop(skb, OVER_LIMIT, ifindex);
 	remember(p, flow);
+	if (p->way.router)
+		rewrite(skb, p, p->way.own_mac);
 	return to_port(skb, ifindex, receiver);
 }
 
@@ -1109,16 +1441,10 @@ static __always_inline int unknown_destination(struct __sk_buff *skb, struct pac
 	return drop(skb, carried ? UNKNOWN_DESTINATION : UNKNOWN_VNI, p->ifindex);
 }
 
-static __always_inline int forward(struct __sk_buff *skb, struct packet *p, struct flow *flow)
+static __always_inline int forward_to(struct __sk_buff *skb, struct packet *p, struct flow *flow,
+				      struct where *where)
 {
-	if (is_group(p->destination_mac)) {
-		__u32 vni = p->vni;
-		if (!p->ifindex && !bpf_map_lookup_elem(&networks, &vni))
-			return drop(skb, UNKNOWN_VNI, 0);
-		return flood_packet(skb, p);
-	}
-	struct where *where = where_is(p->vni, p->destination_mac);
-	if (!where || (!where->ifindex && !p->ifindex))
+	if (!where || where->router || (!where->ifindex && !p->ifindex))
 		return unknown_destination(skb, p);
 	if (where->ifindex)
 		return enter(skb, p, flow, where->ifindex);
@@ -1126,26 +1452,389 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *p, stru
 	return to_overlay(skb, p, &where->vtep);
 }
 
-// An IP packet; `sender` is NULL from the overlay, where the sender's host has checked it.
-static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct port *sender)
+static __always_inline int to_group(struct __sk_buff *skb, struct packet *p)
 {
-	struct flow *flow = NULL;
+	__u32 vni = p->vni;
+	if (!p->ifindex && !bpf_map_lookup_elem(&networks, &vni))
+		return drop(skb, UNKNOWN_VNI, 0);
+	return flood_packet(skb, p);
+}
+
+static __always_inline int forward(struct __sk_buff *skb, struct packet *p)
+{
+	if (shape(skb, p))
+		return drop(skb, OVER_LIMIT, p->ifindex);
+	if (is_group(p->destination_mac))
+		return to_group(skb, p);
+	return forward_to(skb, p, NULL, where_is(p->vni, p->destination_mac));
+}
+
+// The same for both directions of a flow. The higher bits depend on all of them.
+static __always_inline __u32 spread(const struct packet *p)
+{
+	const union address *a = &p->source, *b = &p->destination;
+	__u32 sum = a->word[0] ^ a->word[1] ^ a->word[2] ^ a->word[3];
+	sum ^= b->word[0] ^ b->word[1] ^ b->word[2] ^ b->word[3];
+	sum ^= p->transport.source_port ^ p->transport.destination_port;
+	sum ^= p->transport.protocol;
+	return sum * 0x9e3779b1U;
+}
+
+SUBPROGRAM int take_hop(struct packet *p, struct hop *hop)
+{
+	REQUIRE(p && hop);
+	struct way *way = &p->way;
+	struct neighbour *neighbour = neighbour_of(
+		hop->vni, unspecified(&hop->address) ? &p->destination : &hop->address);
+	struct where *where = neighbour ? where_is(hop->vni, neighbour->mac) : NULL;
+	if (!where)
+		return 0;
+	way->to = hop->vni;
+	way->mtu = hop->mtu;
+	way->next = where->router;
+	way->ifindex = where->ifindex;
+	way->vtep = where->vtep;
+	__builtin_memcpy(way->mac, neighbour->mac, 6);
+	__builtin_memcpy(way->own_mac, hop->mac, 6);
+	return 1;
+}
+
+// One of the equal hops, by the flow; if nobody knows where it is, another; at last the others.
+SUBPROGRAM int choose_hop(struct packet *p, struct route *route)
+{
+	REQUIRE(p && route);
+	__u32 count = route->count, total = route->total;
+	__u32 first = count > 1 ? (__u64)spread(p) * count >> 32 : 0;
+	for (__u32 i = 0; i < HOPS; i++) {
+		__u32 at = i < count ? first + i : i;
+		if (i >= total)
+			return 0;
+		if (i < count && at >= count)
+			at -= count;
+		if (take_hop(p, &route->hop[at & (HOPS - 1)]))
+			return 1;
+	}
+	return 0;
+}
+
+// Multicast, link-local and loopback addresses and the unspecified ones stay on their link.
+static __always_inline bool is_bound(const union address *a)
+{
+	if (is_v4(a))
+		return a->byte[12] == 0 || a->byte[12] == 127 || a->byte[12] >= 224 ||
+		       (a->byte[12] == 169 && a->byte[13] == 254);
+	return a->byte[0] == 0xff || (a->byte[0] == 0xfe && (a->byte[1] & 0xc0) == 0x80) ||
+	       (!a->half[0] && !a->word[2] && bpf_ntohl(a->word[3]) < 2);
+}
+
+// One router's part; PASSED also where the way ends (`own`), or goes on at another (`next`).
+SUBPROGRAM int step(struct packet *p, __u32 passed)
+{
+	REQUIRE(p);
+	struct way *way = &p->way;
+	struct route *route = route_of(way->router, &p->destination);
+	way->next = way->to = 0;
+	if (route && route->own) {
+		way->own = 1;
+		way->to = route->hop[0].vni;
+		return PASSED;
+	}
+	if (!route || is_bound(&p->destination))
+		return NO_ROUTE;
+	if (!choose_hop(p, route))
+		return UNREACHABLE;
+	if (p->hop_limit <= passed + 1)
+		return TIME_EXCEEDED;
+	return p->length > way->mtu ? TOO_BIG : PASSED;
+}
+
+// The whole way, even where a router on it has something to say first: the ends' groups, in their
+// networks, decide whether the sender may be told.
+SUBPROGRAM int find_way(struct packet *p)
+{
+	REQUIRE(p);
+	struct way *way = &p->way;
+	__u32 speaker = 0, at = 0, mtu = 0;
+	int trouble = PASSED;
+	for (__u32 i = 0; i < ROUTERS; i++) {
+		int reason = step(p, i);
+		if (way->next && i + 1 == ROUTERS) {
+			reason = reason ?: UNREACHABLE;
+			way->to = 0;
+		}
+		if (reason && !trouble) {
+			trouble = reason;
+			speaker = way->router;
+			at = way->at;
+			mtu = way->mtu;
+		}
+		way->passed = i + 1;
+		if (reason == NO_ROUTE || reason == UNREACHABLE || !way->next)
+			break;
+		way->at = way->to;
+		way->router = way->next;
+	}
+	if (!trouble)
+		return PASSED;
+	way->router = speaker;
+	way->at = at;
+	way->mtu = mtu;
+	way->own = 0;
+	return trouble;
+}
+
+struct icmp_error {
+	__u8 type;
+	__u8 code;
+	__be16 checksum;
+	__be32 rest;
+};
+
+static __always_inline void set_kind(struct packet *p, struct icmp_error *icmp, __u32 reason)
+{
+	bool ipv4 = p->ethertype == ETH_P_IP;
+	bool ports = p->transport.protocol == IPPROTO_UDP || p->transport.protocol == IPPROTO_TCP;
+	icmp->type = ipv4 ? 3 : 1;
+	switch (reason) {
+	case TIME_EXCEEDED:
+		icmp->type = ipv4 ? 11 : 3;
+		break;
+	case TOO_BIG:
+		icmp->type = ipv4 ? 3 : 2;
+		icmp->code = ipv4 ? 4 : 0;
+		icmp->rest = bpf_htonl(p->way.mtu);
+		break;
+	case UNREACHABLE:
+		icmp->code = ipv4 ? 1 : 3;
+		break;
+	case FOR_ROUTER:
+		icmp->code = !ipv4 ? 4 : ports ? 3 : 2;
+	}
+}
+
+static __always_inline __be16 fold(__s64 sum)
+{
+	__u32 value = sum;
+	value = (value & 0xffff) + (value >> 16);
+	value = (value & 0xffff) + (value >> 16);
+	return ~value;
+}
+
+// Errors are not told about errors, nor to more than one (RFC 1812 4.3.2.7, RFC 4443 2.4).
+static __always_inline bool may_be_told(const struct packet *p)
+{
+	__u8 type = *(__u8 *)&p->transport.icmp, first = p->source.byte[12];
+	if (p->later)
+		return false;
+	if (p->ethertype == ETH_P_IP)
+		return first && first < 224 &&
+		       !(has_icmp(p) && ((type >= 3 && type <= 5) || type == 11 || type == 12));
+	return !unspecified(&p->source) && p->source.byte[0] != 0xff && !(has_icmp(p) && type < 128);
+}
+
+static __always_inline bool may_speak(const struct packet *p)
+{
+	__u32 zero = 0;
+	struct allowance *spoken = bpf_map_lookup_elem(&said, &zero);
+	if (!spoken)
+		return false;
+	if (spoken->second != p->now / SECOND) {
+		spoken->second = p->now / SECOND;
+		spoken->asked = 0;
+	}
+	return spoken->asked++ < SAYS;
+}
+
+static __always_inline int answer(struct __sk_buff *skb)
+{
+	skb->cb[1] = skb->ifindex;
+	return bpf_redirect(skb->ifindex, 0);
+}
+
+static __always_inline void say4(struct __sk_buff *skb, struct packet *p, struct icmp_error *icmp,
+				 struct interface *interface, __u32 quoted)
+{
+	struct ipv4 ip = {.version_ihl = 0x45, .ttl = 64, .protocol = IPPROTO_ICMP};
+	ip.length = bpf_htons(sizeof(ip) + sizeof(*icmp) + quoted);
+	ip.source = interface->address.word[3];
+	ip.destination = p->source.word[3];
+	ip.checksum = fold(bpf_csum_diff(NULL, 0, (__be32 *)&ip, sizeof(ip), 0));
+	bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), 0);
+	bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip), icmp, sizeof(*icmp), 0);
+}
+
+static __always_inline void say6(struct __sk_buff *skb, struct packet *p, struct icmp_error *icmp,
+				 struct interface *interface, __u32 quoted)
+{
+	struct ipv6 ip = {.flow = bpf_htonl(6U << 28), .next = IPPROTO_ICMPV6, .hop_limit = 64};
+	ip.length = bpf_htons(sizeof(*icmp) + quoted);
+	ip.source = interface->address;
+	ip.destination = p->source;
+	bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), 0);
+	bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip), icmp, sizeof(*icmp), 0);
+}
+
+// The pseudo-header of ICMPv6; that of ICMP has none.
+static __always_inline __s64 pseudo(struct packet *p, struct interface *interface, __u32 quoted)
+{
+	__be32 rest = bpf_htonl(sizeof(struct icmp_error) + quoted + IPPROTO_ICMPV6);
+	if (p->ethertype == ETH_P_IP)
+		return 0;
+	__s64 sum = bpf_csum_diff(NULL, 0, (__be32 *)&interface->address, 16, rest);
+	return bpf_csum_diff(NULL, 0, (__be32 *)&p->source, 16, sum);
+}
+
+// Drops the packet and tells its sender why, as a router does.
+SUBPROGRAM int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
+{
+	REQUIRE(p);
+	__u32 zero = 0, family = p->ethertype == ETH_P_IP ? 4 : 6;
+	struct interface_key key = {
+		.router = p->way.router, .vni = p->way.at, .family = family};
+	struct interface *interface = bpf_map_lookup_elem(&interfaces, &key);
+	struct scratch *own = bpf_map_lookup_elem(&scratch, &zero);
+	struct icmp_error icmp = {};
+	__u32 header = (family == 4 ? sizeof(struct ipv4) : sizeof(struct ipv6)) + sizeof(icmp);
+	__u64 quoted = skb->len - ETH_HLEN;
+	int dropped = drop(skb, reason, p->ifindex);
+	if (!interface || !own || !may_be_told(p) || !may_speak(p))
+		return dropped;
+	__builtin_memset(own->quote, 0, QUOTE);
+	if (quoted > QUOTE)
+		quoted = QUOTE;
+	if (quoted < sizeof(struct ipv4) || bpf_skb_load_bytes(skb, ETH_HLEN, own->quote, quoted))
+		return dropped;
+	set_kind(p, &icmp, reason);
+	__s64 sum = bpf_csum_diff(NULL, 0, (__be32 *)own->quote, QUOTE, pseudo(p, interface, quoted));
+	icmp.checksum = fold(bpf_csum_diff(NULL, 0, (__be32 *)&icmp, sizeof(icmp), sum));
+	if (bpf_skb_change_tail(skb, ETH_HLEN + header + quoted, 0))
+		return dropped;
+	set_macs(skb, p->destination_mac, p->source_mac);
+	if (family == 4)
+		say4(skb, p, &icmp, interface, quoted);
+	else
+		say6(skb, p, &icmp, interface, quoted);
+	if (bpf_skb_store_bytes(skb, ETH_HLEN + header, own->quote, quoted, 0))
+		return dropped;
+	return answer(skb);
+}
+
+// An echo request to a router's own address is answered, everything else refused.
+SUBPROGRAM int to_router(struct __sk_buff *skb, struct packet *p)
+{
+	REQUIRE(p);
+	bool ipv4 = p->ethertype == ETH_P_IP;
+	__u8 icmp[4];
+	if (p->transport.echo != REQUEST || !has_icmp(p) || p->later || p->more ||
+	    bpf_skb_load_bytes(skb, p->offset, icmp, sizeof(icmp)))
+		return say(skb, p, FOR_ROUTER);
+	__be16 before = *(__be16 *)icmp;
+	icmp[0] = ipv4 ? 0 : 129;
+	*(__be16 *)(icmp + 2) = changed(*(__be16 *)(icmp + 2), before, *(__be16 *)icmp);
+	bpf_skb_store_bytes(skb, p->offset, icmp, sizeof(icmp), 0);
+	set_hop_limit(skb, p, 64);
+	if (ipv4) {
+		__be32 ends[2] = {p->destination.word[3], p->source.word[3]};
+		bpf_skb_store_bytes(skb, ETH_HLEN + 12, ends, sizeof(ends), 0);
+	} else {
+		bpf_skb_store_bytes(skb, ETH_HLEN + 8, &p->destination, 16, 0);
+		bpf_skb_store_bytes(skb, ETH_HLEN + 24, &p->source, 16, 0);
+	}
+	set_macs(skb, p->destination_mac, p->source_mac);
+	return answer(skb);
+}
+
+SUBPROGRAM int route_packet(struct __sk_buff *skb, struct packet *p, struct flow *flow,
+				   __u32 trouble)
+{
+	REQUIRE(p);
+	__u32 ifindex = p->way.ifindex;
+	if (trouble)
+		return say(skb, p, trouble);
+	if (p->way.own)
+		return to_router(skb, p);
+	if (ifindex)
+		return enter(skb, p, flow, ifindex);
+	remember(p, flow);
+	return to_overlay(skb, p, &p->way.vtep);
+}
+
+static __always_inline __u32 length_of(struct __sk_buff *skb, const struct packet *p)
+{
+	if (!skb->gso_size)
+		return skb->len - ETH_HLEN;
+	return headers(p) - ETH_HLEN + skb->gso_size;
+}
+
+// A packet to a router's interface: what the router makes of it, as far as it concerns the way.
+static __always_inline int begin_way(struct __sk_buff *skb, struct packet *p, struct where *where)
+{
+	struct way *way = &p->way;
+	way->router = way->first = where->router;
+	way->domain = where->vtep.word[0];
+	way->at = p->vni;
+	way->to = 0;
+	p->key.vni = way->domain;
+	p->length = length_of(skb, p);
+	return find_way(p);
+}
+
+// A packet that another host has routed: only in networks where that router is.
+static __always_inline int arrive(struct packet *p)
+{
+	const __u8 *mac = p->source_mac;
+	struct interface_key key = {.router = mac[3] << 16 | mac[4] << 8 | mac[5],
+				    .vni = p->vni,
+				    .family = p->ethertype == ETH_P_IP ? 4 : 6};
+	if (is_group(p->destination_mac) ||
+	    (p->ethertype != ETH_P_IP && p->ethertype != ETH_P_IPV6))
+		return SPOOFED_MAC;
+	struct interface *interface = bpf_map_lookup_elem(&interfaces, &key);
+	if (!interface)
+		return SPOOFED_MAC;
+	p->way.router = key.router;
+	p->way.from = 0;
+	p->key.vni = interface->domain;
+	__builtin_memcpy(p->way.mac, p->destination_mac, 6);
+	__builtin_memcpy(p->way.own_mac, interface->mac, 6);
+	return PASSED;
+}
+
+static __always_inline struct flow *flow_of(struct __sk_buff *skb, struct packet *p)
+{
 	if (is_group(p->destination_mac)) {
 		p->transport.kind = SINGLE;
 	} else if (p->transport.kind == FLOW) {
 		p->from_high = make_key(&p->key, &p->source, &p->destination, &p->transport);
-		flow = find_flow(p);
+		return find_flow(p);
 	} else if (p->transport.kind == ERROR && parse_error(skb, p)) {
-		flow = find_flow(p);
+		return find_flow(p);
 	}
-	if (sender && (sender->flags & PORT_SECURITY)) {
-		int reason = leave(p, flow, sender);
-		if (reason)
-			return drop(skb, reason, p->ifindex);
-	}
+	return NULL;
+}
+
+// An IP packet; `sender` is NULL from the overlay, where the sender's host has checked it.
+static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct port *sender)
+{
+	bool group = is_group(p->destination_mac);
+	struct where *where = group ? NULL : where_is(p->vni, p->destination_mac);
+	int reason, trouble = PASSED;
+	if (sender && where && where->router)
+		trouble = begin_way(skb, p, where);
+	struct flow *flow = flow_of(skb, p);
+	if (sender && (sender->flags & PORT_SECURITY))
+		reason = leave(p, flow, sender);
+	else
+		reason = sender && is_astray(p) ? REVERSE_PATH : PASSED;
+	if (reason)
+		return drop(skb, reason, p->ifindex);
 	if (sender && (sender->flags & question(p)))
 		return ask(skb, p);
-	return forward(skb, p, flow);
+	if (shape(skb, p))
+		return drop(skb, OVER_LIMIT, p->ifindex);
+	if (p->way.first)
+		return route_packet(skb, p, flow, trouble);
+	return group ? to_group(skb, p) : forward_to(skb, p, flow, where);
 }
 
 struct arp {
@@ -1189,18 +1878,17 @@ static __always_inline int vet_arp(struct packet *p, struct arp *arp, union addr
 static __always_inline int answer_arp(struct __sk_buff *skb, struct arp *arp, const __u8 *mac)
 {
 	struct ethhdr ethernet = {.h_proto = bpf_htons(ETH_P_ARP)};
-	struct arp answer = *arp;
-	answer.operation = bpf_htons(2);
-	__builtin_memcpy(answer.sender_mac, mac, 6);
-	__builtin_memcpy(answer.sender, arp->target, 4);
-	__builtin_memcpy(answer.target_mac, arp->sender_mac, 6);
-	__builtin_memcpy(answer.target, arp->sender, 4);
+	struct arp reply = *arp;
+	reply.operation = bpf_htons(2);
+	__builtin_memcpy(reply.sender_mac, mac, 6);
+	__builtin_memcpy(reply.sender, arp->target, 4);
+	__builtin_memcpy(reply.target_mac, arp->sender_mac, 6);
+	__builtin_memcpy(reply.target, arp->sender, 4);
 	__builtin_memcpy(ethernet.h_source, mac, 6);
 	__builtin_memcpy(ethernet.h_dest, arp->sender_mac, 6);
 	bpf_skb_store_bytes(skb, 0, &ethernet, sizeof(ethernet), 0);
-	bpf_skb_store_bytes(skb, ETH_HLEN, &answer, sizeof(answer), 0);
-	skb->cb[1] = skb->ifindex;
-	return bpf_redirect(skb->ifindex, 0);
+	bpf_skb_store_bytes(skb, ETH_HLEN, &reply, sizeof(reply), 0);
+	return answer(skb);
 }
 
 // Whoever owns an address is never told that somebody has it (or else it would give it up).
@@ -1210,8 +1898,9 @@ static __always_inline struct neighbour *answerable(struct packet *p, union addr
 	return neighbour && !same_mac(neighbour->mac, p->source_mac) ? neighbour : NULL;
 }
 
-static __noinline int arp_from_port(struct __sk_buff *skb, struct packet *p, bool secured)
+SUBPROGRAM int arp_from_port(struct __sk_buff *skb, struct packet *p, bool secured)
 {
+	REQUIRE(p);
 	union address address;
 	struct where here = {.ifindex = p->ifindex};
 	struct arp arp;
@@ -1225,17 +1914,18 @@ static __noinline int arp_from_port(struct __sk_buff *skb, struct packet *p, boo
 		return drop(skb, -kind, p->ifindex);
 	if (announces(&arp)) {
 		if (kind == PAIR)
-			learn(p->vni, &address, arp.sender_mac, &here);
-		return forward(skb, p, NULL);
+			p->announces = learn(p->vni, &address, arp.sender_mac, &here);
+		return forward(skb, p);
 	}
 	set_v4(&address, *(__be32 *)arp.target);
 	struct neighbour *neighbour = answerable(p, &address);
-	return neighbour ? answer_arp(skb, &arp, neighbour->mac) : forward(skb, p, NULL);
+	return neighbour ? answer_arp(skb, &arp, neighbour->mac) : forward(skb, p);
 }
 
-static __noinline int arp_from_overlay(struct __sk_buff *skb, struct packet *p,
+SUBPROGRAM int arp_from_overlay(struct __sk_buff *skb, struct packet *p,
 				       const union address *vtep)
 {
+	REQUIRE(p && vtep);
 	union address address;
 	struct where there = {.vtep = *vtep};
 	struct arp arp;
@@ -1244,7 +1934,7 @@ static __noinline int arp_from_overlay(struct __sk_buff *skb, struct packet *p,
 	set_v4(&address, *(__be32 *)arp.sender);
 	if (announces(&arp) && *(__u32 *)arp.sender)
 		learn(p->vni, &address, arp.sender_mac, &there);
-	return forward(skb, p, NULL);
+	return forward(skb, p);
 }
 
 struct solicitation { // or advertisement
@@ -1262,20 +1952,13 @@ struct advertisement {
 	__u8 mac[6];
 };
 
-static __always_inline __be16 fold(__s64 sum)
-{
-	__u32 value = sum;
-	value = (value & 0xffff) + (value >> 16);
-	value = (value & 0xffff) + (value >> 16);
-	return ~value;
-}
-
-static __noinline int answer_nd(struct __sk_buff *skb, struct packet *p, union address *target,
+SUBPROGRAM int answer_nd(struct __sk_buff *skb, struct packet *p, union address *target,
 				struct neighbour *neighbour)
 {
+	REQUIRE(p && target && neighbour);
 	struct advertisement a = {.option = {2, 1}};
 	struct ethhdr ethernet = {.h_proto = bpf_htons(ETH_P_IPV6)};
-	bool probe = !p->source.half[0] && !p->source.half[1]; // duplicate address detection
+	bool probe = unspecified(&p->source); // duplicate address detection
 	a.ip.flow = bpf_htonl(6U << 28);
 	a.ip.length = bpf_htons(32);
 	a.ip.next = IPPROTO_ICMPV6;
@@ -1283,7 +1966,8 @@ static __noinline int answer_nd(struct __sk_buff *skb, struct packet *p, union a
 	a.ip.source = a.nd.target = *target;
 	a.ip.destination = p->source;
 	a.nd.type = 136;
-	a.nd.flags = bpf_htonl(probe ? 1U << 29 : 3U << 29); // override, and solicited
+	a.nd.flags = bpf_htonl((probe ? 1U << 29 : 3U << 29) | // override, and solicited
+			       (neighbour->router ? 1U << 31 : 0));
 	__builtin_memcpy(ethernet.h_dest, p->source_mac, 6);
 	if (probe) { // to all nodes
 		a.ip.destination.word[0] = bpf_htonl(0xff020000);
@@ -1299,8 +1983,7 @@ static __noinline int answer_nd(struct __sk_buff *skb, struct packet *p, union a
 	bpf_skb_change_tail(skb, ETH_HLEN + sizeof(a), 0);
 	bpf_skb_store_bytes(skb, 0, &ethernet, sizeof(ethernet), 0);
 	bpf_skb_store_bytes(skb, ETH_HLEN, &a, sizeof(a), 0);
-	skb->cb[1] = skb->ifindex;
-	return bpf_redirect(skb->ifindex, 0);
+	return answer(skb);
 }
 
 static __always_inline bool is_nd(const struct packet *p)
@@ -1332,9 +2015,10 @@ static __always_inline void advertised(struct __sk_buff *skb, struct packet *p, 
 		__builtin_memcpy(mac, p->source_mac, 6);
 }
 
-static __noinline int advertisement_from_port(struct __sk_buff *skb, struct packet *p,
+SUBPROGRAM int advertisement_from_port(struct __sk_buff *skb, struct packet *p,
 					      union address *target, bool secured)
 {
+	REQUIRE(p && target);
 	struct where here = {.ifindex = p->ifindex};
 	__u8 mac[6];
 	advertised(skb, p, mac);
@@ -1342,12 +2026,13 @@ static __noinline int advertisement_from_port(struct __sk_buff *skb, struct pack
 	if (!kind || kind == MAC_ONLY)
 		return SPOOFED_NEIGHBOUR;
 	if (kind == PAIR)
-		learn(p->vni, target, mac, &here);
+		p->announces = learn(p->vni, target, mac, &here);
 	return PASSED;
 }
 
-static __noinline int nd_from_port(struct __sk_buff *skb, struct packet *p, struct port *port)
+SUBPROGRAM int nd_from_port(struct __sk_buff *skb, struct packet *p, struct port *port)
 {
+	REQUIRE(p && port);
 	struct solicitation nd = {};
 	bool secured = port->flags & PORT_SECURITY;
 	int reason = parse_nd(skb, p, &nd);
@@ -1362,12 +2047,13 @@ static __noinline int nd_from_port(struct __sk_buff *skb, struct packet *p, stru
 	if (port->flags & question(p))
 		return ask(skb, p);
 	struct neighbour *neighbour = nd.type == 135 ? answerable(p, &nd.target) : NULL;
-	return neighbour ? answer_nd(skb, p, &nd.target, neighbour) : forward(skb, p, NULL);
+	return neighbour ? answer_nd(skb, p, &nd.target, neighbour) : forward(skb, p);
 }
 
-static __noinline int nd_from_overlay(struct __sk_buff *skb, struct packet *p,
+SUBPROGRAM int nd_from_overlay(struct __sk_buff *skb, struct packet *p,
 				      const union address *vtep)
 {
+	REQUIRE(p && vtep);
 	struct where there = {.vtep = *vtep};
 	struct solicitation nd = {};
 	__u8 mac[6];
@@ -1377,7 +2063,7 @@ static __noinline int nd_from_overlay(struct __sk_buff *skb, struct packet *p,
 		advertised(skb, p, mac);
 		learn(p->vni, &nd.target, mac, &there);
 	}
-	return forward(skb, p, NULL);
+	return forward(skb, p);
 }
 
 static __always_inline int parse_ip(struct __sk_buff *skb, struct packet *p)
@@ -1406,14 +2092,18 @@ int from_port(struct __sk_buff *skb)
 	if (!(port->flags & ADMIN_UP))
 		return drop(skb, ADMIN_DOWN, ifindex);
 	p->ifindex = ifindex;
-	p->vni = port->vni;
+	p->flags = port->flags;
+	p->dscp = port->dscp;
+	p->vni = p->way.from = p->way.to = port->vni;
 	bool secured = port->flags & PORT_SECURITY;
 	if (parse_ethernet(skb, p))
 		return drop(skb, MALFORMED, ifindex);
+	if (is_routed(p->source_mac))
+		return drop(skb, SPOOFED_MAC, ifindex);
 	if (p->ethertype == ETH_P_ARP)
 		return arp_from_port(skb, p, secured);
 	if (p->ethertype != ETH_P_IP && p->ethertype != ETH_P_IPV6)
-		return secured ? drop(skb, ETHERTYPE, ifindex) : forward(skb, p, NULL);
+		return secured ? drop(skb, ETHERTYPE, ifindex) : forward(skb, p);
 	int reason = parse_ip(skb, p);
 	if (reason)
 		return drop(skb, reason, ifindex);
@@ -1425,13 +2115,15 @@ static __always_inline int overlay(struct __sk_buff *skb, __u32 vni, const union
 	struct packet *p = new_packet();
 	if (!p || !bpf_map_lookup_elem(&vteps, vtep))
 		return drop(skb, UNKNOWN_VTEP, 0);
-	p->vni = vni;
+	p->vni = p->way.from = p->way.to = vni;
 	if (parse_ethernet(skb, p))
 		return drop(skb, MALFORMED, 0);
+	if (is_routed(p->source_mac) && arrive(p))
+		return drop(skb, SPOOFED_MAC, 0);
 	if (p->ethertype == ETH_P_ARP)
 		return arp_from_overlay(skb, p, vtep);
 	if (p->ethertype != ETH_P_IP && p->ethertype != ETH_P_IPV6)
-		return forward(skb, p, NULL);
+		return forward(skb, p);
 	int reason = parse_ip(skb, p);
 	if (reason)
 		return drop(skb, reason, 0);
@@ -1460,6 +2152,7 @@ int overlay_test(struct __sk_buff *skb)
 	__u32 vni = skb->cb[0];
 	set_v4(&vtep, skb->cb[1]);
 	skb->cb[0] = skb->cb[1] = 0;
+	asm volatile("" : "+r"(skb)); // or else clang keeps a pointer to cb, which may not be used
 	return overlay(skb, vni, &vtep);
 }
 

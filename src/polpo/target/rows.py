@@ -54,6 +54,11 @@ class Network(Row, frozen=True, omit_defaults=True, tag_field="row", tag="networ
     def key(self) -> str:
         return f"network/{self.vni}"
 
+    @property
+    def needs(self) -> str:
+        """The slice that the host has to have because of this row."""
+        return f"network/{self.vni}"
+
 
 class Routing(Row, frozen=True, omit_defaults=True, tag_field="row", tag="routing"):
     """A router that this host carries (slice `host/...`): it needs the slice `router/<vni>`."""
@@ -63,6 +68,11 @@ class Routing(Row, frozen=True, omit_defaults=True, tag_field="row", tag="routin
     @property
     def key(self) -> str:
         return f"routing/{self.vni}"
+
+    @property
+    def needs(self) -> str:
+        """The slice that the host has to have because of this row."""
+        return f"router/{self.vni}"
 
 
 class Pair(msgspec.Struct, frozen=True, array_like=True):
@@ -90,6 +100,13 @@ class DhcpOption(msgspec.Struct, frozen=True, array_like=True):
     family: int = 4
 
 
+class Limit(msgspec.Struct, frozen=True, array_like=True):
+    """At most `kbps` (1,000 bits a second) on average, and `burst_kbit` at once."""
+
+    kbps: int
+    burst_kbit: int
+
+
 class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     """A port bound to this host (slice `host/...`).
 
@@ -97,6 +114,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     pass.
     Without `port_security` the port is not filtered and may send from any address.
     `hostname` is what DHCP tells the port that it is called, empty for nothing.
+    `ingress` and `egress` limit what the port receives and sends; `dscp` marks what it sends.
     """
 
     id: str
@@ -111,6 +129,9 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     name: str = ""
     hostname: str = ""
     dhcp_options: tuple[DhcpOption, ...] = ()
+    ingress: Limit | None = None
+    egress: Limit | None = None
+    dscp: int | None = None
 
     @property
     def key(self) -> str:
@@ -327,6 +348,9 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
     def key(self) -> str:
         return f"gateway/{self.vni}"
 
+
+Carrying: TypeAlias = Network | Routing
+"""What says which shared slices a host needs."""
 
 AnyRow: TypeAlias = (
     Host

@@ -10,6 +10,7 @@ from polpo.api.hosts_v1.parts import Parts
 from polpo.model.network import Network
 from polpo.model.placement import Placement
 from polpo.model.port import Port
+from polpo.model.router import INTERFACE
 
 ADMIN = {"x-auth-token": "admin"}
 EVERYTHING = [
@@ -230,3 +231,13 @@ async def test_a_living_host_with_gateways_stays(
     assert "1 gateways of routers" in refused.json()["error"]["message"]
     clock.time += 60
     assert (await client.delete("/v1/hosts/h1", headers=ADMIN)).status_code == 204
+
+
+async def test_a_routers_interface_is_nobodys_to_bind(
+    client: httpx2.AsyncClient, parts: Parts, enrol: Enrol
+) -> None:
+    host = await enrol("h1", "192.0.2.1")
+    port = Port(id="I", network_id="N1", mac_address="02::2", device_owner=INTERFACE)
+    await parts.store.write(lambda tx: tx.put(port))
+    answer = await client.put("/v1/hosts/h1/ports/I", headers=bearer(host))
+    assert answer.status_code == 409
