@@ -3,12 +3,18 @@
 import ipaddress
 import struct
 
+from polpo.dataplane.frames import checksum
+
 ARP, V4, V6 = 0x0806, 0x0800, 0x86DD
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
 def mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
+
+
+def packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed
 
 
 def eth(source: str, destination: str, ethertype: int, payload: bytes) -> bytes:
@@ -74,3 +80,17 @@ def nd(kind: int, target: str, option: str = "", code: int = 0) -> bytes:
     """Solicitation (135) or advertisement (136), with a link-layer address option or without."""
     body = struct.pack("!BBHI", kind, code, 0, 0) + ipaddress.ip_address(target).packed
     return body + (bytes([1 if kind == 135 else 2, 1]) + mac(option) if option else b"")
+
+
+def summed(whole: bytes) -> bytes:
+    """The frame with right checksums of IPv4 and ICMP; other protocols' stay as they are."""
+    six = whole[12:14] == b"\x86\xdd"
+    at = 54 if six else 14 + (whole[14] & 15) * 4
+    head, body = whole[:at], whole[at:]
+    if not six:
+        plain = whole[14:24] + bytes(2) + whole[26:at]
+        head = whole[:24] + checksum(plain) + whole[26:at]
+    if whole[20 if six else 23] == (58 if six else 1):
+        ends = whole[22:54] + struct.pack("!IBBBB", len(body), 0, 0, 0, 58) if six else b""
+        body = body[:2] + checksum(ends + body[:2] + bytes(2) + body[4:]) + body[4:]
+    return head + body

@@ -26,6 +26,7 @@
 #define EXTENSIONS 6   // IPv6 extension headers that are walked over, at most
 #define ROUTERS 4      // that a packet passes one after another, at most
 #define HOPS 8         // next hops of a route
+#define IPV6_ROUTE (1U << 31)
 #define SAYS 1000      // what routers may say in a second, on each CPU
 #define NS_KBPS 8000000ULL // a byte takes so many nanoseconds at 1 kbit/s
 #define QUOTE 128      // bytes of the packet that an ICMP error is about
@@ -132,7 +133,7 @@ struct neighbour {
 
 struct route_key {
 	__u32 prefixlen;
-	__u32 router;
+	__u32 router; // and whose prefix it is: ::/0 is not for IPv4
 	union address address;
 };
 
@@ -554,6 +555,8 @@ static __always_inline __u32 what_of(__u8 protocol, __be16 port)
 static __always_inline struct route *route_of(__u32 router, const union address *address)
 {
 	struct route_key key = {.prefixlen = 160, .router = router, .address = *address};
+	if (!is_v4(address))
+		key.router |= IPV6_ROUTE;
 	return bpf_map_lookup_elem(&routes, &key);
 }
 
@@ -1446,7 +1449,7 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *p)
 	return forward_to(skb, p, NULL, where_is(p->vni, p->destination_mac));
 }
 
-// The same for both directions of a flow.
+// The same for both directions of a flow. The higher bits depend on all of them.
 static __always_inline __u32 spread(const struct packet *p)
 {
 	const union address *a = &p->source, *b = &p->destination;
@@ -1454,7 +1457,7 @@ static __always_inline __u32 spread(const struct packet *p)
 	sum ^= b->word[0] ^ b->word[1] ^ b->word[2] ^ b->word[3];
 	sum ^= p->transport.source_port ^ p->transport.destination_port;
 	sum ^= p->transport.protocol;
-	return (sum * 0x9e3779b1U) >> 16;
+	return sum * 0x9e3779b1U;
 }
 
 static __noinline int take_hop(struct packet *p, struct hop *hop)
@@ -1478,7 +1481,8 @@ static __noinline int take_hop(struct packet *p, struct hop *hop)
 // One of the equal hops, by the flow; if nobody knows where it is, another; at last the others.
 static __noinline int choose_hop(struct packet *p, struct route *route)
 {
-	__u32 count = route->count, total = route->total, first = count > 1 ? spread(p) % count : 0;
+	__u32 count = route->count, total = route->total;
+	__u32 first = count > 1 ? (__u64)spread(p) * count >> 32 : 0;
 	for (__u32 i = 0; i < HOPS; i++) {
 		__u32 at = i < count ? first + i : i;
 		if (i >= total)

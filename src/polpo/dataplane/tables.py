@@ -118,6 +118,9 @@ ASKED = Layout("asked", ifindex="I", length="I", frame="1504s")
 HOPS = 8
 """Next hops that a route has at most."""
 
+IPV6_ROUTE = 1 << 31
+"""`routes`, router: added to the number for prefixes of IPv6, so that ::/0 is not for IPv4."""
+
 U32 = Layout("__u32", value="I")
 U64 = Layout("__u64", value="Q")
 ADDRESS = Layout("address", byte="16s")

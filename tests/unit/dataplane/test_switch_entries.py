@@ -11,6 +11,7 @@ from polpo.dataplane.entries import Entries, Plug
 from polpo.dataplane.tables import (
     FLOOD_KEY,
     HOP,
+    IPV6_ROUTE,
     MEMBERS,
     NEIGHBOUR,
     ORDER,
@@ -259,7 +260,8 @@ EAST = Interface("i8", 8, "02:00:00:00:08:fe", 1400, ("10.0.1.254/24",))
 def hops_of(entries: Entries, prefix: str) -> list[tuple[int, int, str]]:
     """(network, MTU, next hop or "") of the route with this very prefix."""
     address, length = pack_prefix(prefix)
-    route = ROUTE.unpack(entries.full["routes"][ROUTE_KEY.pack(32 + length, 100, address)])
+    router = 100 | (IPV6_ROUTE if ":" in prefix else 0)
+    route = ROUTE.unpack(entries.full["routes"][ROUTE_KEY.pack(32 + length, router, address)])
     found = (route["hop"][i * HOP.size :][: HOP.size] for i in range(route["total"]))
     read = [HOP.unpack(hop) for hop in found]
     nobody = bytes(16)
