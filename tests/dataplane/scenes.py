@@ -76,14 +76,17 @@ def scene(
     policies: dict[int, tuple[Rule, ...]],
     numbers: dict[int, int],
     subnets: Sequence[Subnet] = (),
+    more: Sequence[Pair] = (),
     marks: Mapping[int, int] | None = None,
 ) -> Scene:
-    """`policies` by number; `numbers`: port -> policy; `marks`: port -> DSCP. Ports:
+    """`policies` by number; `numbers`: port -> policy; `more` pairs of port 3; `marks`: port ->
+    DSCP. Ports:
 
     1, 2  plain; 3 with allowed address pairs; 4 without port security; 5 down; 6 with no policy
     20    on our host, and not plugged in; 21, 22 on another host
     """
     pairs = (
+        *more,
         Pair(mac(3), "10.0.0.100/32"),
         Pair(mac(3), "fd00::100/128"),
         Pair(VIRTUAL, "10.0.0.101"),
@@ -160,5 +163,7 @@ def scenes(draw: st.DrawFn) -> Scene:
             address_mode=draw(st.sampled_from(MODES)),
         ),
     )
+    wide = [Pair(mac(3), prefix) for prefix in ("::/0", "0.0.0.0/0")]
+    more = draw(st.sampled_from(((), (), wide[:1], wide[1:])))
     marks = draw(st.dictionaries(st.sampled_from((1, 2, 3, 4)), st.sampled_from((0, 8, 46, 63))))
-    return scene(policies, numbers, subnets, marks)
+    return scene(policies, numbers, subnets, more, marks)

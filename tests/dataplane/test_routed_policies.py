@@ -140,6 +140,12 @@ def test_what_the_sender_may_be_told_is_judged_as_the_packet_itself(rig: Rig) ->
     for to, reason in ((23, Drop.TIME_EXCEEDED), (22, Drop.EGRESS_POLICY)):
         frame = packets.frame(*ends(1, addresses(to)[0]), 17, packets.udp(5, 6), hops=1)
         assert both(rig, 11, frame).drop == reason
+    slices, plugs = scene({1: ALL, 2: to_group("blue")}, {1: 2})
+    lost = Endpoint("lost", "02:00:00:00:ee:03", OTHER, ("10.66.0.1",), 2)
+    slices["network/10"].append(lost)
+    rig.set(slices, plugs)
+    circle = packets.frame(*ends(1, "10.66.0.1"), 17, packets.udp(5, 6))
+    assert both(rig, 11, circle).drop == Drop.EGRESS_POLICY, "there is no way to it"
     unknown = packets.frame(*ends(1, "10.0.1.99"), 17, packets.udp(5, 6))
     assert both(rig, 11, unknown).drop == Drop.EGRESS_POLICY, "it is in no group"
 

@@ -6,6 +6,7 @@ import msgspec
 
 from polpo.dataplane.limits import limit_entries, limit_flags
 from polpo.dataplane.policies import Entry
+from polpo.dataplane.prefixes import is_ipv6
 from polpo.dataplane.tables import (
     ADDRESS_KEY,
     ALLOWED_KEY,
@@ -57,7 +58,8 @@ def port_entries(port: Port, plug: Plug, policy: int, asks: PortFlag = NOTHING) 
     yield "ports", U32.pack(plug.ifindex), value
     yield from limit_entries(port, plug.ifindex)
     for (mac, address, length), kind in _claims(port).items():
-        key = ALLOWED_KEY.pack(96 + length, plug.ifindex, mac, address)
+        family = 6 if is_ipv6(address) else 4
+        key = ALLOWED_KEY.pack(96 + length, plug.ifindex, mac, family, address)
         yield "allowed", key, _KIND[kind]
 
 

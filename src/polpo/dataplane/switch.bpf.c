@@ -31,6 +31,15 @@
 #define NS_KBPS 8000000ULL // a byte takes so many nanoseconds at 1 kbit/s
 #define QUOTE 128      // bytes of the packet that an ICMP error is about
 
+// A function that the verifier looks at once, and not for each way that leads to it: else it takes
+// seconds. It believes nothing that callers know, so that its pointers have to be tested.
+#define SUBPROGRAM __noinline
+#define REQUIRE(POINTERS)                                                                          \
+	do {                                                                                       \
+		if (!(POINTERS))                                                                   \
+			return 0;                                                                  \
+	} while (0)
+
 enum reason { // of a drop; the same numbers as tables.Drop
 	PASSED,
 	UNKNOWN_PORT,
@@ -170,7 +179,7 @@ struct allowed_key {
 	__u32 prefixlen;
 	__u32 ifindex;
 	__u8 mac[6];
-	__u16 pad;
+	__u16 family; // 4 or 6: a pair of ::/0 is none of IPv4
 	union address address;
 };
 
@@ -507,6 +516,7 @@ static __noinline int learn(__u32 vni, const union address *address, const __u8 
 static __noinline int allowed_kind(__u32 ifindex, const __u8 *mac, const union address *address)
 {
 	struct allowed_key key = {.prefixlen = 224, .ifindex = ifindex, .address = *address};
+	key.family = is_v4(address) ? 4 : 6;
 	__builtin_memcpy(key.mac, mac, 6);
 	__u32 *kind = bpf_map_lookup_elem(&allowed, &key);
 	return kind ? *kind : 0;
@@ -526,9 +536,10 @@ static __always_inline bool in_class(__u64 class, __u32 what)
 }
 
 // Does the policy allow `what` (protocol << 16 | port in network order) with this remote?
-static __noinline int allows(__u64 policy, __u32 side, const union address *remote, __u32 what,
+SUBPROGRAM int allows(__u64 policy, __u32 side, const union address *remote, __u32 what,
 			     __u32 vni)
 {
+	REQUIRE(remote);
 	struct prefix_key prefix = {
 		.prefixlen = 224, .side = side, .policy = policy, .address = *remote};
 	if (!is_v4(remote))
@@ -561,8 +572,9 @@ static __always_inline struct route *route_of(__u32 router, const union address 
 }
 
 // The network in which a router of ours finds the address, through several if need be.
-static __noinline __u32 home_of(__u32 router, const union address *address)
+SUBPROGRAM __u32 home_of(__u32 router, const union address *address)
 {
+	REQUIRE(address);
 	for (int i = 0; i < ROUTERS; i++) {
 		struct route *route = route_of(router, address);
 		if (!route || route->own)
@@ -595,10 +607,11 @@ static __always_inline bool has_icmp(const struct packet *p)
 }
 
 // Puts the two ends in order; says whether the sender is the high one.
-static __noinline int make_key(struct flow_key *key, const union address *source,
+SUBPROGRAM int make_key(struct flow_key *key, const union address *source,
 			       const union address *destination,
 			       const struct transport *transport)
 {
+	REQUIRE(key && source && destination && transport);
 	bool high = source->half[0] != destination->half[0]
 			    ? source->half[0] > destination->half[0]
 		    : source->half[1] != destination->half[1]
@@ -679,9 +692,10 @@ static __always_inline struct flow *find_flow(struct packet *p)
 }
 
 // Re-evaluates the originator's direction of a flow against the policy as it is now.
-static __noinline int judge(struct packet *p, struct flow *flow, struct half *half, __u64 policy,
+SUBPROGRAM int judge(struct packet *p, struct flow *flow, struct half *half, __u64 policy,
 			    __u32 side)
 {
+	REQUIRE(p && flow && half);
 	struct flow_key *key = &p->key;
 	bool remote_high = (side == EGRESS) != flow->from_high;
 	__be16 port = flow->from_high ? key->low_port : key->high_port;
@@ -964,8 +978,9 @@ static long copy_to_vtep(__u32 index, void *context)
 }
 
 // Within the network only; what came from the overlay has been given to the other hosts already.
-static __noinline int flood_packet(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int flood_packet(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	struct copying c = {.skb = skb, .packet = p, .list = p->vni, .vxlan = vxlan_ifindex()};
 	__u32 vni = p->vni;
 	bpf_loop(REMOTE, copy_to_port, &c, 0);
@@ -1060,8 +1075,9 @@ static __always_inline void parse_dhcp(struct packet *p)
 		t->kind = SINGLE;
 }
 
-static __noinline int first_fragment(struct packet *p, bool later)
+SUBPROGRAM int first_fragment(struct packet *p, bool later)
 {
+	REQUIRE(p);
 	struct fragment_key key = {.vni = p->vni,
 				   .id = p->fragment_id,
 				   .source = p->source,
@@ -1163,8 +1179,9 @@ static __always_inline int step_over(struct __sk_buff *skb, struct packet *p)
 	return !p->later;
 }
 
-static __noinline int parse_extensions(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int parse_extensions(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	for (int i = 0; i < EXTENSIONS; i++) {
 		int more = step_over(skb, p);
 		if (more < 0)
@@ -1223,8 +1240,9 @@ static __always_inline int parse_ethernet(struct __sk_buff *skb, struct packet *
 }
 
 // What an ICMP error is about: a packet of the flow whose other direction the error takes.
-static __noinline int parse_error(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int parse_error(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	union address source, destination;
 	struct transport t = {};
 	__u32 offset = p->offset + 8;
@@ -1272,8 +1290,9 @@ static __noinline int parse_error(struct __sk_buff *skb, struct packet *p)
 }
 
 // Would an answer go back into the network that the packet came from? (RFC 3704, strict)
-static __noinline int comes_back(struct packet *p)
+SUBPROGRAM int comes_back(struct packet *p)
 {
+	REQUIRE(p);
 	struct route *route = route_of(p->way.first, &p->source);
 	if (!route || route->own)
 		return 0;
@@ -1364,8 +1383,9 @@ static __always_inline bool may_ask(const struct packet *p)
 }
 
 // Hands the packet to the agent, which answers at the port's device: it goes nowhere else.
-static __noinline int ask(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int ask(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	__u64 length = skb->len; // 64 bits: clang would check a copy of 32, and the verifier object
 	if (!may_ask(p))
 		return drop(skb, ASKED_TOO_OFTEN, p->ifindex);
@@ -1460,8 +1480,9 @@ static __always_inline __u32 spread(const struct packet *p)
 	return sum * 0x9e3779b1U;
 }
 
-static __noinline int take_hop(struct packet *p, struct hop *hop)
+SUBPROGRAM int take_hop(struct packet *p, struct hop *hop)
 {
+	REQUIRE(p && hop);
 	struct way *way = &p->way;
 	struct neighbour *neighbour = neighbour_of(
 		hop->vni, unspecified(&hop->address) ? &p->destination : &hop->address);
@@ -1479,8 +1500,9 @@ static __noinline int take_hop(struct packet *p, struct hop *hop)
 }
 
 // One of the equal hops, by the flow; if nobody knows where it is, another; at last the others.
-static __noinline int choose_hop(struct packet *p, struct route *route)
+SUBPROGRAM int choose_hop(struct packet *p, struct route *route)
 {
+	REQUIRE(p && route);
 	__u32 count = route->count, total = route->total;
 	__u32 first = count > 1 ? (__u64)spread(p) * count >> 32 : 0;
 	for (__u32 i = 0; i < HOPS; i++) {
@@ -1506,8 +1528,9 @@ static __always_inline bool is_bound(const union address *a)
 }
 
 // One router's part; PASSED also where the way ends (`own`), or goes on at another (`next`).
-static __noinline int step(struct packet *p, __u32 passed)
+SUBPROGRAM int step(struct packet *p, __u32 passed)
 {
+	REQUIRE(p);
 	struct way *way = &p->way;
 	struct route *route = route_of(way->router, &p->destination);
 	way->next = way->to = 0;
@@ -1527,15 +1550,18 @@ static __noinline int step(struct packet *p, __u32 passed)
 
 // The whole way, even where a router on it has something to say first: the ends' groups, in their
 // networks, decide whether the sender may be told.
-static __noinline int find_way(struct packet *p)
+SUBPROGRAM int find_way(struct packet *p)
 {
+	REQUIRE(p);
 	struct way *way = &p->way;
 	__u32 speaker = 0, at = 0, mtu = 0;
 	int trouble = PASSED;
 	for (__u32 i = 0; i < ROUTERS; i++) {
 		int reason = step(p, i);
-		if (!reason && way->next && i + 1 == ROUTERS)
-			reason = UNREACHABLE;
+		if (way->next && i + 1 == ROUTERS) {
+			reason = reason ?: UNREACHABLE;
+			way->to = 0;
+		}
 		if (reason && !trouble) {
 			trouble = reason;
 			speaker = way->router;
@@ -1659,8 +1685,9 @@ static __always_inline __s64 pseudo(struct packet *p, struct interface *interfac
 }
 
 // Drops the packet and tells its sender why, as a router does.
-static __noinline int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
+SUBPROGRAM int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
 {
+	REQUIRE(p);
 	__u32 zero = 0, family = p->ethertype == ETH_P_IP ? 4 : 6;
 	struct interface_key key = {
 		.router = p->way.router, .vni = p->way.at, .family = family};
@@ -1693,8 +1720,9 @@ static __noinline int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
 }
 
 // An echo request to a router's own address is answered, everything else refused.
-static __noinline int to_router(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int to_router(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	bool ipv4 = p->ethertype == ETH_P_IP;
 	__u8 icmp[4];
 	if (p->transport.echo != REQUEST || !has_icmp(p) || p->later || p->more ||
@@ -1716,9 +1744,10 @@ static __noinline int to_router(struct __sk_buff *skb, struct packet *p)
 	return answer(skb);
 }
 
-static __noinline int route_packet(struct __sk_buff *skb, struct packet *p, struct flow *flow,
+SUBPROGRAM int route_packet(struct __sk_buff *skb, struct packet *p, struct flow *flow,
 				   __u32 trouble)
 {
+	REQUIRE(p);
 	__u32 ifindex = p->way.ifindex;
 	if (trouble)
 		return say(skb, p, trouble);
@@ -1869,8 +1898,9 @@ static __always_inline struct neighbour *answerable(struct packet *p, union addr
 	return neighbour && !same_mac(neighbour->mac, p->source_mac) ? neighbour : NULL;
 }
 
-static __noinline int arp_from_port(struct __sk_buff *skb, struct packet *p, bool secured)
+SUBPROGRAM int arp_from_port(struct __sk_buff *skb, struct packet *p, bool secured)
 {
+	REQUIRE(p);
 	union address address;
 	struct where here = {.ifindex = p->ifindex};
 	struct arp arp;
@@ -1892,9 +1922,10 @@ static __noinline int arp_from_port(struct __sk_buff *skb, struct packet *p, boo
 	return neighbour ? answer_arp(skb, &arp, neighbour->mac) : forward(skb, p);
 }
 
-static __noinline int arp_from_overlay(struct __sk_buff *skb, struct packet *p,
+SUBPROGRAM int arp_from_overlay(struct __sk_buff *skb, struct packet *p,
 				       const union address *vtep)
 {
+	REQUIRE(p && vtep);
 	union address address;
 	struct where there = {.vtep = *vtep};
 	struct arp arp;
@@ -1921,9 +1952,10 @@ struct advertisement {
 	__u8 mac[6];
 };
 
-static __noinline int answer_nd(struct __sk_buff *skb, struct packet *p, union address *target,
+SUBPROGRAM int answer_nd(struct __sk_buff *skb, struct packet *p, union address *target,
 				struct neighbour *neighbour)
 {
+	REQUIRE(p && target && neighbour);
 	struct advertisement a = {.option = {2, 1}};
 	struct ethhdr ethernet = {.h_proto = bpf_htons(ETH_P_IPV6)};
 	bool probe = unspecified(&p->source); // duplicate address detection
@@ -1983,9 +2015,10 @@ static __always_inline void advertised(struct __sk_buff *skb, struct packet *p, 
 		__builtin_memcpy(mac, p->source_mac, 6);
 }
 
-static __noinline int advertisement_from_port(struct __sk_buff *skb, struct packet *p,
+SUBPROGRAM int advertisement_from_port(struct __sk_buff *skb, struct packet *p,
 					      union address *target, bool secured)
 {
+	REQUIRE(p && target);
 	struct where here = {.ifindex = p->ifindex};
 	__u8 mac[6];
 	advertised(skb, p, mac);
@@ -1997,8 +2030,9 @@ static __noinline int advertisement_from_port(struct __sk_buff *skb, struct pack
 	return PASSED;
 }
 
-static __noinline int nd_from_port(struct __sk_buff *skb, struct packet *p, struct port *port)
+SUBPROGRAM int nd_from_port(struct __sk_buff *skb, struct packet *p, struct port *port)
 {
+	REQUIRE(p && port);
 	struct solicitation nd = {};
 	bool secured = port->flags & PORT_SECURITY;
 	int reason = parse_nd(skb, p, &nd);
@@ -2016,9 +2050,10 @@ static __noinline int nd_from_port(struct __sk_buff *skb, struct packet *p, stru
 	return neighbour ? answer_nd(skb, p, &nd.target, neighbour) : forward(skb, p);
 }
 
-static __noinline int nd_from_overlay(struct __sk_buff *skb, struct packet *p,
+SUBPROGRAM int nd_from_overlay(struct __sk_buff *skb, struct packet *p,
 				      const union address *vtep)
 {
+	REQUIRE(p && vtep);
 	struct where there = {.vtep = *vtep};
 	struct solicitation nd = {};
 	__u8 mac[6];

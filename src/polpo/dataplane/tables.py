@@ -138,7 +138,7 @@ HOP = Layout("hop", vni="I", mtu="I", mac="6s", pad="2x", address="16s")
 ROUTE = Layout("route", own="I", count="H", total="H", hop=f"{HOPS * HOP.size}s")
 INTERFACE_KEY = Layout("interface_key", router="I", vni="I", family="I")
 INTERFACE = Layout("interface", mac="6s", pad="2x", domain="I", pad2="4x", address="16s")
-ALLOWED_KEY = Layout("allowed_key", prefixlen="I", ifindex="I", mac="6s", pad="2x", address="16s")
+ALLOWED_KEY = Layout("allowed_key", prefixlen="I", ifindex="I", mac="6s", family="H", address="16s")
 PREFIX_KEY = Layout("prefix_key", prefixlen="I", side="I", policy="Q", address="16s")
 PEER_KEY = Layout("peer_key", policy="Q", groups="Q", side="I", pad="4x")
 CLASS_KEY = Layout(
