@@ -3,6 +3,7 @@
 The switch has 100 security group rules at every port and follows connections; the bridge has no
 rules at all. Both have the same veths, namespaces and underlay, and take turns: A B A B ..., so
 that whatever else the machine does falls on both; the ratio is the median of the turns' ratios.
+Then the switch with limits that are never reached, in both directions, beside itself without.
 Needs root and iperf3.
 """
 
@@ -20,9 +21,10 @@ from typing import Any, Protocol
 from tests.dataplane.wire import PREFIX, Wire, inside
 from tests.dataplane.wire import run as command
 
-from polpo.target.rows import Rule
+from polpo.target.rows import Limit, Rule
 
 ROUNDS, SECONDS = 20, 1
+FAR = Limit(400_000_000, 320_000_000)  # 400 Gbit/s: never reached, always counted
 ECHO = """
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -47,9 +49,10 @@ print(sorted(times)[len(times) // 2] / 1000)
 
 
 class Place(Protocol):
-    """Three workloads, 10.0.0.1 and .2 on one host, 10.0.0.3 on another."""
+    """Three workloads: the first and the second on one host, the third on another."""
 
     namespaces: list[str]
+    addresses: list[str]
 
     def close(self) -> None: ...
 
@@ -57,15 +60,18 @@ class Place(Protocol):
 class SwitchPlace:
     """polpo's switch."""
 
-    def __init__(self, directory: Path) -> None:
-        self.wire = Wire(directory)
+    addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+
+    def __init__(self, directory: Path, tag: str = "", limit: Limit | None = None) -> None:
+        self.wire, self.limit = Wire(directory, tag=tag), limit
         self.namespaces: list[str] = []
 
     def start(self) -> None:
         self.wire.start()
         self.wire.set_policy(1, hundred_rules())
         for number, host in ((1, 0), (2, 0), (3, 1)):
-            work = self.wire.plug(f"w{number}", host, number)
+            limit = self.limit
+            work = self.wire.plug(f"w{number}", host, number, ingress=limit, egress=limit)
             self.namespaces.append(work.namespace)
         self.wire.sync()
 
@@ -76,7 +82,7 @@ class SwitchPlace:
 def hundred_rules() -> tuple[Rule, ...]:
     """49 kinds of traffic that the benchmark does not use, and the one that it does; both ways."""
     unused = [(6, 1000 + 7 * n, 1003 + 7 * n, f"10.{n}.0.0/16") for n in range(1, 49)]
-    used = [(6, 5201, 5201, "10.0.0.0/24"), (17, 7, 7, "10.0.0.0/24")]
+    used = [(6, 5201, 5201, "10.0.0.0/23"), (17, 7, 7, "10.0.0.0/23")]
     return tuple(
         Rule(ingress=way, family=4, protocol=protocol, low=low, high=high, prefix=prefix)
         for way in (True, False)
@@ -86,6 +92,8 @@ def hundred_rules() -> tuple[Rule, ...]:
 
 class BridgePlace:
     """A bridge on each host, and a VXLAN device between them."""
+
+    addresses = SwitchPlace.addresses
 
     def __init__(self) -> None:
         self.hosts = [f"{PREFIX}-b1", f"{PREFIX}-b2"]
@@ -143,28 +151,33 @@ def servers(place: Place) -> Iterator[None]:
 
 def throughput(place: Place, to: int) -> float:
     """Gbit/s of one TCP connection, its two ends on different CPUs."""
-    client = ("iperf3", "-J", "-t", str(SECONDS), "-A", "0,1", "-c", f"10.0.0.{to}")
+    client = ("iperf3", "-J", "-t", str(SECONDS), "-A", "0,1", "-c", place.addresses[to])
     said = json.loads(inside(place.namespaces[0], *client))
     return float(said["end"]["sum_received"]["bits_per_second"]) / 1e9
 
 
 def round_trip(place: Place, to: int) -> float:
     """Median microseconds of a datagram of 64 bytes and its answer."""
-    client = ("python3", "-c", ASK, f"10.0.0.{to}", str(SECONDS / 2))
+    client = ("python3", "-c", ASK, place.addresses[to], str(SECONDS / 2))
     return float(inside(place.namespaces[0], *client))
 
 
-CASES: tuple[tuple[str, str, Callable[[Place, int], float], int], ...] = (
-    ("forwarding: throughput, one host", "Gbit/s", throughput, 2),
-    ("forwarding: throughput, two hosts", "Gbit/s", throughput, 3),
-    ("forwarding: round trip, one host", "us", round_trip, 2),
-    ("forwarding: round trip, two hosts", "us", round_trip, 3),
-)
+Case = tuple[str, str, Callable[[Place, int], float], int]
 
 
-def run_case(ours: Place, peer: Place, name: str) -> dict[str, Any]:
+def cases(what: str) -> tuple[Case, ...]:
+    """Name, unit, measure, and which workload is the other end."""
+    return (
+        (f"{what}: throughput, one host", "Gbit/s", throughput, 1),
+        (f"{what}: throughput, two hosts", "Gbit/s", throughput, 2),
+        (f"{what}: round trip, one host", "us", round_trip, 1),
+        (f"{what}: round trip, two hosts", "us", round_trip, 2),
+    )
+
+
+def run_case(ours: Place, peer: Place, peer_name: str, case: Case) -> dict[str, Any]:
     """One figure and the peer's; a ratio above 1 is better than the peer."""
-    _, unit, measure, to = next(case for case in CASES if case[0] == name)
+    name, unit, measure, to = case
     for place in (ours, peer):
         measure(place, to)  # neighbours, flows, caches
     pairs = [(measure(ours, to), measure(peer, to)) for _ in range(ROUNDS)]
@@ -176,21 +189,33 @@ def run_case(ours: Place, peer: Place, name: str) -> dict[str, Any]:
         "name": name,
         "value": round(value, 3),
         "unit": unit,
-        "peer": "Linux bridge and VXLAN, no rules",
+        "peer": peer_name,
         "peer_value": round(other, 3),
         "ratio": round(ratio, 3),
     }
 
 
-def run() -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory(prefix="pt-dp-") as directory, ExitStack() as stack:
-        ours, peer = SwitchPlace(Path(directory)), BridgePlace()
+class Startable(Place, Protocol):
+    def start(self) -> None: ...
+
+
+def compare(ours: Startable, peer: Startable, what: str, peer_name: str) -> list[dict[str, Any]]:
+    """All cases, the two taking turns."""
+    with ExitStack() as stack:
         for place in (ours, peer):
             stack.callback(place.close)
             place.start()
         stack.enter_context(servers(ours))
         stack.enter_context(servers(peer))
-        return [run_case(ours, peer, name) for name, *_ in CASES]
+        return [run_case(ours, peer, peer_name, case) for case in cases(what)]
+
+
+def run() -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="pt-dp-") as directory:
+        ours, peer = SwitchPlace(Path(directory)), BridgePlace()
+        figures = compare(ours, peer, "forwarding", "Linux bridge and VXLAN, no rules")
+        limited, free = SwitchPlace(Path(directory), "l", FAR), SwitchPlace(Path(directory))
+        return figures + compare(limited, free, "forwarding, limited", "the switch without limits")
 
 
 if __name__ == "__main__":

@@ -3,12 +3,18 @@
 import ipaddress
 import struct
 
+from polpo.dataplane.frames import checksum
+
 ARP, V4, V6 = 0x0806, 0x0800, 0x86DD
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
 def mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
+
+
+def packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed
 
 
 def eth(source: str, destination: str, ethertype: int, payload: bytes) -> bytes:
@@ -25,17 +31,18 @@ def ip(
     offset: int = 0,
     more: bool = False,
     hops: int = 255,
+    tos: int = 0,
 ) -> bytes:
     """IPv4 or IPv6 as the addresses are; a fragment if there is an offset (in 8 bytes) or more."""
     s, d = ipaddress.ip_address(source).packed, ipaddress.ip_address(destination).packed
     if len(s) == 4:
         flags = offset | (0x2000 if more else 0)
-        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), number, flags, hops, protocol, 0)
+        head = struct.pack("!BBHHHBBH", 0x45, tos, 20 + len(body), number, flags, hops, protocol, 0)
         return head + s + d + body
     if offset or more:
         body = struct.pack("!BBHI", protocol, 0, offset << 3 | more, number) + body
         protocol = 44
-    return struct.pack("!IHBB", 6 << 28, len(body), protocol, hops) + s + d + body
+    return struct.pack("!IHBB", 6 << 28 | tos << 20, len(body), protocol, hops) + s + d + body
 
 
 def frame(
@@ -73,3 +80,17 @@ def nd(kind: int, target: str, option: str = "", code: int = 0) -> bytes:
     """Solicitation (135) or advertisement (136), with a link-layer address option or without."""
     body = struct.pack("!BBHI", kind, code, 0, 0) + ipaddress.ip_address(target).packed
     return body + (bytes([1 if kind == 135 else 2, 1]) + mac(option) if option else b"")
+
+
+def summed(whole: bytes) -> bytes:
+    """The frame with right checksums of IPv4 and ICMP; other protocols' stay as they are."""
+    six = whole[12:14] == b"\x86\xdd"
+    at = 54 if six else 14 + (whole[14] & 15) * 4
+    head, body = whole[:at], whole[at:]
+    if not six:
+        plain = whole[14:24] + bytes(2) + whole[26:at]
+        head = whole[:24] + checksum(plain) + whole[26:at]
+    if whole[20 if six else 23] == (58 if six else 1):
+        ends = whole[22:54] + struct.pack("!IBBBB", len(body), 0, 0, 0, 58) if six else b""
+        body = body[:2] + checksum(ends + body[:2] + bytes(2) + body[4:]) + body[4:]
+    return head + body

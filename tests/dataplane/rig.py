@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 from tests.dataplane.wire import PREFIX, run
 
 from polpo.dataplane.entries import Entries, Plug
@@ -23,9 +24,9 @@ from polpo.target.rows import AnyRow
 
 OWN, VXLAN, UNKNOWN, SENT, DROPPED = "192.0.2.1", 99, 50, 7, 2
 TO_AGENT = 0xFFFFFFFF
-IFINDEXES = range(11, 17)
+IFINDEXES = range(11, 19)
 SIZES = dict.fromkeys(("flows", "fdb", "neighbours", "moved", "moved_fdb", "fragments"), 512)
-LEARNED = ("flows", "moved", "moved_fdb", "fragments", "allowances", "counters")
+LEARNED = ("flows", "moved", "moved_fdb", "fragments", "allowances", "counters", "buckets")
 CONTEXT = struct.Struct(
     "=10I I I 5I 31I"
 )  # struct __sk_buff: ifindex is the 11th, cb from the 13th
@@ -74,6 +75,8 @@ class Rig:
         for name in LEARNED:
             table = self.switch.tables[name]
             table.remove(table.read().keys())
+        said = self.switch.tables["said"]
+        said.put({key: bytes(len(value)) for key, value in said.read().items()})
         self.model = Model(OWN, {name: list(given) for name, given in rows.items()}, plugs)
 
     def from_port(self, ifindex: int, frame: bytes) -> Verdict:
@@ -90,21 +93,39 @@ class Rig:
         context = CONTEXT.pack(*[0] * 10, ifindex, 0, *cb, *[0] * 31)
         with within(self.namespace):
             done = self.switch.programs[program].run(frame, context)
-        reason, port, copies, host, _ = CONTEXT.unpack(done.context[: CONTEXT.size])[12:17]
+        seen = CONTEXT.unpack(done.context[: CONTEXT.size])[12:17]
+        reason, port, copies, _, _ = seen
         counted = {r: n - before[r] for r, n in self.drops().items() if n != before[r]}
         counted.pop(Drop.FILTERED_COPY, None)
-        if done.result == DROPPED and reason:
-            assert counted == {Drop(reason): 1}, counted
+        assert counted == ({Drop(reason): 1} if reason else {}), counted
+        if done.result == SENT:
+            return self._sent(done.data, done.data != frame, ifindex, *seen)
+        assert done.result == DROPPED
+        if reason:
             return Verdict(drop=Drop(reason))
-        assert not counted
         if port == TO_AGENT:
             return self._asked(ifindex)
-        if done.result == DROPPED:
-            return Verdict(copies=copies)
-        assert done.result == SENT
-        if port == VXLAN:
-            return Verdict(host=socket.inet_ntoa(host.to_bytes(4, "little")))
-        return Verdict(answer=done.data) if port == ifindex else Verdict(port=port)
+        return Verdict(copies=copies, frame=done.data if done.data != frame else None)
+
+    def _sent(
+        self,
+        data: bytes,
+        changed: bool,
+        ifindex: int,
+        reason: int,
+        port: int,
+        _: int,
+        host: int,
+        vni: int,
+    ) -> Verdict:
+        """An answer, an error, or the frame itself; changed if it leaves a router, in `vni`."""
+        if port == ifindex:
+            return Verdict(answer=data, drop=Drop(reason) if reason else None)
+        assert not reason
+        vtep = socket.inet_ntoa(host.to_bytes(4, "little"))
+        verdict = Verdict(host=vtep) if port == VXLAN else Verdict(port=port)
+        frame = data if changed or vni else None
+        return msgspec.structs.replace(verdict, frame=frame, vni=vni or None)
 
     def _asked(self, ifindex: int) -> Verdict:
         """The agent has been handed just this; nobody looks while none `listens`."""

@@ -1,7 +1,8 @@
 """A small cloud: ports of all kinds on our host, two endpoints on another, all sorts of rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from hypothesis import strategies as st
 
 from polpo.dataplane.entries import Plug
@@ -75,13 +76,18 @@ def scene(
     policies: dict[int, tuple[Rule, ...]],
     numbers: dict[int, int],
     subnets: Sequence[Subnet] = (),
+    more: Sequence[Pair] = (),
+    marks: Mapping[int, int] | None = None,
 ) -> Scene:
-    """`policies` by number; `numbers`: port -> policy. Ports:
+    """`policies` by number; `numbers`: port -> policy; `more` pairs of port 3; `marks`: DSCP.
+
+    Ports:
 
     1, 2  plain; 3 with allowed address pairs; 4 without port security; 5 down; 6 with no policy
     20    on our host, and not plugged in; 21, 22 on another host
     """
     pairs = (
+        *more,
         Pair(mac(3), "10.0.0.100/32"),
         Pair(mac(3), "fd00::100/128"),
         Pair(VIRTUAL, "10.0.0.101"),
@@ -96,6 +102,8 @@ def scene(
         port(6, 0),
         port(20, 1),
     ]
+    for number, dscp in (marks or {}).items():
+        ports[number - 1] = msgspec.structs.replace(ports[number - 1], dscp=dscp)
     rows: list[AnyRow] = [Policy(number=n, rules=rules) for n, rules in policies.items()]
     ours = [endpoint(n, "192.0.2.1", n % 3) for n in (1, 2, 3, 4, 5, 6, 20)]
     theirs = [endpoint(n, OTHER, n % 3) for n in (21, 22)]
@@ -156,4 +164,7 @@ def scenes(draw: st.DrawFn) -> Scene:
             address_mode=draw(st.sampled_from(MODES)),
         ),
     )
-    return scene(policies, numbers, subnets)
+    wide = [Pair(mac(3), prefix) for prefix in ("::/0", "0.0.0.0/0")]
+    more = draw(st.sampled_from(((), (), wide[:1], wide[1:])))
+    marks = draw(st.dictionaries(st.sampled_from((1, 2, 3, 4)), st.sampled_from((0, 8, 46, 63))))
+    return scene(policies, numbers, subnets, more, marks)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
-from tests.dataplane import packets
+from tests.dataplane import packets, routed_scenes
 from tests.dataplane.rig import UNKNOWN, Rig, both, both_overlay
 from tests.dataplane.scenes import ALL, OTHER, VNI, addresses, mac, scene
 
 from polpo.dataplane.model import Verdict
 from polpo.dataplane.tables import Drop
-from polpo.target.rows import Rule
+from polpo.target.rows import Pair, Rule
 
 EGRESS_ONLY = tuple(rule for rule in ALL if not rule.ingress)
 INGRESS_ONLY = tuple(rule for rule in ALL if rule.ingress)
@@ -31,6 +32,21 @@ def sent(sender: int, frame: bytes) -> Callable[[Rig], Verdict]:
 
 def tunnelled(vni: int, vtep: str, frame: bytes) -> Callable[[Rig], Verdict]:
     return lambda rig: both_overlay(rig, vni, vtep, frame)
+
+
+def routed(
+    to: str, hops: int = 64, source: str = "10.0.0.3", size: int = 0
+) -> Callable[..., Verdict]:
+    """Port 3 of another cloud sends by a router; the router's word is left out."""
+    ends = (mac(3), source), (routed_scenes.gate(100, 0), to)
+    frame = packets.frame(*ends, 17, packets.udp(5, 6, bytes(size)), hops=hops)
+
+    def send(rig: Rig) -> Verdict:
+        rig.set(*routed_scenes.scene())
+        verdict = both(rig, 13, frame)
+        return msgspec.structs.replace(verdict, answer=None)
+
+    return send
 
 
 LATE = packets.frame(at(1), at(2), 17, bytes(16), offset=4)
@@ -55,8 +71,20 @@ REASONS: dict[Drop, Callable[[Rig], Verdict]] = {
     Drop.HAIRPIN: sent(1, syn(1, 1)),
     Drop.UNKNOWN_VTEP: tunnelled(VNI, "192.0.2.9", syn(21, 1)),
     Drop.UNKNOWN_VNI: tunnelled(8, OTHER, syn(21, 1)),
+    Drop.NO_ROUTE: routed("9.9.9.9"),
+    Drop.TIME_EXCEEDED: routed("10.0.1.2", hops=1),
+    Drop.TOO_BIG: routed("10.0.1.2", size=1400),
+    Drop.FOR_ROUTER: routed("10.0.0.254"),
+    Drop.REVERSE_PATH: routed("10.0.1.2", source="10.0.1.7"),
+    Drop.UNREACHABLE: routed("10.0.1.99"),
 }
-ELSEWHERE = {Drop.FILTERED_COPY, Drop.NO_TUNNEL, Drop.ASKED_TOO_OFTEN, Drop.UNHEARD}
+ELSEWHERE = {
+    Drop.FILTERED_COPY,
+    Drop.NO_TUNNEL,
+    Drop.ASKED_TOO_OFTEN,
+    Drop.UNHEARD,
+    Drop.OVER_LIMIT,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +95,15 @@ def cloud(rig: Rig) -> None:
 @pytest.mark.parametrize("reason", REASONS, ids=lambda reason: reason.name.lower())
 def test_a_packet_is_dropped_for_this_reason(rig: Rig, reason: Drop) -> None:
     assert REASONS[reason](rig) == Verdict(drop=reason)
+
+
+@pytest.mark.parametrize("pair", ["::/0", "0.0.0.0/0"])
+def test_a_pair_of_all_addresses_is_of_one_family(rig: Rig, pair: str) -> None:
+    rig.set(*scene({1: ALL}, {}, more=[Pair(mac(3), pair)]))
+    for six, source in ((False, "9.9.9.9"), (True, "2001:db8::9")):
+        frame = packets.frame((mac(3), source), at(1, six), 6, packets.tcp(1, 2))
+        reason = None if (":" in pair) == six else Drop.SPOOFED_ADDRESS
+        assert both(rig, 13, frame).drop == reason
 
 
 def test_a_multicast_is_not_copied_to_ports_that_do_not_let_it_in(rig: Rig) -> None:

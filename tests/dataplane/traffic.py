@@ -46,9 +46,8 @@ def ips(draw: st.DrawFn, sender: int) -> bytes:
     if draw(some((False,) * 9 + (True,))):
         target = MULTICAST[6 if six else 4]
     protocol, body = draw(bodies(six))
-    return packets.frame(
-        (source_mac, source), target, protocol, body, hops=draw(some((255, 255, 64)))
-    )
+    hops, tos = draw(some((255, 255, 64))), draw(some((0, 0, 1, 0xB8, 0xFF)))
+    return packets.frame((source_mac, source), target, protocol, body, hops=hops, tos=tos)
 
 
 @st.composite

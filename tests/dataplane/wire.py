@@ -21,6 +21,7 @@ from polpo.target.rows import (
     Host,
     Interface,
     Lease,
+    Limit,
     Member,
     Network,
     Pair,
@@ -145,10 +146,16 @@ class LabHost:
 
 
 class Wire:
-    """Hosts, joined by an underlay; workloads on them; policies."""
+    """Hosts, joined by an underlay; workloads on them; policies. `tag`: of one of several."""
 
-    def __init__(self, directory: Path, underlay: tuple[str, ...] = ("192.0.2.1", "192.0.2.2")):
-        self.hosts = [LabHost(f"h{i}", vtep, directory) for i, vtep in enumerate(underlay)]
+    def __init__(
+        self,
+        directory: Path,
+        underlay: tuple[str, ...] = ("192.0.2.1", "192.0.2.2"),
+        tag: str = "",
+    ):
+        self.tag = tag
+        self.hosts = [LabHost(f"{tag}h{i}", vtep, directory) for i, vtep in enumerate(underlay)]
         self.policies: dict[int, Policy] = {}
         self.rows: list[AnyRow] = []
         self.routers: list[tuple[Router, tuple[AnyRow, ...]]] = []
@@ -178,6 +185,9 @@ class Wire:
         mtu: int = 1500,
         groups: int = 0,
         vni: int = VNI,
+        ingress: Limit | None = None,
+        egress: Limit | None = None,
+        dscp: int | None = None,
     ) -> Workload:
         """A workload 10.0.0.<number>, fd00::<number>; in the next network 10.0.1.<number>."""
         net = vni - VNI
@@ -193,9 +203,13 @@ class Wire:
             ),
             pairs=pairs,
             port_security=security,
+            ingress=ingress,
+            egress=egress,
+            dscp=dscp,
         )
         on = self.hosts[host]
-        work = Workload(row=row, namespace=f"{PREFIX}-{name}", host=on, groups=groups)
+        namespace = f"{PREFIX}-{self.tag}{name}"
+        work = Workload(row=row, namespace=namespace, host=on, groups=groups)
         on.workloads[name] = work
         self._wire(work)
         return work

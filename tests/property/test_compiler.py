@@ -15,6 +15,7 @@ from polpo.model.host import Host
 from polpo.model.network import HostRoute, Network, Subnet
 from polpo.model.object import Object
 from polpo.model.port import AddressPair, FixedIP, Port
+from polpo.model.qos import BandwidthLimit, DscpMarking, QosPolicy
 from polpo.model.router import INTERFACES, Router
 from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.model.snapshot import Snapshot
@@ -32,14 +33,29 @@ hosts = st.builds(
     few,
 )
 networks = st.builds(
-    lambda n, spare, mtu, up, domain: Network(
-        id=f"N{n}", vni=n + 10 * spare, mtu=mtu, admin_state_up=up, name="n", dns_domain=domain
+    lambda n, spare, mtu, up, domain, qos: Network(
+        id=f"N{n}",
+        vni=n + 10 * spare,
+        mtu=mtu,
+        admin_state_up=up,
+        name="n",
+        dns_domain=domain,
+        qos_policy_id=qos,
     ),
     few,
     st.integers(1, 2),
     st.sampled_from((1450, 8950)),
     st.booleans(),
     st.sampled_from(("", "example.org.")),
+    st.sampled_from(("", "Q0", "Q1")),
+)
+qos_policies = st.builds(
+    lambda n, rules, name: QosPolicy(id=f"Q{n}", name=name, rules=rules),
+    few,
+    st.sampled_from(
+        ((), (DscpMarking("D", 46),), (BandwidthLimit("L", 9000), DscpMarking("D", 8)))
+    ),
+    st.sampled_from(("gold", "silver")),
 )
 subnets = st.builds(
     lambda n, net, length, gateway, routes, dns, dhcp: Subnet(
@@ -84,7 +100,7 @@ rules = st.builds(
     st.sampled_from((None, None, "A0", "A1")),
 )
 ports = st.builds(
-    lambda n, net, host, groups, guarded, pairs, wiring: Port(
+    lambda n, net, host, groups, guarded, pairs, wiring, qos, owner: Port(
         id=f"P{n}",
         network_id=f"N{net}",
         mac_address=f"02:00:00:00:00:0{n}",
@@ -94,6 +110,8 @@ ports = st.builds(
         port_security_enabled=guarded,
         allowed_address_pairs=pairs,
         wiring=wiring,
+        qos_policy_id=qos,
+        device_owner=owner,
     ),
     st.integers(0, 5),
     few,
@@ -102,6 +120,8 @@ ports = st.builds(
     st.booleans(),
     st.sampled_from(((), (AddressPair("10.0.0.100"), AddressPair("10.2.0.0/16", "02:AA::1")))),
     st.integers(0, 9),
+    st.sampled_from(("", "Q0", "Q1")),
+    st.sampled_from(("", "compute:nova", "network:dhcp")),
 )
 routers = st.builds(
     lambda n, spare, up, outside, routes: Router(
@@ -144,7 +164,17 @@ interfaces = st.builds(
     st.sampled_from(INTERFACES),
 )
 objects = st.one_of(
-    hosts, networks, subnets, address_groups, rules, ports, ports, routers, interfaces, interfaces
+    hosts,
+    networks,
+    subnets,
+    address_groups,
+    rules,
+    qos_policies,
+    ports,
+    ports,
+    routers,
+    interfaces,
+    interfaces,
 )
 kept = st.integers(0, 4).map(bool)
 edits = st.lists(st.tuples(objects, kept), max_size=40)
@@ -156,7 +186,12 @@ BASE: list[tuple[Any, bool]] = [
         (Host(id=f"H{n}", name=f"h{n}", address=f"192.0.2.{n}", token_hash=f"t{n}"), True)
         for n in range(3)
     ),
-    *((Network(id=f"N{n}", vni=n + 10, mtu=1450), True) for n in range(3)),
+    (QosPolicy(id="Q0", rules=(BandwidthLimit("L", 9000),)), True),
+    (QosPolicy(id="Q1", rules=(DscpMarking("D", 46),)), True),
+    *(
+        (Network(id=f"N{n}", vni=n + 10, mtu=1450, qos_policy_id=("", "Q0", "Q1")[n]), True)
+        for n in range(3)
+    ),
     *(
         (Subnet(id=f"S{n}", network_id=f"N{n}", ip_version=4, cidr=f"{prefix}/24"), True)
         for n, prefix in enumerate(PREFIXES)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import structlog
 
 from polpo.agent import requests, wanted
+from polpo.agent.announcer import Announcer
 from polpo.agent.config import Config
 from polpo.agent.controller import Controller
 from polpo.agent.devices import Devices
@@ -17,6 +18,7 @@ from polpo.agent.feed import Feed
 from polpo.agent.gates import Gates
 from polpo.agent.gateway.gateways import Gateways
 from polpo.agent.gateway.instances import Instances
+from polpo.agent.gateway.isolation import Isolation
 from polpo.agent.guards import Guards
 from polpo.agent.host_ends import HostEnds
 from polpo.agent.loop import Loop, Pass
@@ -65,6 +67,9 @@ class Agent:
         self.guards = Guards(self.devices, self.plugs, self.switch.programs)
         self.observed = Observed(self.switch, self.world.ports, self.devices)
         self.tables = self._tables()
+        self.announcer = Announcer(
+            self.observed, self.tables, self.switch.programs["from_port"], monotonic
+        )
         self.responder = self._responder()
         self.loop = Loop(
             self.target, self.world, self.tables, self._steps(), self.patience, monotonic
@@ -75,10 +80,23 @@ class Agent:
 
     def _gateways(self) -> Gateways:
         config, devices, patience = self.config, self.devices, self.patience
+        isolation = config.runtime / "gateways" / "isolation"
         instances = Instances(
-            config.host, config.uplinks, self.target, self.plugs, devices, patience
+            config.host, config.uplinks, isolation, self.target, self.plugs, devices, patience
         )
         return Gateways(config, instances, devices, self.drift, patience, lambda: self.loop.wake())
+
+    def _isolation(self) -> Isolation:
+        isolation = Isolation(
+            self.config.runtime / "gateways" / "isolation",
+            self.config.underlay,
+            self.target.hosts,
+            lambda: bool(self.gateways.instances.all),
+            self.controller.answers,
+            monotonic,
+        )
+        isolation.prepare()
+        return isolation
 
     def _tables(self) -> Tables:
         return Tables(
@@ -120,10 +138,11 @@ class Agent:
 
     def _wire_outside(self) -> None:
         self.controller = Controller(self.config)
+        self.isolation = self._isolation()
         self.feed = Feed(self.controller, self.target, self.file, self.loop.moved)
         self.reporter = Reporter(self.controller, self.status, monotonic)
         self.metrics = Metrics(self.status, self.figures)
-        self.loop.after.append(self.reporter.wake)
+        self.loop.after += [self.reporter.wake, self.announcer.look]
         self.loop.after_pass.append(self._after_pass)
         plugging = Plugging(
             self.controller,
@@ -186,6 +205,7 @@ class Agent:
                 tasks.create_task(self.loop.run())
                 tasks.create_task(self.feed.follow())
                 tasks.create_task(self.reporter.run())
+                tasks.create_task(self.isolation.run())
 
     def _listen(self) -> None:
         """Have the kernel wake the loop."""

@@ -11,6 +11,7 @@ from polpo.agent.config import Config
 from polpo.target.status import Status
 
 SILENCE_S = 15.0  # three heartbeats
+ANSWER_S = 1.0
 PLAIN = httpx2.Timeout(5.0)
 
 
@@ -44,6 +45,14 @@ class Controller:
         except Refused as e:
             if e.status != 404:
                 raise
+
+    async def answers(self) -> bool:
+        """Whether anybody is there, whatever they say."""
+        try:
+            await self._client.get("/healthz", timeout=ANSWER_S)
+        except httpx2.HTTPError:
+            return False
+        return True
 
     async def report(self, status: Status) -> None:
         await self._ask("POST", "/status", msgspec.json.encode(status))

@@ -1,11 +1,22 @@
 """What the switch itself writes, read for people and for the controller."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
+from typing import NamedTuple
 
 from polpo.agent.devices import Devices
 from polpo.agent.wanted import Wired
 from polpo.dataplane.tables import COUNTER, TABLES, U32, Drop, unpack_address
 from polpo.kernel.bpf import Switch
+
+
+class Move(NamedTuple):
+    """An address of an allowed pair that speaks at this interface now."""
+
+    vni: int
+    address: bytes
+    mac: bytes
+    ifindex: int
+
 
 _MOVED, _FDB = TABLES["moved"], TABLES["moved_fdb"]
 
@@ -34,21 +45,24 @@ class Observed:
     def moved(self) -> tuple[tuple[int, str, str], ...]:
         """(VNI, address, port id) of allowed pairs that speak on this host now."""
         ids = self._port_ids()
-        found = []
+        found = [(m.vni, unpack_address(m.address), m.ifindex) for m in self.moves_here()]
+        return tuple(sorted((vni, a, ids[index]) for vni, a, index in found if index in ids))
+
+    def moves_here(self) -> Iterator[Move]:
+        """The addresses that have moved to this host."""
         for key, value in self._switch.tables["moved"].read().items():
             at, mac = _MOVED.key.unpack(key), _MOVED.value.unpack(value)["mac"]
-            port = ids.get(self._interface(at["vni"], mac))
-            if port is not None:
-                found.append((at["vni"], unpack_address(at["address"]), port))
-        return tuple(sorted(found))
+            ifindex = self._interface(at["vni"], mac)
+            if ifindex:
+                yield Move(at["vni"], at["address"], mac, ifindex)
 
     def forget_gone(self) -> None:
-        """Counters of ports that are gone: their interface numbers may come again."""
+        """What is kept of ports that are gone: their interface numbers may come again."""
         ids = self._port_ids()
         if ids.keys() == self._counted:
             return
-        table = self._switch.tables["counters"]
-        table.remove([k for k in table.read() if U32.unpack(k)["value"] not in ids])
+        for table in map(self._switch.tables.__getitem__, ("counters", "buckets")):
+            table.remove([k for k in table.read() if U32.unpack(k[:4])["value"] not in ids])
         self._counted = ids.keys()
 
     def _interface(self, vni: int, mac: bytes) -> int:

@@ -18,7 +18,7 @@ from polpo.agent.patience import Patience
 from polpo.agent.target import Target
 from polpo.agent.wanted import Wired
 from polpo.dataplane.entries import Entries, Plug
-from polpo.dataplane.tables import ORDER, TABLES
+from polpo.dataplane.tables import FLOOD_KEY, ORDER, REMOTE, TABLES
 from polpo.kernel.bpf import Switch
 from polpo.runtime import crash
 from polpo.runtime.clock import Clock, processor
@@ -57,11 +57,17 @@ class Tables:
         self._log = structlog.get_logger("polpo.agent")
         self._remove: dict[str, tuple[bytes, ...]] = {}
         self.rows: dict[str, int] = {}
+        self._new_listeners = False
 
     @property
     def full(self) -> Mapping[str, Mapping[bytes, bytes]]:
         """What every table must hold."""
         return self._entries.full
+
+    def take_listeners(self) -> bool:
+        """Whether a host has come, since last asked, that some network's broadcasts go to."""
+        taken, self._new_listeners = self._new_listeners, False
+        return taken
 
     def hear(self, batch: Iterable[Line]) -> None:
         """The target has moved by these lines."""
@@ -121,15 +127,22 @@ class Tables:
         for name in (n for n in ORDER if touched.get(n)):
             self._put_entries(name, {k: full[name][k] for k in touched[name] if k in full[name]})
             self._remove[name] = tuple(k for k in touched[name] if k not in full[name])
+        self._note_listeners(touched.get("flood", set()))
         self.rows = {name: len(full[name]) for name in ORDER}
 
     def _verify(self) -> None:
         began, touched, full = processor(), self._entries.take_touched(), self._entries.full
         for name in (n for n in ORDER if self._patience.due(self.noun, n)):
             self._put_table(name, full[name], touched.get(name, set()))
+        self._note_listeners(touched.get("flood", set()))
         self._began = True
         self.rows = {name: len(full[name]) for name in ORDER}
         self._verify_at = self._clock() + max(VERIFY_S, (processor() - began) / BUSY)
+
+    def _note_listeners(self, touched: set[bytes]) -> None:
+        flood = self._entries.full["flood"]
+        remote = (k for k in touched if FLOOD_KEY.unpack(k)["index"] >= REMOTE)
+        self._new_listeners |= any(key in flood for key in remote)
 
     def _plugs(self) -> dict[str, Plug]:
         links = self._devices.read()

@@ -2,7 +2,16 @@
 
 from polpo.agent.kept import Kept
 from polpo.target import wire
-from polpo.target.rows import Gateway, Interface, Network, Port, Routing, Slices, Subnet
+from polpo.target.rows import (
+    Gateway,
+    Host,
+    Interface,
+    Network,
+    Port,
+    Routing,
+    Slices,
+    Subnet,
+)
 from polpo.target.wire import Line
 
 
@@ -66,6 +75,11 @@ class Target:
         """The host's instances of gateways by router's number."""
         rows = self.slices.get(self.host_slice, {}).values()
         return {row.vni: row for row in rows if isinstance(row, Gateway)}
+
+    def hosts(self) -> list[str]:
+        """Where the tunnels of the cloud's hosts end."""
+        rows = self.slices.get("hosts", {}).values()
+        return [row.address for row in rows if isinstance(row, Host)]
 
     def subnet(self, vni: int, id: str) -> Subnet | None:
         """A subnet of a network that this host carries."""

@@ -5,6 +5,7 @@ Each function gives the row for its key, or None where there is to be none.
 
 from ipaddress import ip_network
 
+from polpo.compiler import qos
 from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.routing import external_network
 from polpo.compiler.view import View
@@ -20,6 +21,7 @@ def port_row(view: View, host: str, id: str) -> Port | None:
     if network is None:
         return None
     guards = port.group_set if port.port_security_enabled else ()
+    shape = qos.policy_of(view, port, network)
     return Port(
         id=port.id,
         vni=network.vni,
@@ -35,6 +37,9 @@ def port_row(view: View, host: str, id: str) -> Port | None:
         dhcp_options=tuple(
             DhcpOption(o.opt_name, o.opt_value or "", o.ip_version) for o in port.extra_dhcp_opts
         ),
+        ingress=qos.ingress(shape),
+        egress=qos.egress(shape),
+        dscp=qos.dscp(shape),
     )
 
 

@@ -5,7 +5,7 @@ touches is looked at too. A row that turns out the same in both is nobody's news
 Rows of routers, and of what hosts carry, are in touched_domains.py.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from polpo.model.change import Change
 from polpo.model.host import Host
 from polpo.model.network import Network, Subnet
 from polpo.model.port import Port
+from polpo.model.qos import QosPolicy
 from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.target.rows import AnyRow
 
@@ -49,6 +50,8 @@ def _touched(view: View, state: Any) -> Touched:
             return ports | merged(_subnet(view, subnet) for subnet in subnets)
         case Host():
             return _host(view, state.name)
+        case QosPolicy():
+            return merged(_row(port) for port in _shaped(view, state.id))
     return {}
 
 
@@ -62,11 +65,14 @@ def _seen(state: Any) -> tuple[Any, ...]:
     """What rows take from objects that many rows depend on."""
     match state:
         case Network():
-            return (state.vni, state.mtu, state.admin_state_up, state.dns_domain)
+            qos = state.qos_policy_id
+            return (state.vni, state.mtu, state.admin_state_up, state.dns_domain, qos)
         case Host():
             return (state.name, state.address)
         case AddressGroup():
             return (state.addresses,)
+        case QosPolicy():
+            return (state.rules,)
     return (state,)
 
 
@@ -77,12 +83,24 @@ def _port(view: View, port: Port) -> Touched:
 
 def _own(view: View, port: Port) -> Touched:
     """The port's row on its host, and that of what guards it."""
+    rows, groups = _row(port), port.group_set
+    guarded = rows and port.port_security_enabled and groups
+    return rows | _policy(port.host, groups) if guarded else rows
+
+
+def _row(port: Port) -> Touched:
+    """The port's row, if it is bound."""
     if not port.host:
         return {}
     row = partial(host_rows.port_row, host=port.host, id=port.id)
-    rows: Touched = {(host_name(port.host), f"port/{port.id}"): row}
-    groups = port.group_set
-    return rows | _policy(port.host, groups) if port.port_security_enabled and groups else rows
+    return {(host_name(port.host), f"port/{port.id}"): row}
+
+
+def _shaped(view: View, policy: str) -> Iterator[Port]:
+    """The ports that a QoS policy is about, by themselves or by their network."""
+    yield from view.snapshot.by(Port, "qos_policy", policy)
+    for network in view.snapshot.by(Network, "qos_policy", policy):
+        yield from view.snapshot.by(Port, "network", network.id)
 
 
 def _policy(host: str, groups: Groups) -> Touched:

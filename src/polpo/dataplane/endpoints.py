@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from polpo.dataplane.limits import limit_entries, limit_flags
 from polpo.dataplane.policies import Entry
+from polpo.dataplane.prefixes import is_ipv6
 from polpo.dataplane.tables import (
     ADDRESS_KEY,
     ALLOWED_KEY,
@@ -49,12 +51,15 @@ def port_entries(port: Port, plug: Plug, policy: int, asks: PortFlag = NOTHING) 
         PortFlag.PORT_SECURITY * port.port_security
         | PortFlag.ADMIN_UP * port.admin_up
         | PortFlag.VETH * plug.veth
+        | limit_flags(port)
         | asks
     )
-    value = PORT.pack(port.vni, pack_mac(port.mac), flags, policy)
+    value = PORT.pack(port.vni, pack_mac(port.mac), flags, port.dscp or 0, policy)
     yield "ports", U32.pack(plug.ifindex), value
+    yield from limit_entries(port, plug.ifindex)
     for (mac, address, length), kind in _claims(port).items():
-        key = ALLOWED_KEY.pack(96 + length, plug.ifindex, mac, address)
+        family = 6 if is_ipv6(address) else 4
+        key = ALLOWED_KEY.pack(96 + length, plug.ifindex, mac, family, address)
         yield "allowed", key, _KIND[kind]
 
 

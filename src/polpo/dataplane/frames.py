@@ -46,14 +46,25 @@ class Frame(msgspec.Struct):
 
 def parse(frame: bytes) -> Frame:
     """Raises Malformed."""
+    parsed = parse_ethernet(frame)
+    parse_packet(parsed, frame[14:])
+    return parsed
+
+
+def parse_ethernet(frame: bytes) -> Frame:
+    """Of what is in the frame nothing is read yet. Raises Malformed."""
     parsed = Frame(frame[6:12], frame[:6], int.from_bytes(frame[12:14], "big"))
     if parsed.source_mac[0] & 1:
         raise Malformed
-    if parsed.ethertype == IPV4:
-        _parse_ipv4(parsed, frame[14:])
-    elif parsed.ethertype == IPV6:
-        _parse_ipv6(parsed, frame[14:])
     return parsed
+
+
+def parse_packet(parsed: Frame, packet: bytes) -> None:
+    """Fills in what IP says. Raises Malformed."""
+    if parsed.ethertype == IPV4:
+        _parse_ipv4(parsed, packet)
+    elif parsed.ethertype == IPV6:
+        _parse_ipv6(parsed, packet)
 
 
 def _parse_ipv4(parsed: Frame, packet: bytes) -> None:
@@ -170,13 +181,13 @@ def checksum(data: bytes) -> bytes:
     return (~total & 0xFFFF).to_bytes(2, "big")
 
 
-def advertisement(asker: Frame, target: bytes, mac: bytes) -> bytes:
+def advertisement(asker: Frame, target: bytes, mac: bytes, router: bool = False) -> bytes:
     """The frame that answers a neighbour solicitation (RFC 4861 7.2.4)."""
     probe = asker.source == ANY6
     to_mac = ALL_NODES_MAC if probe else asker.source_mac
     to = ALL_NODES if probe else asker.source
-    flags = (0x20000000 if probe else 0x60000000).to_bytes(4, "big")
-    body = bytes([136, 0, 0, 0]) + flags + target + b"\2\1" + mac
+    flags = 0x20000000 | (0 if probe else 0x40000000) | (0x80000000 if router else 0)
+    body = bytes([136, 0, 0, 0]) + flags.to_bytes(4, "big") + target + b"\2\1" + mac
     pseudo = target + to + (32).to_bytes(4, "big") + bytes([0, 0, 0, ICMPV6])
     body = body[:2] + checksum(pseudo + body) + body[4:]
     head = bytes.fromhex("6000000000203aff")

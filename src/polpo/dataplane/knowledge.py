@@ -4,12 +4,27 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from polpo.dataplane.endpoints import Plug
+from polpo.dataplane.endpoints import Plug, link_local
 from polpo.dataplane.frames import Transport
 from polpo.dataplane.policies import what_of
+from polpo.dataplane.prefixes import inside, is_ipv6
+from polpo.dataplane.router_model import RouterModel
 from polpo.dataplane.services import asks
-from polpo.dataplane.tables import ANY4, PortFlag, State, pack_address, pack_mac, pack_prefix
-from polpo.target.rows import AnyRow, Endpoint, GroupSet, Host, Network, Policy, Port, Rule, Subnet
+from polpo.dataplane.tables import PortFlag, State, pack_address, pack_mac
+from polpo.target.rows import (
+    AnyRow,
+    Endpoint,
+    GroupSet,
+    Host,
+    Interface,
+    Member,
+    Network,
+    Policy,
+    Port,
+    Router,
+    Rule,
+    Subnet,
+)
 
 
 class Flow(msgspec.Struct):
@@ -22,10 +37,11 @@ class Flow(msgspec.Struct):
 
 
 class Where(msgspec.Struct, frozen=True):
-    """A local interface, or another host."""
+    """A local interface, another host, or a router, which is everywhere."""
 
     ifindex: int = 0
     vtep: str = ""
+    router: int = 0
 
 
 FlowKey = tuple[int, int, frozenset[tuple[bytes, int]], bytes]
@@ -49,9 +65,13 @@ class Knowledge:
         ports = [row for row in own if isinstance(row, Port) and row.id in plugs]
         self.ports = {plugs[row.id].ifindex: row for row in ports}
         self.policies = {row.number: row for row in own if isinstance(row, Policy)}
-        self.networks = {row.vni for row in own if isinstance(row, Network)}
+        self.networks = {row.vni: row for row in own if isinstance(row, Network)}
         self.hosts = {row.address for row in rows["hosts"] if isinstance(row, Host)}
         self.vtep, self.plugs = vtep, plugs
+        everything = [(row, given) for given in rows.values() for row in given]
+        self.routers = {
+            row.vni: RouterModel(row, given) for row, given in everything if isinstance(row, Router)
+        }
         self.flows: dict[FlowKey, Flow] = {}
         self.fragments: dict[tuple[object, ...], Transport] = {}
         self.moved: dict[tuple[int, bytes], tuple[bytes, int]] = {}
@@ -60,6 +80,25 @@ class Knowledge:
     def endpoints(self, vni: int) -> Iterator[Endpoint]:
         rows = self.rows.get(f"network/{vni}", ())
         return (row for row in rows if isinstance(row, Endpoint))
+
+    def interfaces(self, vni: int) -> Iterator[tuple[int, Interface]]:
+        """Routers in a network, by number."""
+        for number, router in self.routers.items():
+            for interface in router.interfaces:
+                if interface.vni == vni:
+                    yield number, interface
+
+    def hosts_told(self, vni: int) -> set[str]:
+        """Who learns when an address of the network moves, besides us."""
+        network = self.networks.get(vni)
+        if network is None or not network.domain:
+            return self.hosts_of(vni)
+        rows = self.rows.get(f"router/{network.domain}", ())
+        return {row.address for row in rows if isinstance(row, Member)} - {self.vtep}
+
+    def hosts_of(self, vni: int) -> set[str]:
+        """The other hosts that have ports of the network."""
+        return {row.host_address for row in self.endpoints(vni)} - {self.vtep}
 
     def answered(self, vni: int) -> set[PortFlag]:
         """What the agent answers for the network."""
@@ -71,6 +110,9 @@ class Knowledge:
         for row in self.endpoints(vni):
             if address in map(pack_address, row.addresses):
                 return pack_mac(row.mac), row.groups
+        for _, interface in self.interfaces(vni):
+            if address in names_of(interface):
+                return pack_mac(interface.mac), 0
         return self.moved.get((vni, address))
 
     def where(self, vni: int, mac: bytes) -> Where | None:
@@ -80,17 +122,24 @@ class Knowledge:
                     return Where(vtep=row.host_address)
                 if row.port in self.plugs:
                     return Where(self.plugs[row.port].ifindex)
+        for number, interface in self.interfaces(vni):
+            if pack_mac(interface.mac) == mac:
+                return Where(router=number)
         return self.moved_fdb.get((vni, mac))
 
-    def learn(self, vni: int, address: bytes, mac: bytes, where: Where) -> None:
+    def learn(self, vni: int, address: bytes, mac: bytes, where: Where) -> bool:
+        """False for what cannot have moved: the addresses in rows stay where these say."""
         fixed = {pack_address(a) for row in self.endpoints(vni) for a in row.addresses}
+        fixed = fixed.union(*(names_of(interface) for _, interface in self.interfaces(vni)))
         if mac[0] & 1 or address in fixed:
-            return
+            return False
         known = [row for row in self.endpoints(vni) if pack_mac(row.mac) == mac]
         known = [row for row in known if row.host_address != self.vtep or row.port in self.plugs]
-        if not known:
+        routers = {pack_mac(interface.mac) for _, interface in self.interfaces(vni)}
+        if not known and mac not in routers:
             self.moved_fdb[vni, mac] = where
         self.moved[vni, address] = mac, known[0].groups if known else 0
+        return True
 
     def allows(self, number: int, ingress: bool, remote: bytes, what: Transport, vni: int) -> bool:
         policy = self.policies.get(number)
@@ -108,18 +157,18 @@ class Knowledge:
         return ()
 
 
+def names_of(interface: Interface) -> set[bytes]:
+    """The addresses that a router answers for in a network."""
+    own = {pack_address(text.partition("/")[0]) for text in interface.addresses}
+    return own | {link_local(pack_mac(interface.mac))}
+
+
 def covers(rule: Rule, remote: bytes, groups: tuple[str, ...]) -> bool:
-    if (rule.family == 4) != remote.startswith(ANY4[:12]):
+    if (rule.family == 6) != is_ipv6(remote):
         return False
     if rule.group is not None:
         return rule.group in groups
     return rule.prefix is None or inside(remote, rule.prefix)
-
-
-def inside(address: bytes, prefix: str) -> bool:
-    start, length = pack_prefix(prefix)
-    shift = 128 - length
-    return int.from_bytes(address, "big") >> shift == int.from_bytes(start, "big") >> shift
 
 
 def is_about(rule: Rule, what: Transport) -> bool:

@@ -4,74 +4,47 @@ Tests give the same frames to this and to the kernel's, and compare. Nothing her
 knows of time: flows do not expire, and policies are asked for every packet.
 """
 
-import msgspec
+from msgspec.structs import replace
 
-from polpo.dataplane.endpoints import link_local
 from polpo.dataplane.frames import (
     ARP,
     ICMPV6,
     IPV4,
     IPV6,
-    TCP,
     UDP,
     Malformed,
     Transport,
     advertisement,
-    embedded,
-    parse,
-    transport_of,
+    parse_packet,
 )
-from polpo.dataplane.knowledge import Flow, Knowledge, Where, flow_key, inside
-from polpo.dataplane.tables import ANY4, ANY6, Drop, PortFlag, State, pack_address, pack_mac
+from polpo.dataplane.knowledge import Knowledge, Where
+from polpo.dataplane.marking import marked
+from polpo.dataplane.passage import ERRORS, Passage
+from polpo.dataplane.routed_frames import echoed, forwarded, is_routed, is_told, told, voice
+from polpo.dataplane.router_model import RouterModel, addresses_of
+from polpo.dataplane.tables import ANY4, ANY6, Drop, PortFlag, pack_mac
+from polpo.dataplane.verdicts import Dropped, Verdict
+from polpo.dataplane.ways import Walk, Way, home
 from polpo.target.rows import Port
 
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What became of a frame; exactly one of the fields is set."""
-
-    drop: Drop | None = None
-    port: int | None = None  # ifindex it was given to
-    host: str | None = None  # VTEP it was tunnelled to
-    answer: bytes | None = None  # the switch's own reply, to the asking port
-    copies: int | None = None  # a broadcast: how many were sent
-    asked: bytes | None = None  # what the agent was handed
-
-
-class Dropped(Exception):
-    def __init__(self, reason: Drop) -> None:
-        self.reason = reason
-
+__all__ = ["Model", "Verdict"]
 
 OPCODES = (b"\0\1", b"\0\2")
-KINDS = {True: (1, 2, 3, 4), False: (3, 11, 12)}  # ICMP errors, of IPv6 and of IPv4
-SYN, ACK, RST, FIN = 2, 16, 4, 1
 
 
-def _verdict(passage: "Passage", frame: bytes) -> Verdict:
-    try:
-        return passage.take(frame)
-    except Malformed:
-        return Verdict(drop=Drop.MALFORMED)
-    except Dropped as dropped:
-        return Verdict(drop=dropped.reason)
+class Forwarding(Passage):
+    """What is done about a frame."""
 
+    way: Way | None = None
+    came_from: RouterModel | None = None  # of another host, which has routed it
 
-class Passage:
-    """One frame's way through the switch. `sender` is None from the overlay."""
-
-    def __init__(self, model: Knowledge, vni: int, came: Where, sender: Port | None) -> None:
-        self.model, self.vni, self.came, self.sender = model, vni, came, sender
-        self.secured = sender is not None and sender.port_security
-        self.flow: Flow | None = None
-        self.transport: Transport | None = None
-        self.reply = self.judged = self.tracked = False
-        self.exempt_sending = self.exempt_receiving = False
-
-    def take(self, raw: bytes) -> Verdict:
-        frame, self.raw = parse(raw), raw
-        self.frame = frame
+    def take(self) -> Verdict:
+        frame = self.frame
+        if is_routed(frame.source_mac):
+            self.vet_router()
+        parse_packet(frame, self.raw[14:])
         if frame.ethertype == ARP:
-            return self.arp(raw[14:42])
+            return self.arp(self.raw[14:42])
         if frame.ethertype not in (IPV4, IPV6):
             if self.secured:
                 raise Dropped(Drop.ETHERTYPE)
@@ -80,47 +53,78 @@ class Passage:
         self.exempt()
         if frame.icmp and frame.ethertype == IPV6 and 133 <= self.transport.kind <= 137:
             return self.nd()
-        return self.ip()
+        return self.ip(self.transport)
 
-    # layer 4
-
-    def first_of_fragments(self) -> Transport:
+    def vet_router(self) -> None:
+        """Only routers of other hosts may say that they have routed, and to their networks."""
         frame = self.frame
-        key = (self.vni, frame.source, frame.destination, frame.fragment)
-        if frame.later:
-            if key not in self.model.fragments:
-                raise Dropped(Drop.LATE_FRAGMENT)
-            return self.model.fragments[key]
-        transport = transport_of(frame)
-        if frame.fragment:
-            self.model.fragments[key] = transport
-        return transport
-
-    def exempt(self) -> None:
-        """ND, MLD and DHCP clients are not for users' rules to break."""
-        t, six = self.transport, self.frame.ethertype == IPV6
-        assert t is not None
-        if self.frame.icmp and six and (130 <= t.kind <= 137 or t.kind == 143):
-            self.exempt_sending = self.exempt_receiving = True
-        client, server = (546, 547) if six else (68, 67)
-        if t.protocol == UDP:
-            ports = t.source_port, t.destination_port
-            self.exempt_sending = ports == (client, server)
-            self.exempt_receiving = ports == (server, client)
+        router = self.model.routers.get(int.from_bytes(frame.source_mac[3:], "big"))
+        routable = frame.ethertype in (IPV4, IPV6) and not frame.multicast
+        if self.sender or not routable or router is None:
+            raise Dropped(Drop.SPOOFED_MAC)
+        if router.interface(self.vni, frame.ethertype == IPV6) is None:
+            raise Dropped(Drop.SPOOFED_MAC)
+        self.came_from = router
 
     # IP
 
-    def ip(self) -> Verdict:
-        t = self.transport
-        assert t is not None
+    def ip(self, t: Transport) -> Verdict:
+        self.find_way(t)
         if not self.frame.multicast:
-            if self.frame.icmp and t.kind in KINDS[self.frame.ethertype == IPV6]:
+            if self.frame.icmp and t.kind in ERRORS[self.frame.ethertype == IPV6]:
                 self.find_related()
             elif not self.exempt_sending and not self.exempt_receiving:
                 self.find_flow(t)
+        self.leave()
+        if asked := self.asked():
+            return asked
+        if self.way is None:
+            return self.forward_marked()
+        self.mark()
+        return self.follow(self.way, t)
+
+    def find_way(self, t: Transport) -> None:
+        """Of a packet for a router, or from one."""
+        frame = self.frame
+        if self.came_from:
+            self.realm = self.came_from.row.domain
+            self.of_source = home(self.model, self.came_from, frame.source)
+        where = self.model.where(self.vni, frame.destination_mac) if self.sender else None
+        if where and where.router:
+            router = self.model.routers[where.router]
+            walk = Walk(self.model, router, self.vni, frame)
+            self.way = walk.go(t, len(self.raw) - 14)
+            self.realm, self.of_destination = router.row.domain, self.way.network
+
+    def leave(self) -> None:
+        """What is asked of a sender."""
         if self.secured:
-            self.leave()
-        return self.asked() or self.forward()
+            self.vet_source()
+        if self.way and not self.way.local:
+            self.vet_way_back(self.way.first)
+        if self.secured and self.sender:
+            self.vet_service()
+            if not self.exempt_sending and not self.may(self.sender, ingress=False):
+                raise Dropped(Drop.EGRESS_POLICY)
+
+    def vet_way_back(self, router: RouterModel) -> None:
+        """The router would send to the source by way of the network that it sends from."""
+        back = router.find(self.frame.source)
+        if back is None or self.vni not in [hop.vni for hop in back.hops]:
+            raise Dropped(Drop.REVERSE_PATH)
+
+    def forward_marked(self, announces: bool = False) -> Verdict:
+        """With the DSCP of the sender's QoS policy."""
+        came = self.mark()
+        verdict = self.forward(announces)
+        return verdict if self.raw == came else replace(verdict, frame=self.raw)
+
+    def mark(self) -> bytes:
+        """The frame as it was before."""
+        came = self.raw
+        if self.sender is not None and self.sender.dscp is not None:
+            self.raw = marked(came, self.sender.dscp)
+        return came
 
     def asked(self) -> Verdict | None:
         """DHCP and router solicitations are for the agent, where the network has them."""
@@ -135,106 +139,47 @@ class Passage:
         answered = self.model.answered(self.vni) if self.sender else set()
         return Verdict(asked=self.raw) if any(questions[a] for a in answered) else None
 
-    def find_flow(self, t: Transport) -> None:
-        if self.frame.icmp and not t.echo:
-            return
-        self.tracked = True
-        key = flow_key(self.vni, self.frame.source, self.frame.destination, t)
-        flow = self.model.flows.get(key)
-        if flow and self._begins_anew(flow, t):
-            flow = None
-        if flow is None and t.echo < 0:
-            self.tracked = False
-            return
-        self.flow = flow or Flow(self.frame.source, self.frame.destination, t)
-        self.reply = self._is_reply(self.flow, self.frame.source, t.source_port, t.echo < 0)
-
-    def _begins_anew(self, flow: Flow, t: Transport) -> bool:
-        ended = State.RESET | State.FIN_SENT | State.FIN_REPLIED | State.REVOKED
-        syn = t.protocol == TCP and t.flags & (SYN | ACK | RST | FIN) == SYN
-        return syn and bool(flow.state & ended)
-
-    def _is_reply(self, flow: Flow, source: bytes, port: int, answers: bool) -> bool:
-        if flow.transport.echo:
-            return answers
-        return (source, port) != (flow.source, flow.transport.source_port)
-
-    def find_related(self) -> None:
-        """The flow that an ICMP error is about; the error goes against the packet in it."""
-        six, body = self.frame.ethertype == IPV6, self.frame.body
-        if self.frame.later or len(body) < 8 + (40 if six else 20) + 8:
-            return
-        inner = embedded(six, body[8:])
-        if inner is None:
-            return
-        source, destination, t = inner
-        self.flow = self.model.flows.get(flow_key(self.vni, source, destination, t))
-        if self.flow:
-            self.reply = not self._is_reply(self.flow, source, t.source_port, t.echo < 0)
-
-    def leave(self) -> None:
-        self.vet_source()
-        self.vet_service()
-        assert self.sender is not None
-        if not self.exempt_sending and not self.may(self.sender, ingress=False):
-            raise Dropped(Drop.EGRESS_POLICY)
-
-    def vet_source(self) -> None:
-        kind = self.claim(self.frame.source_mac, self.frame.source)
-        if kind is None:
-            known = self.claim(self.frame.source_mac, ANY6) is not None
-            raise Dropped(Drop.SPOOFED_ADDRESS if known else Drop.SPOOFED_MAC)
-        if kind == "mac" and not self.exempt_sending:
-            raise Dropped(Drop.SPOOFED_ADDRESS)
-
-    def vet_service(self) -> None:
-        t, six = self.transport, self.frame.ethertype == IPV6
-        assert t is not None
-        if t.protocol == UDP and t.source_port == (547 if six else 67):
-            raise Dropped(Drop.DHCP_SERVER)
-        if six and t.protocol == ICMPV6 and t.kind in (134, 137):
-            raise Dropped(Drop.ROUTER_ADVERTISEMENT)
-
-    def claim(self, mac: bytes, address: bytes) -> str | None:
-        """What the sending port may say: `fixed`, `pair`, `mac` (no address), None for nothing."""
-        port = self.sender
-        assert port is not None
-        own = pack_mac(port.mac)
-        fixed = {pack_address(lease.address) for lease in port.leases} | {link_local(own)}
-        if mac == own and address in fixed:
-            return "fixed"
-        if address in (ANY4, ANY6) and mac in {own, *(pack_mac(p.mac) for p in port.pairs)}:
-            return "mac"
-        covered = (pack_mac(p.mac) == mac and inside(address, p.prefix) for p in port.pairs)
-        return "pair" if any(covered) else None
-
-    def may(self, port: Port, ingress: bool) -> bool:
-        t = self.transport
-        if t is None or port.policy not in self.model.policies:
-            return False
-        flow = self.flow
-        if flow is None:
-            remote = self.frame.source if ingress else self.frame.destination
-            return self.model.allows(port.policy, ingress, remote, t, self.vni)
-        self.judged = True
-        original = ingress != self.reply
-        remote = flow.source if original else flow.destination
-        allowed = self.model.allows(port.policy, original, remote, flow.transport, self.vni)
-        flow.state |= State(0) if allowed else State.REVOKED
-        return allowed
-
     # delivery
 
-    def forward(self) -> Verdict:
+    def forward(self, announces: bool = False) -> Verdict:
+        """Within its network. `announces`: an address has moved, and all must know who need it."""
         if self.frame.multicast:
-            return self.flood()
+            hosts = self.model.hosts_told(self.vni) if announces else None
+            return self.flood(hosts)
         where = self.model.where(self.vni, self.frame.destination_mac)
-        if where is None or (not where.ifindex and self.sender is None):
+        if where is None or where.router or (where.vtep and self.sender is None):
             raise Dropped(self.nowhere())
+        verdict = self.send(where)
+        if self.came_from:
+            interface = self.came_from.interface(self.vni, self.frame.ethertype == IPV6)
+            assert interface is not None
+            frame = self.raw[:6] + pack_mac(interface.mac) + self.raw[12:]
+            return replace(verdict, frame=frame, vni=self.vni)
+        return verdict
+
+    def send(self, where: Where) -> Verdict:
         if where.ifindex:
             return self.enter(where.ifindex)
         self.remember()
         return Verdict(host=where.vtep)
+
+    def follow(self, way: Way, t: Transport) -> Verdict:
+        """What the routers make of a packet that may leave."""
+        if way.reason == Drop.FOR_ROUTER and t.echo > 0 and not self.frame.fragment:
+            return Verdict(answer=echoed(self.raw, self.frame))
+        if way.reason:
+            return Verdict(drop=way.reason, answer=self.error(way, way.reason, t))
+        assert way.hop is not None
+        verdict = self.send(way.where)
+        source = voice(way.routers[-1]) if verdict.host else pack_mac(way.hop.interface.mac)
+        frame = forwarded(self.raw, way.mac + source, len(way.routers))
+        return replace(verdict, frame=frame, vni=way.network)
+
+    def error(self, way: Way, reason: Drop, t: Transport) -> bytes | None:
+        if way.speaker is None or not is_told(self.frame, t):
+            return None
+        speaker = addresses_of(way.speaker, self.frame.ethertype == IPV6)[0]
+        return told(self.raw, self.frame, t, reason, speaker, way.mtu)
 
     def nowhere(self) -> Drop:
         carried = self.sender is not None or self.vni in self.model.networks
@@ -256,28 +201,15 @@ class Passage:
             return True
         return self.may(port, ingress=True)
 
-    def remember(self) -> None:
-        flow, t = self.flow, self.transport
-        if not (flow and t and self.judged and self.tracked):
-            return
-        flow.state &= ~State.REVOKED
-        flow.state |= State.REPLIED if self.reply else State(0)
-        if t.protocol == TCP and t.flags & FIN:
-            flow.state |= State.FIN_REPLIED if self.reply else State.FIN_SENT
-        if t.protocol == TCP and t.flags & RST:
-            flow.state |= State.RESET
-        key = flow_key(self.vni, flow.source, flow.destination, flow.transport)
-        self.model.flows[key] = flow
-
-    def flood(self) -> Verdict:
+    def flood(self, hosts: set[str] | None) -> Verdict:
+        """To all local ports, and from a port to `hosts`: those that have ports of the network."""
         if self.sender is None and self.vni not in self.model.networks:
             raise Dropped(Drop.UNKNOWN_VNI)
         ports = {i: p for i, p in self.model.ports.items() if p.vni == self.vni and p.admin_up}
         ports.pop(self.came.ifindex, None)
         copies = sum(self.lets_in(port) for port in ports.values())
         if self.sender is not None:
-            hosts = {row.host_address for row in self.model.endpoints(self.vni)}
-            copies += len(hosts - {self.model.vtep})
+            copies += len(self.model.hosts_of(self.vni) if hosts is None else hosts)
         return Verdict(copies=copies)
 
     # ARP and ND
@@ -290,9 +222,9 @@ class Passage:
         sender_mac, sender, target = body[8:14], ANY4[:12] + body[14:18], ANY4[:12] + body[24:28]
         kind = self.vet_neighbour(sender_mac, sender, asks)
         if not asks or sender == target:
-            if kind == "pair" and not (self.sender is None and sender == ANY4):
-                self.model.learn(self.vni, sender, sender_mac, self.came)
-            return self.forward()
+            moves = kind == "pair" and not (self.sender is None and sender == ANY4)
+            learnt = moves and self.model.learn(self.vni, sender, sender_mac, self.came)
+            return self.forward(announces=learnt)
         mac = self.answerable(target)
         if mac is None:
             return self.forward()
@@ -325,22 +257,25 @@ class Passage:
         if self.secured:
             self.vet_source()
             self.vet_service()
-        if t.kind == 136:
-            self.advertised(body)
+        announces = t.kind == 136 and self.advertised(body)
         if asked := self.asked():
             return asked
         mac = self.answerable(body[8:24]) if t.kind == 135 else None
-        return Verdict(answer=advertisement(self.frame, body[8:24], mac)) if mac else self.forward()
+        if mac is None:
+            return self.forward_marked(announces)
+        where = self.model.where(self.vni, mac)
+        router = where is not None and bool(where.router)
+        return Verdict(answer=advertisement(self.frame, body[8:24], mac, router))
 
-    def advertised(self, body: bytes) -> None:
+    def advertised(self, body: bytes) -> bool:
+        """Whether it says that an address has moved."""
         option = body[24:32]
         given = len(option) == 8 and option[:2] == b"\2\1"
         mac = option[2:] if given else self.frame.source_mac
         kind = self.claim(mac, body[8:24]) if self.secured else "pair"
         if kind not in ("fixed", "pair"):
             raise Dropped(Drop.SPOOFED_NEIGHBOUR)
-        if kind == "pair":
-            self.model.learn(self.vni, body[8:24], mac, self.came)
+        return kind == "pair" and self.model.learn(self.vni, body[8:24], mac, self.came)
 
 
 class Model(Knowledge):
@@ -352,9 +287,17 @@ class Model(Knowledge):
             return Verdict(drop=Drop.UNKNOWN_PORT)
         if not port.admin_up:
             return Verdict(drop=Drop.ADMIN_DOWN)
-        return _verdict(Passage(self, port.vni, Where(ifindex), port), frame)
+        return self.decide(port.vni, Where(ifindex), port, frame)
 
     def from_overlay(self, vni: int, vtep: str, frame: bytes) -> Verdict:
         if vtep not in self.hosts:
             return Verdict(drop=Drop.UNKNOWN_VTEP)
-        return _verdict(Passage(self, vni, Where(vtep=vtep), None), frame)
+        return self.decide(vni, Where(vtep=vtep), None, frame)
+
+    def decide(self, vni: int, came: Where, sender: Port | None, frame: bytes) -> Verdict:
+        try:
+            return Forwarding(self, vni, came, sender, frame).take()
+        except Malformed:
+            return Verdict(drop=Drop.MALFORMED)
+        except Dropped as dropped:
+            return Verdict(drop=dropped.reason)

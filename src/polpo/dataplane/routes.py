@@ -7,6 +7,7 @@ import msgspec
 
 from polpo.dataplane.endpoints import link_local
 from polpo.dataplane.policies import Entry
+from polpo.dataplane.prefixes import is_ipv6
 from polpo.dataplane.tables import (
     ADDRESS_KEY,
     FLOOD_KEY,
@@ -14,6 +15,7 @@ from polpo.dataplane.tables import (
     HOPS,
     INTERFACE,
     INTERFACE_KEY,
+    IPV6_ROUTE,
     MAC_KEY,
     MEMBERS,
     NEIGHBOUR,
@@ -80,7 +82,8 @@ def _route(hops: Sequence[bytes], equal: int, own: int = 0) -> bytes:
 
 
 def _key(router: Router, address: bytes, length: int) -> bytes:
-    return ROUTE_KEY.pack(32 + length, router.vni, address)
+    family = IPV6_ROUTE if is_ipv6(address) else 0
+    return ROUTE_KEY.pack(32 + length, router.vni | family, address)
 
 
 def _connected(router: Router, links: Iterable[Link]) -> Iterator[tuple[bytes, bytes]]:

@@ -26,8 +26,19 @@
 #define EXTENSIONS 6   // IPv6 extension headers that are walked over, at most
 #define ROUTERS 4      // that a packet passes one after another, at most
 #define HOPS 8         // next hops of a route
+#define IPV6_ROUTE (1U << 31)
 #define SAYS 1000      // what routers may say in a second, on each CPU
+#define NS_KBPS 8000000ULL // a byte takes so many nanoseconds at 1 kbit/s
 #define QUOTE 128      // bytes of the packet that an ICMP error is about
+
+// A function that the verifier looks at once, and not for each way that leads to it: else it takes
+// seconds. It believes nothing that callers know, so that its pointers have to be tested.
+#define SUBPROGRAM __noinline
+#define REQUIRE(POINTERS)                                                                          \
+	do {                                                                                       \
+		if (!(POINTERS))                                                                   \
+			return 0;                                                                  \
+	} while (0)
 
 enum reason { // of a drop; the same numbers as tables.Drop
 	PASSED,
@@ -58,11 +69,13 @@ enum reason { // of a drop; the same numbers as tables.Drop
 	FOR_ROUTER,
 	REVERSE_PATH,
 	UNREACHABLE,
+	OVER_LIMIT,
 	REASONS,
 };
 
 enum { PORT_SECURITY = 1, ADMIN_UP = 2, VETH = 4 };         // struct port, flags
 enum { ASKS_DHCPV4 = 8, ASKS_DHCPV6 = 16, ASKS_ROUTER = 32 };
+enum { LIMITED_INGRESS = 64, LIMITED_EGRESS = 128, MARKED = 256 };
 enum { FIXED = 1, PAIR = 2, MAC_ONLY = 3 };                 // allowed
 enum { INGRESS = 0, EGRESS = 1, IPV6_SIDE = 2 };            // side of a policy
 enum { REPLIED = 1, FIN_SENT = 2, FIN_REPLIED = 4, RESET = 8, REVOKED = 16 }; // struct flow, state
@@ -81,8 +94,25 @@ struct port {
 	__u32 vni;
 	__u8 mac[6];
 	__u16 flags;
-	__u32 pad;
+	__u8 dscp;
+	__u8 pad[3];
 	__u64 policy;
+};
+
+struct limit_key {
+	__u32 ifindex;
+	__u32 side; // INGRESS or EGRESS
+};
+
+struct limit { // `burst` is how long the port may send at full rate after it was silent (ns)
+	__u64 kbps;
+	__u64 burst;
+};
+
+struct bucket { // until when what has passed uses up the limit (ns of CLOCK_MONOTONIC)
+	struct bpf_spin_lock lock;
+	__u32 pad;
+	__s64 used;
 };
 
 struct mac_key {
@@ -112,7 +142,7 @@ struct neighbour {
 
 struct route_key {
 	__u32 prefixlen;
-	__u32 router;
+	__u32 router; // and whose prefix it is: ::/0 is not for IPv4
 	union address address;
 };
 
@@ -149,7 +179,7 @@ struct allowed_key {
 	__u32 prefixlen;
 	__u32 ifindex;
 	__u8 mac[6];
-	__u16 pad;
+	__u16 family; // 4 or 6: a pair of ::/0 is none of IPv4
 	union address address;
 };
 
@@ -277,6 +307,7 @@ TABLE(vteps, HASH, union address, __u32, 65536, BPF_F_NO_PREALLOC);
 TABLE(networks, HASH, __u32, __u32, 65536, BPF_F_NO_PREALLOC); // -> domain
 TABLE(routes, LPM_TRIE, struct route_key, struct route, 1 << 18, BPF_F_NO_PREALLOC);
 TABLE(interfaces, HASH, struct interface_key, struct interface, 65536, BPF_F_NO_PREALLOC);
+TABLE(limits, HASH, struct limit_key, struct limit, 131072, BPF_F_NO_PREALLOC);
 TABLE(ports, HASH, __u32, struct port, 65536, BPF_F_NO_PREALLOC);
 TABLE(fdb, HASH, struct mac_key, struct where, 1 << 20, BPF_F_NO_PREALLOC);
 TABLE(neighbours, HASH, struct address_key, struct neighbour, 1 << 20, BPF_F_NO_PREALLOC);
@@ -292,6 +323,7 @@ TABLE(flows, LRU_HASH, struct flow_key, struct flow, 1 << 18, 0);
 TABLE(fragments, LRU_HASH, struct fragment_key, struct transport, 8192, 0);
 TABLE(allowances, LRU_HASH, __u32, struct allowance, 8192, 0);
 TABLE(said, PERCPU_ARRAY, __u32, struct allowance, 1, 0);
+TABLE(buckets, HASH, struct limit_key, struct bucket, 131072, BPF_F_NO_PREALLOC);
 TABLE(counters, PERCPU_HASH, __u32, struct counter, 65536, BPF_F_NO_PREALLOC);
 TABLE(drops, PERCPU_ARRAY, __u32, __u64, REASONS, 0);
 
@@ -341,6 +373,10 @@ struct packet { // what a program run knows of its packet
 	__u8 judged;           // a port of ours has allowed it
 	__u8 announces;        // an address that has moved here
 	__u8 tcp_header;       // its length in bytes
+	__u8 tos;              // or traffic class
+	__u8 mark;             // the same outside, in the tunnel
+	__u8 dscp;             // of the port that sent it, for flag MARKED
+	__u16 flags;           // of the port that sent it
 	__u16 offset;          // of layer 4
 	__be16 checksum;       // of the IPv4 header
 	__u32 length;          // of layer 3, or of one segment of it
@@ -480,6 +516,7 @@ static __noinline int learn(__u32 vni, const union address *address, const __u8 
 static __noinline int allowed_kind(__u32 ifindex, const __u8 *mac, const union address *address)
 {
 	struct allowed_key key = {.prefixlen = 224, .ifindex = ifindex, .address = *address};
+	key.family = is_v4(address) ? 4 : 6;
 	__builtin_memcpy(key.mac, mac, 6);
 	__u32 *kind = bpf_map_lookup_elem(&allowed, &key);
 	return kind ? *kind : 0;
@@ -499,9 +536,10 @@ static __always_inline bool in_class(__u64 class, __u32 what)
 }
 
 // Does the policy allow `what` (protocol << 16 | port in network order) with this remote?
-static __noinline int allows(__u64 policy, __u32 side, const union address *remote, __u32 what,
+SUBPROGRAM int allows(__u64 policy, __u32 side, const union address *remote, __u32 what,
 			     __u32 vni)
 {
+	REQUIRE(remote);
 	struct prefix_key prefix = {
 		.prefixlen = 224, .side = side, .policy = policy, .address = *remote};
 	if (!is_v4(remote))
@@ -528,12 +566,15 @@ static __always_inline __u32 what_of(__u8 protocol, __be16 port)
 static __always_inline struct route *route_of(__u32 router, const union address *address)
 {
 	struct route_key key = {.prefixlen = 160, .router = router, .address = *address};
+	if (!is_v4(address))
+		key.router |= IPV6_ROUTE;
 	return bpf_map_lookup_elem(&routes, &key);
 }
 
 // The network in which a router of ours finds the address, through several if need be.
-static __noinline __u32 home_of(__u32 router, const union address *address)
+SUBPROGRAM __u32 home_of(__u32 router, const union address *address)
 {
+	REQUIRE(address);
 	for (int i = 0; i < ROUTERS; i++) {
 		struct route *route = route_of(router, address);
 		if (!route || route->own)
@@ -566,10 +607,11 @@ static __always_inline bool has_icmp(const struct packet *p)
 }
 
 // Puts the two ends in order; says whether the sender is the high one.
-static __noinline int make_key(struct flow_key *key, const union address *source,
+SUBPROGRAM int make_key(struct flow_key *key, const union address *source,
 			       const union address *destination,
 			       const struct transport *transport)
 {
+	REQUIRE(key && source && destination && transport);
 	bool high = source->half[0] != destination->half[0]
 			    ? source->half[0] > destination->half[0]
 		    : source->half[1] != destination->half[1]
@@ -650,9 +692,10 @@ static __always_inline struct flow *find_flow(struct packet *p)
 }
 
 // Re-evaluates the originator's direction of a flow against the policy as it is now.
-static __noinline int judge(struct packet *p, struct flow *flow, struct half *half, __u64 policy,
+SUBPROGRAM int judge(struct packet *p, struct flow *flow, struct half *half, __u64 policy,
 			    __u32 side)
 {
+	REQUIRE(p && flow && half);
 	struct flow_key *key = &p->key;
 	bool remote_high = (side == EGRESS) != flow->from_high;
 	__be16 port = flow->from_high ? key->low_port : key->high_port;
@@ -721,9 +764,10 @@ static __always_inline int to_port(struct __sk_buff *skb, __u32 ifindex, struct 
 	return bpf_redirect_peer(ifindex, 0);
 }
 
-static __always_inline int set_tunnel(struct __sk_buff *skb, __u32 vni, const union address *vtep)
+static __always_inline int set_tunnel(struct __sk_buff *skb, __u32 vni, const union address *vtep,
+				      __u8 tos)
 {
-	struct bpf_tunnel_key key = {.tunnel_id = vni, .tunnel_ttl = 64};
+	struct bpf_tunnel_key key = {.tunnel_id = vni, .tunnel_ttl = 64, .tunnel_tos = tos};
 	if (is_v4(vtep)) {
 		key.remote_ipv4 = bpf_ntohl(vtep->word[3]);
 		return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX);
@@ -746,6 +790,81 @@ static __always_inline __be16 changed(__be16 sum, __be16 from, __be16 to)
 	value = (value & 0xffff) + (value >> 16);
 	value = (value & 0xffff) + (value >> 16);
 	return ~value;
+}
+
+static __always_inline __u32 headers(const struct packet *p)
+{
+	return p->offset + (p->transport.protocol == IPPROTO_TCP ? p->tcp_header : 8);
+}
+
+// What the packet takes on a wire: each segment that it stands for has headers of its own.
+static __always_inline __u64 bytes_of(struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 length = skb->len, size = skb->gso_size, header = headers(p);
+	if (!size || length <= header)
+		return length;
+	return length + (__u64)header * ((length - header - 1) / size);
+}
+
+static __always_inline struct bucket *bucket_of(const struct limit_key *key, __s64 least)
+{
+	struct bucket *bucket = bpf_map_lookup_elem(&buckets, key);
+	if (bucket)
+		return bucket;
+	struct bucket full = {.used = least};
+	bpf_map_update_elem(&buckets, key, &full, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&buckets, key);
+}
+
+// A packet takes as much of a port's time as it lasts at the limit's rate. Time that was not used
+// is kept, up to `burst`; a packet for which there is not enough of it is over the limit.
+static __noinline int over_limit(struct __sk_buff *skb, struct packet *p, __u32 ifindex, __u32 side)
+{
+	struct limit_key key = {.ifindex = ifindex, .side = side};
+	struct limit *limit = bpf_map_lookup_elem(&limits, &key);
+	if (!limit || !limit->kbps)
+		return 0;
+	__s64 now = bpf_ktime_get_ns(), least = now - limit->burst;
+	__u64 takes = (bytes_of(skb, p) * NS_KBPS + limit->kbps - 1) / limit->kbps;
+	if (takes > limit->burst)
+		takes = limit->burst; // or else it would never pass
+	struct bucket *bucket = bucket_of(&key, least);
+	if (!bucket)
+		return 0;
+	bpf_spin_lock(&bucket->lock);
+	__s64 used = bucket->used > least ? bucket->used : least;
+	bool over = used + (__s64)takes > now;
+	if (!over)
+		bucket->used = used + takes;
+	bpf_spin_unlock(&bucket->lock);
+	return over;
+}
+
+// The DSCP of the port's policy; what ECN says is its owner's.
+static __noinline int set_dscp(struct __sk_buff *skb, struct packet *p)
+{
+	__u8 now[2] = {0, p->dscp << 2 | (p->tos & 3)}, before[2] = {0, p->tos}, word[2];
+	p->mark = p->dscp << 2;
+	if (p->ethertype == ETH_P_IP) {
+		p->checksum = changed(p->checksum, *(__be16 *)before, *(__be16 *)now);
+		bpf_skb_store_bytes(skb, ETH_HLEN + 1, now + 1, 1, 0);
+		bpf_skb_store_bytes(skb, ETH_HLEN + 10, &p->checksum, 2, 0);
+	} else if (!bpf_skb_load_bytes(skb, ETH_HLEN, word, 2)) {
+		word[0] = 0x60 | now[1] >> 4;
+		word[1] = now[1] << 4 | (word[1] & 15);
+		bpf_skb_store_bytes(skb, ETH_HLEN, word, 2, BPF_F_RECOMPUTE_CSUM);
+	}
+	return 0;
+}
+
+// What the QoS policy of the sending port makes of a packet that may leave.
+static __always_inline int shape(struct __sk_buff *skb, struct packet *p)
+{
+	if ((p->flags & LIMITED_EGRESS) && over_limit(skb, p, p->ifindex, EGRESS))
+		return OVER_LIMIT;
+	if ((p->flags & MARKED) && (p->ethertype == ETH_P_IP || p->ethertype == ETH_P_IPV6))
+		set_dscp(skb, p);
+	return PASSED;
 }
 
 static __always_inline void set_hop_limit(struct __sk_buff *skb, struct packet *p, __u8 limit)
@@ -786,7 +905,7 @@ static __always_inline int to_overlay(struct __sk_buff *skb, struct packet *p,
 				      const union address *vtep)
 {
 	__u32 vxlan = vxlan_ifindex(), router = p->way.router;
-	if (!vxlan || set_tunnel(skb, p->way.to, vtep))
+	if (!vxlan || set_tunnel(skb, p->way.to, vtep, p->mark))
 		return drop(skb, NO_TUNNEL, p->ifindex);
 	if (router) {
 		__u8 mac[6] = {0x02, 0x70, 0x6f, router >> 16, router >> 8, router};
@@ -835,6 +954,10 @@ static long copy_to_port(__u32 index, void *context)
 		count_drop(FILTERED_COPY, ifindex);
 		return 0;
 	}
+	if ((port->flags & LIMITED_INGRESS) && over_limit(c->skb, c->packet, ifindex, INGRESS)) {
+		count_drop(OVER_LIMIT, ifindex);
+		return 0;
+	}
 	count_in(c->skb, ifindex);
 	bpf_clone_redirect(c->skb, ifindex, 0);
 	c->copies++;
@@ -847,7 +970,7 @@ static long copy_to_vtep(__u32 index, void *context)
 	struct where *where = copy_to(index, c);
 	if (!where)
 		return 1;
-	if (!set_tunnel(c->skb, c->packet->vni, &where->vtep)) {
+	if (!set_tunnel(c->skb, c->packet->vni, &where->vtep, c->packet->mark)) {
 		bpf_clone_redirect(c->skb, c->vxlan, 0);
 		c->copies++;
 	}
@@ -855,8 +978,9 @@ static long copy_to_vtep(__u32 index, void *context)
 }
 
 // Within the network only; what came from the overlay has been given to the other hosts already.
-static __noinline int flood_packet(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int flood_packet(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	struct copying c = {.skb = skb, .packet = p, .list = p->vni, .vxlan = vxlan_ifindex()};
 	__u32 vni = p->vni;
 	bpf_loop(REMOTE, copy_to_port, &c, 0);
@@ -951,8 +1075,9 @@ static __always_inline void parse_dhcp(struct packet *p)
 		t->kind = SINGLE;
 }
 
-static __noinline int first_fragment(struct packet *p, bool later)
+SUBPROGRAM int first_fragment(struct packet *p, bool later)
 {
+	REQUIRE(p);
 	struct fragment_key key = {.vni = p->vni,
 				   .id = p->fragment_id,
 				   .source = p->source,
@@ -1010,6 +1135,7 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p)
 	set_v4(&p->destination, ip.destination);
 	p->transport.protocol = p->fragment_protocol = ip.protocol;
 	p->hop_limit = ip.ttl;
+	p->tos = ip.tos;
 	p->checksum = ip.checksum;
 	p->offset = ETH_HLEN + header;
 	p->fragment_id = ip.id;
@@ -1053,8 +1179,9 @@ static __always_inline int step_over(struct __sk_buff *skb, struct packet *p)
 	return !p->later;
 }
 
-static __noinline int parse_extensions(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int parse_extensions(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	for (int i = 0; i < EXTENSIONS; i++) {
 		int more = step_over(skb, p);
 		if (more < 0)
@@ -1085,6 +1212,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 	p->destination = ip.destination;
 	p->transport.protocol = ip.next;
 	p->hop_limit = ip.hop_limit;
+	p->tos = bpf_ntohl(ip.flow) >> 20;
 	p->offset = ETH_HLEN + sizeof(ip);
 	if (is_v4(&p->source) || is_v4(&p->destination))
 		return MALFORMED; // never on a wire (RFC 4291 2.5.5.2), and would pass for IPv4 here
@@ -1112,8 +1240,9 @@ static __always_inline int parse_ethernet(struct __sk_buff *skb, struct packet *
 }
 
 // What an ICMP error is about: a packet of the flow whose other direction the error takes.
-static __noinline int parse_error(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int parse_error(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	union address source, destination;
 	struct transport t = {};
 	__u32 offset = p->offset + 8;
@@ -1161,8 +1290,9 @@ static __noinline int parse_error(struct __sk_buff *skb, struct packet *p)
 }
 
 // Would an answer go back into the network that the packet came from? (RFC 3704, strict)
-static __noinline int comes_back(struct packet *p)
+SUBPROGRAM int comes_back(struct packet *p)
 {
+	REQUIRE(p);
 	struct route *route = route_of(p->way.first, &p->source);
 	if (!route || route->own)
 		return 0;
@@ -1253,8 +1383,9 @@ static __always_inline bool may_ask(const struct packet *p)
 }
 
 // Hands the packet to the agent, which answers at the port's device: it goes nowhere else.
-static __noinline int ask(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int ask(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	__u64 length = skb->len; // 64 bits: clang would check a copy of 32, and the verifier object
 	if (!may_ask(p))
 		return drop(skb, ASKED_TOO_OFTEN, p->ifindex);
@@ -1295,6 +1426,8 @@ static __always_inline int enter(struct __sk_buff *skb, struct packet *p, struct
 	if ((receiver->flags & PORT_SECURITY) && !(p->transport.exempt & EXEMPT_RECEIVING) &&
 	    !may(p, flow, receiver->policy, INGRESS))
 		return drop(skb, INGRESS_POLICY, ifindex);
+	if ((receiver->flags & LIMITED_INGRESS) && over_limit(skb, p, ifindex, INGRESS))
+		return drop(skb, OVER_LIMIT, ifindex);
 	remember(p, flow);
 	if (p->way.router)
 		rewrite(skb, p, p->way.own_mac);
@@ -1329,12 +1462,14 @@ static __always_inline int to_group(struct __sk_buff *skb, struct packet *p)
 
 static __always_inline int forward(struct __sk_buff *skb, struct packet *p)
 {
+	if (shape(skb, p))
+		return drop(skb, OVER_LIMIT, p->ifindex);
 	if (is_group(p->destination_mac))
 		return to_group(skb, p);
 	return forward_to(skb, p, NULL, where_is(p->vni, p->destination_mac));
 }
 
-// The same for both directions of a flow.
+// The same for both directions of a flow. The higher bits depend on all of them.
 static __always_inline __u32 spread(const struct packet *p)
 {
 	const union address *a = &p->source, *b = &p->destination;
@@ -1342,11 +1477,12 @@ static __always_inline __u32 spread(const struct packet *p)
 	sum ^= b->word[0] ^ b->word[1] ^ b->word[2] ^ b->word[3];
 	sum ^= p->transport.source_port ^ p->transport.destination_port;
 	sum ^= p->transport.protocol;
-	return (sum * 0x9e3779b1U) >> 16;
+	return sum * 0x9e3779b1U;
 }
 
-static __noinline int take_hop(struct packet *p, struct hop *hop)
+SUBPROGRAM int take_hop(struct packet *p, struct hop *hop)
 {
+	REQUIRE(p && hop);
 	struct way *way = &p->way;
 	struct neighbour *neighbour = neighbour_of(
 		hop->vni, unspecified(&hop->address) ? &p->destination : &hop->address);
@@ -1364,9 +1500,11 @@ static __noinline int take_hop(struct packet *p, struct hop *hop)
 }
 
 // One of the equal hops, by the flow; if nobody knows where it is, another; at last the others.
-static __noinline int choose_hop(struct packet *p, struct route *route)
+SUBPROGRAM int choose_hop(struct packet *p, struct route *route)
 {
-	__u32 count = route->count, total = route->total, first = count > 1 ? spread(p) % count : 0;
+	REQUIRE(p && route);
+	__u32 count = route->count, total = route->total;
+	__u32 first = count > 1 ? (__u64)spread(p) * count >> 32 : 0;
 	for (__u32 i = 0; i < HOPS; i++) {
 		__u32 at = i < count ? first + i : i;
 		if (i >= total)
@@ -1390,8 +1528,9 @@ static __always_inline bool is_bound(const union address *a)
 }
 
 // One router's part; PASSED also where the way ends (`own`), or goes on at another (`next`).
-static __noinline int step(struct packet *p, __u32 passed)
+SUBPROGRAM int step(struct packet *p, __u32 passed)
 {
+	REQUIRE(p);
 	struct way *way = &p->way;
 	struct route *route = route_of(way->router, &p->destination);
 	way->next = way->to = 0;
@@ -1411,15 +1550,18 @@ static __noinline int step(struct packet *p, __u32 passed)
 
 // The whole way, even where a router on it has something to say first: the ends' groups, in their
 // networks, decide whether the sender may be told.
-static __noinline int find_way(struct packet *p)
+SUBPROGRAM int find_way(struct packet *p)
 {
+	REQUIRE(p);
 	struct way *way = &p->way;
 	__u32 speaker = 0, at = 0, mtu = 0;
 	int trouble = PASSED;
 	for (__u32 i = 0; i < ROUTERS; i++) {
 		int reason = step(p, i);
-		if (!reason && way->next && i + 1 == ROUTERS)
-			reason = UNREACHABLE;
+		if (way->next && i + 1 == ROUTERS) {
+			reason = reason ?: UNREACHABLE;
+			way->to = 0;
+		}
 		if (reason && !trouble) {
 			trouble = reason;
 			speaker = way->router;
@@ -1543,8 +1685,9 @@ static __always_inline __s64 pseudo(struct packet *p, struct interface *interfac
 }
 
 // Drops the packet and tells its sender why, as a router does.
-static __noinline int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
+SUBPROGRAM int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
 {
+	REQUIRE(p);
 	__u32 zero = 0, family = p->ethertype == ETH_P_IP ? 4 : 6;
 	struct interface_key key = {
 		.router = p->way.router, .vni = p->way.at, .family = family};
@@ -1577,8 +1720,9 @@ static __noinline int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
 }
 
 // An echo request to a router's own address is answered, everything else refused.
-static __noinline int to_router(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int to_router(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	bool ipv4 = p->ethertype == ETH_P_IP;
 	__u8 icmp[4];
 	if (p->transport.echo != REQUEST || !has_icmp(p) || p->later || p->more ||
@@ -1600,9 +1744,10 @@ static __noinline int to_router(struct __sk_buff *skb, struct packet *p)
 	return answer(skb);
 }
 
-static __noinline int route_packet(struct __sk_buff *skb, struct packet *p, struct flow *flow,
+SUBPROGRAM int route_packet(struct __sk_buff *skb, struct packet *p, struct flow *flow,
 				   __u32 trouble)
 {
+	REQUIRE(p);
 	__u32 ifindex = p->way.ifindex;
 	if (trouble)
 		return say(skb, p, trouble);
@@ -1618,8 +1763,7 @@ static __always_inline __u32 length_of(struct __sk_buff *skb, const struct packe
 {
 	if (!skb->gso_size)
 		return skb->len - ETH_HLEN;
-	__u32 header = p->transport.protocol == IPPROTO_TCP ? p->tcp_header : 8;
-	return p->offset - ETH_HLEN + header + skb->gso_size;
+	return headers(p) - ETH_HLEN + skb->gso_size;
 }
 
 // A packet to a router's interface: what the router makes of it, as far as it concerns the way.
@@ -1686,6 +1830,8 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 		return drop(skb, reason, p->ifindex);
 	if (sender && (sender->flags & question(p)))
 		return ask(skb, p);
+	if (shape(skb, p))
+		return drop(skb, OVER_LIMIT, p->ifindex);
 	if (p->way.first)
 		return route_packet(skb, p, flow, trouble);
 	return group ? to_group(skb, p) : forward_to(skb, p, flow, where);
@@ -1752,8 +1898,9 @@ static __always_inline struct neighbour *answerable(struct packet *p, union addr
 	return neighbour && !same_mac(neighbour->mac, p->source_mac) ? neighbour : NULL;
 }
 
-static __noinline int arp_from_port(struct __sk_buff *skb, struct packet *p, bool secured)
+SUBPROGRAM int arp_from_port(struct __sk_buff *skb, struct packet *p, bool secured)
 {
+	REQUIRE(p);
 	union address address;
 	struct where here = {.ifindex = p->ifindex};
 	struct arp arp;
@@ -1775,9 +1922,10 @@ static __noinline int arp_from_port(struct __sk_buff *skb, struct packet *p, boo
 	return neighbour ? answer_arp(skb, &arp, neighbour->mac) : forward(skb, p);
 }
 
-static __noinline int arp_from_overlay(struct __sk_buff *skb, struct packet *p,
+SUBPROGRAM int arp_from_overlay(struct __sk_buff *skb, struct packet *p,
 				       const union address *vtep)
 {
+	REQUIRE(p && vtep);
 	union address address;
 	struct where there = {.vtep = *vtep};
 	struct arp arp;
@@ -1804,9 +1952,10 @@ struct advertisement {
 	__u8 mac[6];
 };
 
-static __noinline int answer_nd(struct __sk_buff *skb, struct packet *p, union address *target,
+SUBPROGRAM int answer_nd(struct __sk_buff *skb, struct packet *p, union address *target,
 				struct neighbour *neighbour)
 {
+	REQUIRE(p && target && neighbour);
 	struct advertisement a = {.option = {2, 1}};
 	struct ethhdr ethernet = {.h_proto = bpf_htons(ETH_P_IPV6)};
 	bool probe = unspecified(&p->source); // duplicate address detection
@@ -1866,9 +2015,10 @@ static __always_inline void advertised(struct __sk_buff *skb, struct packet *p, 
 		__builtin_memcpy(mac, p->source_mac, 6);
 }
 
-static __noinline int advertisement_from_port(struct __sk_buff *skb, struct packet *p,
+SUBPROGRAM int advertisement_from_port(struct __sk_buff *skb, struct packet *p,
 					      union address *target, bool secured)
 {
+	REQUIRE(p && target);
 	struct where here = {.ifindex = p->ifindex};
 	__u8 mac[6];
 	advertised(skb, p, mac);
@@ -1880,8 +2030,9 @@ static __noinline int advertisement_from_port(struct __sk_buff *skb, struct pack
 	return PASSED;
 }
 
-static __noinline int nd_from_port(struct __sk_buff *skb, struct packet *p, struct port *port)
+SUBPROGRAM int nd_from_port(struct __sk_buff *skb, struct packet *p, struct port *port)
 {
+	REQUIRE(p && port);
 	struct solicitation nd = {};
 	bool secured = port->flags & PORT_SECURITY;
 	int reason = parse_nd(skb, p, &nd);
@@ -1899,9 +2050,10 @@ static __noinline int nd_from_port(struct __sk_buff *skb, struct packet *p, stru
 	return neighbour ? answer_nd(skb, p, &nd.target, neighbour) : forward(skb, p);
 }
 
-static __noinline int nd_from_overlay(struct __sk_buff *skb, struct packet *p,
+SUBPROGRAM int nd_from_overlay(struct __sk_buff *skb, struct packet *p,
 				      const union address *vtep)
 {
+	REQUIRE(p && vtep);
 	struct where there = {.vtep = *vtep};
 	struct solicitation nd = {};
 	__u8 mac[6];
@@ -1940,6 +2092,8 @@ int from_port(struct __sk_buff *skb)
 	if (!(port->flags & ADMIN_UP))
 		return drop(skb, ADMIN_DOWN, ifindex);
 	p->ifindex = ifindex;
+	p->flags = port->flags;
+	p->dscp = port->dscp;
 	p->vni = p->way.from = p->way.to = port->vni;
 	bool secured = port->flags & PORT_SECURITY;
 	if (parse_ethernet(skb, p))
@@ -1998,6 +2152,7 @@ int overlay_test(struct __sk_buff *skb)
 	__u32 vni = skb->cb[0];
 	set_v4(&vtep, skb->cb[1]);
 	skb->cb[0] = skb->cb[1] = 0;
+	asm volatile("" : "+r"(skb)); // or else clang keeps a pointer to cb, which may not be used
 	return overlay(skb, vni, &vtep);
 }
 

@@ -9,6 +9,7 @@ beside them, and replaced at each load.
 import ctypes
 import hashlib
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,7 @@ from polpo.kernel.table import Table
 OBJECT = Path(str(resources.files("polpo.dataplane").joinpath("switch.bpf.o")))
 PROGRAMS = ("from_port", "from_overlay")
 TEST_PROGRAMS = (*PROGRAMS, "overlay_test")
+IFINDEX_AT, CONTEXT_REST = 40, 148  # bytes before and after `ifindex` in struct __sk_buff
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -42,6 +44,15 @@ class Program(msgspec.Struct, frozen=True):
     tag: str
     label: str
     path: Path
+
+    def inject(self, ifindex: int, frame: bytes) -> None:
+        """Has the program see a frame as if it had come from the interface.
+
+        What it copies (bpf_clone_redirect) is really sent; what it only redirects is not.
+        """
+        self.run(
+            frame, bytes(IFINDEX_AT) + ifindex.to_bytes(4, sys.byteorder) + bytes(CONTEXT_REST)
+        )
 
     def run(self, data: bytes, context: bytes = b"", repeat: int = 1) -> Run:
         """BPF_PROG_TEST_RUN with a packet and, optionally, a struct __sk_buff."""

@@ -100,6 +100,13 @@ class DhcpOption(msgspec.Struct, frozen=True, array_like=True):
     family: int = 4
 
 
+class Limit(msgspec.Struct, frozen=True, array_like=True):
+    """At most `kbps` (1,000 bits a second) on average, and `burst_kbit` at once."""
+
+    kbps: int
+    burst_kbit: int
+
+
 class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     """A port bound to this host (slice `host/...`).
 
@@ -107,6 +114,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     pass.
     Without `port_security` the port is not filtered and may send from any address.
     `hostname` is what DHCP tells the port that it is called, empty for nothing.
+    `ingress` and `egress` limit what the port receives and sends; `dscp` marks what it sends.
     """
 
     id: str
@@ -121,6 +129,9 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     name: str = ""
     hostname: str = ""
     dhcp_options: tuple[DhcpOption, ...] = ()
+    ingress: Limit | None = None
+    egress: Limit | None = None
+    dscp: int | None = None
 
     @property
     def key(self) -> str:

@@ -1,14 +1,15 @@
 """What a gateway's row comes to: rules, configuration, routes; and what a change of it cuts."""
 
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from polpo.agent.gateway import transit
+from polpo.agent.gateway import transit, vrrp
 from polpo.agent.gateway.revoked import Revoked, revoked
 from polpo.agent.gateway.ruleset import ruleset
-from polpo.agent.gateway.vrrp import configuration, link_local
+from polpo.agent.gateway.vrrp import link_local
 from polpo.kernel.addresses import Route
 from polpo.target import wire
 from polpo.target.rows import AnyRow, Forwarding, Gateway
@@ -30,6 +31,10 @@ ROW = Gateway(
     routed=("fd00::/64",),
     floating=(("203.0.113.9", "10.0.0.9"),),
 )
+
+
+def configuration(row: Gateway) -> str:
+    return vrrp.configuration(row, Path("/run/isolation"))
 
 
 def changed(**fields: object) -> Gateway:

@@ -3,19 +3,26 @@
 from collections.abc import Mapping
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polpo.dataplane.entries import Entries, Plug
 from polpo.dataplane.tables import (
     FLOOD_KEY,
+    HOP,
+    IPV6_ROUTE,
+    MEMBERS,
     NEIGHBOUR,
     ORDER,
     REMOTE,
+    ROUTE,
+    ROUTE_KEY,
     TABLES,
     U32,
     WHERE,
     pack_address,
+    pack_prefix,
     unpack_address,
     unpack_mac,
 )
@@ -24,11 +31,16 @@ from polpo.target.rows import (
     Endpoint,
     GroupSet,
     Host,
+    Interface,
     Lease,
+    Limit,
+    Member,
     Network,
     Pair,
     Policy,
     Port,
+    Route,
+    Router,
     Rule,
 )
 
@@ -64,15 +76,36 @@ ports = st.builds(
     leases=addresses.map(lambda a: (Lease(a, "s4"),)),
     pairs=st.sampled_from(((), (Pair("02:00:00:00:00:01", "10.0.0.0/24"),))),
     port_security=st.booleans(),
+    egress=st.sampled_from((None, Limit(1000, 800))),
+    dscp=st.sampled_from((None, 0, 46)),
 )
 policies = st.builds(Policy, number=few, rules=st.lists(rules, max_size=3).map(tuple))
-networks = st.builds(Network, vni=st.sampled_from((7, 8)), mtu=st.just(1450))
+networks = st.builds(
+    Network, vni=st.sampled_from((7, 8)), mtu=st.just(1450), domain=st.sampled_from((0, 100))
+)
 hosts = st.builds(Host, name=few.map(str), address=vteps)
+routers = st.builds(Router, vni=st.just(100), id=st.just("r"), domain=st.sampled_from((100, 101)))
+interfaces = st.builds(
+    Interface,
+    port=few.map(str),
+    vni=st.sampled_from((7, 8)),
+    mac=macs,
+    mtu=st.sampled_from((1450, 1500)),
+    addresses=st.sampled_from((("10.0.0.1/24",), ("10.0.0.2/25", "fd00::1/64"), ())),
+)
+hops = st.lists(st.tuples(st.sampled_from((7, 8, 9)), addresses), max_size=6).map(tuple)
+routes = st.builds(
+    Route,
+    prefix=st.sampled_from(("0.0.0.0/0", "10.0.0.0/24", "10.9.0.0/16", "fd09::/64")),
+    via=hops,
+    backups=hops,
+)
 ROWS: dict[str, st.SearchStrategy[AnyRow]] = {
     "hosts": hosts,
     "host/x": st.one_of(ports, policies, networks),
     "network/7": st.one_of(endpoints, group_sets),
     "network/8": st.one_of(endpoints, group_sets),
+    "router/100": st.one_of(routers, interfaces, routes, vteps.map(Member)),
 }
 plugs = st.dictionaries(few.map(str), st.builds(Plug, st.integers(10, 13), st.booleans()))
 
@@ -212,3 +245,62 @@ def test_hosts_are_known_by_their_tunnel_address() -> None:
         pack_address(OTHER): U32.pack(1),
         pack_address("2001:db8::9"): U32.pack(1),
     }
+
+
+def router_of(*rows: AnyRow) -> Entries:
+    entries = Entries(OWN, 5)
+    entries.apply("router/100", [Router(100, "r", 100), *rows])
+    return entries
+
+
+WEST = Interface("i7", 7, "02:00:00:00:07:fe", 1450, ("10.0.0.254/24", "fd00::fe/64"))
+EAST = Interface("i8", 8, "02:00:00:00:08:fe", 1400, ("10.0.1.254/24",))
+
+
+def hops_of(entries: Entries, prefix: str) -> list[tuple[int, int, str]]:
+    """(network, MTU, next hop or "") of the route with this very prefix."""
+    address, length = pack_prefix(prefix)
+    router = 100 | (IPV6_ROUTE if ":" in prefix else 0)
+    route = ROUTE.unpack(entries.full["routes"][ROUTE_KEY.pack(32 + length, router, address)])
+    found = (route["hop"][i * HOP.size :][: HOP.size] for i in range(route["total"]))
+    read = [HOP.unpack(hop) for hop in found]
+    nobody = bytes(16)
+    return [
+        (h["vni"], h["mtu"], unpack_address(h["address"]) if h["address"] != nobody else "")
+        for h in read
+    ]
+
+
+def test_what_is_on_a_routers_links_is_sent_there() -> None:
+    entries = router_of(WEST, EAST)
+    assert hops_of(entries, "10.0.0.0/24") == [(7, 1450, "")]
+    assert hops_of(entries, "10.0.1.0/24") == [(8, 1400, "")]
+    assert hops_of(entries, "fd00::/64") == [(7, 1450, "")]
+
+
+def test_a_route_has_the_mtu_of_the_link_to_each_next_hop() -> None:
+    route = Route("10.9.0.0/16", via=((7, "10.0.0.9"), (8, "10.0.1.9")), backups=((8, "10.0.1.8"),))
+    hops = [(7, 1450, "10.0.0.9"), (8, 1400, "10.0.1.9"), (8, 1400, "10.0.1.8")]
+    assert hops_of(router_of(WEST, EAST, route), "10.9.0.0/16") == hops
+
+
+def test_a_route_to_where_the_router_is_not_leads_nowhere() -> None:
+    entries = router_of(WEST, Route("10.9.0.0/16", via=((8, "10.0.1.9"),)))
+    address, length = pack_prefix("10.9.0.0/16")
+    assert ROUTE_KEY.pack(32 + length, 100, address) not in entries.full["routes"]
+
+
+def test_a_malformed_row_of_a_router_keeps_nothing_from_the_others() -> None:
+    entries = router_of(WEST)
+    bad = Interface("i9", 9, "02:00:00:00:09:fe", 1450, ("10.0.9.254/240",))
+    with pytest.raises(ValueError, match=r"10\.0\.9\.254/240"):
+        entries.apply("router/100", [bad, EAST])
+    entries.apply("router/100", [EAST])
+    assert hops_of(entries, "10.0.1.0/24") == [(8, 1400, "")]
+
+
+def test_the_hosts_of_a_domain_but_this_one_hear_of_addresses_that_move() -> None:
+    entries = router_of(WEST, Member(OWN), Member(OTHER))
+    ((key, value),) = entries.full["flood"].items()
+    assert FLOOD_KEY.unpack(key) == {"vni": 100, "index": MEMBERS}
+    assert unpack_address(WHERE.unpack(value)["vtep"]) == OTHER

@@ -1,6 +1,7 @@
 """The gateways that this host has to have: rows, what they come to, and the plugs that follow."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -44,12 +45,13 @@ class Instances:
         self,
         host: str,
         uplinks: Mapping[str, str],
+        isolation: Path,
         target: Target,
         plugs: Plugs,
         devices: Devices,
         patience: Patience,
     ) -> None:
-        self._host, self._uplinks = host, uplinks
+        self._host, self._uplinks, self._isolation = host, uplinks, isolation
         self._target, self._plugs = target, plugs
         self._devices, self._patience = devices, patience
         self.all: dict[int, Instance] = {}
@@ -80,7 +82,7 @@ class Instances:
             row=row,
             netns=gateway_netns(self._host, row.vni),
             rules=ruleset(row),
-            configuration=configuration(row),
+            configuration=configuration(row, self._isolation),
             routes=transit.routes(row),
         )
 

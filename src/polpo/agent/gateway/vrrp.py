@@ -8,6 +8,7 @@ down for a moment: its peer is active, or it is itself again, with all of them.
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
+from pathlib import Path
 
 from polpo.agent.gateway import transit
 from polpo.agent.ownership import EXTERNAL, TRANSIT
@@ -31,8 +32,11 @@ GLOBAL = """global_defs {
 """
 
 
-def configuration(gateway: Gateway) -> str:
-    """The whole file. ValueError if the row makes no sense."""
+def configuration(gateway: Gateway, isolation: Path) -> str:
+    """The whole file. ValueError if the row makes no sense.
+
+    isolation: a file that says -254 while the host is to stand down (`isolation.py`).
+    """
     v = PREFIXED
     lines = [
         "state BACKUP",
@@ -48,12 +52,14 @@ def configuration(gateway: Gateway) -> str:
         f"unicast_src_ip {transit.address(4, gateway.instance)}",
         *_block("unicast_peer", [transit.address(4, transit.peer(gateway))]),
         *_block("track_interface", [EXTERNAL]),
+        *_block("track_file", ["isolation"]),
         *_block("virtual_ipaddress", [f"{v[4]} dev {TRANSIT}"]),
         *_block("virtual_ipaddress_excluded", [f"{v[6]} dev {TRANSIT}", *_outside(gateway)]),
         *_block("virtual_routes", _routes(gateway)),
     ]
     body = "\n".join(f"  {line}" for line in lines)
-    return f"{GLOBAL}vrrp_instance router {{\n{body}\n}}\n"
+    watched = "\n".join(_block("track_file isolation", [f'file "{isolation}"', "weight 1"]))
+    return f"{GLOBAL}{watched}\nvrrp_instance router {{\n{body}\n}}\n"
 
 
 PREFIXED = {v: f"{transit.ACTIVE[v]}/{transit.PREFIX_LENGTH[v]}" for v in transit.ACTIVE}

@@ -19,6 +19,7 @@ WIRED = (
     "admin_state_up",
     "extra_dhcp_opts",
     "dns_name",
+    "qos_policy_id",
 )
 """The fields that end up in a host's target."""
 

@@ -1,0 +1,50 @@
+"""Which QoS policy is a port's, and what switches have to do about it.
+
+A port's own policy counts, else its network's: not for the network's own ports (routers, DHCP),
+as in Neutron. A minimum bandwidth is for who places workloads: nothing follows from it here.
+"""
+
+from polpo.compiler.view import View
+from polpo.model.network import Network
+from polpo.model.port import Port
+from polpo.model.qos import EGRESS, INGRESS, BandwidthLimit, DscpMarking, QosPolicy
+from polpo.target.rows import Limit
+
+SERVICES = ("network:", "neutron:")
+"""How the `device_owner` of a network's own ports begins."""
+BURST = 0.8
+"""Of a second at the limit's rate, where the limit does not say."""
+
+
+def policy_of(view: View, port: Port, network: Network) -> QosPolicy | None:
+    id = port.qos_policy_id
+    if not id and not port.device_owner.startswith(SERVICES):
+        id = network.qos_policy_id
+    return view.snapshot.get(QosPolicy, id) if id else None
+
+
+def ingress(policy: QosPolicy | None) -> Limit | None:
+    """Of what the port receives."""
+    return _limit(policy, INGRESS)
+
+
+def egress(policy: QosPolicy | None) -> Limit | None:
+    """Of what the port sends."""
+    return _limit(policy, EGRESS)
+
+
+def dscp(policy: QosPolicy | None) -> int | None:
+    marks = (rule for rule in _rules(policy) if isinstance(rule, DscpMarking))
+    return next((rule.dscp_mark for rule in marks), None)
+
+
+def _limit(policy: QosPolicy | None, direction: str) -> Limit | None:
+    """A limit of 0 is none."""
+    for rule in _rules(policy):
+        if isinstance(rule, BandwidthLimit) and rule.direction == direction and rule.max_kbps:
+            return Limit(rule.max_kbps, rule.max_burst_kbps or int(rule.max_kbps * BURST))
+    return None
+
+
+def _rules(policy: QosPolicy | None) -> tuple[object, ...]:
+    return policy.rules if policy is not None else ()

@@ -1,0 +1,26 @@
+"""What becomes of a frame."""
+
+import msgspec
+
+from polpo.dataplane.tables import Drop
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One of the first six fields is set; `drop` and `answer` are when a router tells of an error.
+
+    `frame` and `vni` are of a routed packet only: how it leaves, and in which network.
+    """
+
+    drop: Drop | None = None
+    port: int | None = None  # ifindex it was given to
+    host: str | None = None  # VTEP it was tunnelled to
+    answer: bytes | None = None  # the switch's own reply, to the asking port
+    copies: int | None = None  # a broadcast: how many were sent
+    asked: bytes | None = None  # what the agent was handed
+    frame: bytes | None = None
+    vni: int | None = None
+
+
+class Dropped(Exception):
+    def __init__(self, reason: Drop) -> None:
+        self.reason = reason

@@ -1,0 +1,79 @@
+"""Which QoS policy is a port's, and what its row says of it."""
+
+import pytest
+
+from polpo.compiler.slices import all_slices
+from polpo.model.host import Host
+from polpo.model.network import Network
+from polpo.model.port import Port
+from polpo.model.qos import (
+    INGRESS,
+    BandwidthLimit,
+    DscpMarking,
+    MinimumBandwidth,
+    QosPolicy,
+    QosRule,
+)
+from polpo.model.snapshot import Snapshot
+from polpo.target import rows
+from polpo.target.rows import Limit
+
+HOST = Host(id="H", name="h", address="192.0.2.1", token_hash="t")
+SLOW = QosPolicy(id="slow", rules=(BandwidthLimit("a", 1000, 300),))
+VOICE = QosPolicy(id="voice", rules=(DscpMarking("b", 46), BandwidthLimit("c", 90, 0, INGRESS)))
+
+
+def row(
+    *policies: QosPolicy, port_has: str = "", network_has: str = "", owner: str = ""
+) -> rows.Port:
+    network = Network(id="N", vni=7, mtu=1450, qos_policy_id=network_has)
+    port = Port(
+        id="P",
+        network_id="N",
+        mac_address="02:00:00:00:00:01",
+        host="h",
+        qos_policy_id=port_has,
+        device_owner=owner,
+    )
+    found = all_slices(Snapshot.of([HOST, network, port, *policies], 9))["host/h"]["port/P"]
+    assert isinstance(found, rows.Port)
+    return found
+
+
+def ruled(*rules: QosRule) -> rows.Port:
+    return row(QosPolicy(id="Q", rules=rules), port_has="Q")
+
+
+def test_without_a_policy_there_is_neither_limit_nor_mark() -> None:
+    port = row(SLOW, VOICE)
+    assert (port.ingress, port.egress, port.dscp) == (None, None, None)
+
+
+def test_a_ports_policy_counts_and_else_its_networks() -> None:
+    assert row(SLOW, VOICE, port_has="slow", network_has="voice").egress == Limit(1000, 300)
+    assert row(SLOW, VOICE, port_has="slow", network_has="voice").dscp is None
+    inherited = row(SLOW, VOICE, network_has="voice")
+    assert (inherited.ingress, inherited.egress, inherited.dscp) == (Limit(90, 72), None, 46)
+
+
+@pytest.mark.parametrize("owner", ["network:dhcp", "network:router_interface", "neutron:x"])
+def test_the_networks_policy_is_not_for_its_own_ports(owner: str) -> None:
+    assert row(VOICE, network_has="voice", owner=owner).dscp is None
+    assert row(VOICE, port_has="voice", owner=owner).dscp == 46
+
+
+def test_a_burst_is_four_fifths_of_the_rate_unless_it_is_said() -> None:
+    assert ruled(BandwidthLimit("a", 1000)).egress == Limit(1000, 800)
+    assert ruled(BandwidthLimit("a", 1000, 5000)).egress == Limit(1000, 5000)
+
+
+def test_a_limit_of_nothing_is_none() -> None:
+    assert ruled(BandwidthLimit("a", 0)).egress is None
+
+
+def test_a_mark_of_nought_is_one() -> None:
+    assert ruled(DscpMarking("a", 0)).dscp == 0
+
+
+def test_a_minimum_is_not_the_switchs() -> None:
+    assert ruled(MinimumBandwidth("a", 1000)) == row()
