@@ -81,8 +81,15 @@ def gateway(*more: Object, host: str = "h1") -> rows.Gateway:
 
 
 def pool(id: str, scope: str | None) -> SubnetPool:
-    lengths = {"default_prefixlen": 24, "min_prefixlen": 8, "max_prefixlen": 32}
-    return SubnetPool(id=id, prefixes=(), ip_version=4, address_scope_id=scope, **lengths)
+    return SubnetPool(
+        id=id,
+        prefixes=(),
+        ip_version=4,
+        default_prefixlen=24,
+        min_prefixlen=8,
+        max_prefixlen=32,
+        address_scope_id=scope,
+    )
 
 
 def fip(id: str, **fields: object) -> FloatingIP:
