@@ -192,7 +192,7 @@ class Agent:
         self.metrics.loop_seconds.observe(self.loop.last_s)
         self.observed.forget_gone()
         self.responder.renew()
-        self.gateways.roles.look(self.target.revision)
+        self.gateways.look(self.target.revision)
         if self.loop.error() is None:
             for directory in self._stale:  # nothing is guarded by a former layout any more
                 bpf.unpin(directory)

@@ -7,6 +7,7 @@ from polpo.agent.config import Config
 from polpo.agent.devices import Devices
 from polpo.agent.drift import Drift
 from polpo.agent.gateway.externals import External, Externals, Vlan, Vlans
+from polpo.agent.gateway.handover import Handover
 from polpo.agent.gateway.instances import Instances
 from polpo.agent.gateway.keepalived import Keepalived
 from polpo.agent.gateway.namespaces import Namespaces
@@ -35,17 +36,24 @@ class Gateways:
         self.instances, self._devices = instances, devices
         self._around, self._wake = (drift, patience), wake
         self._directory = config.runtime / "gateways"
+        self.roles = Roles(devices, instances.all, self._is_whole)
+        self.handover = Handover(instances.all, lambda: self.roles.active, wake, monotonic)
+        self._rules = Rules(instances.all)
         self._keepalived = Keepalived(
             self._directory,
             instances.all,
             lambda: self._rules.in_place,
+            self.handover.may_take_over,
             self._watch,
             self._unwatch,
             self._soon,
             monotonic,
         )
-        self._rules = Rules(instances.all)
-        self.roles = Roles(devices, instances.all, self._is_whole)
+
+    def look(self, revision: int) -> None:
+        """After a pass: who is active, and what follows from that."""
+        self.roles.look(revision)
+        self.handover.look()
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
         """Before there is a device in them."""
