@@ -21,12 +21,13 @@ NOUN = "gateway"
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """A row with what it comes to."""
+    """A row with what it comes to; `patient` is the configuration without its `preempt`."""
 
     row: Gateway
     netns: str
     rules: str
     configuration: str
+    patient: str
     routes: frozenset[Route]
 
 
@@ -83,6 +84,7 @@ class Instances:
             netns=gateway_netns(self._host, row.vni),
             rules=ruleset(row),
             configuration=configuration(row, self._isolation),
+            patient=configuration(msgspec.structs.replace(row, preempt=False), self._isolation),
             routes=transit.routes(row),
         )
 
