@@ -52,7 +52,7 @@ class Builder:
                 self._start_agent(host)
             for host in self._lab.hosts:
                 self._await_agent(host)
-        with self._step("networks, security groups, ports"):
+        with self._step("networks, a router, security groups, ports"):
             ports = self._make_tenants()
         with self._step("workloads plugged in"):
             for workload, port in ports:
@@ -124,10 +124,10 @@ class Builder:
         made = []
         for user, password in self._passwords().items():
             session = tenants.sign_in(self._lab.url, user, password)
-            network = tenants.ensure_network(session, dual_stack=user == "polpo")
+            networks = tenants.ensure_networks(session, user)
             tenants.ensure_groups(session)
             mine = [w for w in tenants.WORKLOADS if w.project == user]
-            made += [(w, tenants.ensure_port(session, network, w)) for w in mine]
+            made += [(w, tenants.ensure_port(session, networks[w.network], w)) for w in mine]
         return made
 
     def _plug(self, workload: tenants.Workload, port: str) -> None:
