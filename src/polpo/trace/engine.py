@@ -34,6 +34,7 @@ class _Journey(Story):
     def __init__(self, world: World, question: Question) -> None:
         super().__init__(world)
         self.asked, self.source, self.passages = question, "", 0
+        self.from_peer = False
 
     def begin(self) -> None:
         port = self.world.snapshot.get(Port, self.asked.port)
@@ -57,7 +58,10 @@ class _Journey(Story):
         towards = "on the link" if on_link else f"by way of {way.next_hop}"
         self.tell(Kind.STACK, f"has {way.prefix} {towards}", Thing("subnet", way.subnet), port.host)
         self.source = way.source
-        if not self.emit(port.host, port.id, way.next_hop):
+        if not self.world.port_row(port.host, port.id).admin_up:
+            down = Drop.ADMIN_DOWN
+            self.drop(down.name.lower(), words.REASONS[down], Thing("port", port.id), port.host)
+        elif not self.emit(port.host, port.id, way.next_hop):
             network = Thing("network", port.network_id)
             self.drop("unresolved", words.UNRESOLVED.format(way.next_hop), network, port.host)
 
@@ -127,8 +131,10 @@ class _Journey(Story):
 
     def pass_gateway(self, host: str, row: Gateway) -> None:
         packet = Packet(self.source, self.asked.to, self.asked.protocol, self.asked.number)
-        outcome = pass_through(row, packet, self.world.is_active(host, row))
+        active = self.world.is_active(host, row)
+        outcome = pass_through(row, packet, active, self.from_peer)
         router, six = Thing("router", row.router), ":" in packet.to
+        self.from_peer = outcome.fate == "peer"
         self.translate(host, router, packet, outcome)
         match outcome.fate:
             case "peer":

@@ -34,8 +34,10 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def pass_through(row: Gateway, packet: Packet, active: bool) -> Outcome:
-    """What an instance makes of what came from inside."""
+def pass_through(row: Gateway, packet: Packet, active: bool, from_peer: bool = False) -> Outcome:
+    """What an instance makes of what came from inside, or from its peer."""
+    if not active and from_peer:
+        return Outcome("dropped", packet, packet, reason="nobody_active")
     if not active:
         return Outcome("peer", packet, packet)
     aimed = _aimed(row, packet)

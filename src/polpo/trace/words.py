@@ -38,6 +38,7 @@ BEFORE_ROUTERS = frozenset(
 )
 """By which a sender's port keeps a packet from the router, though its way is known already."""
 GATEWAYS = {
+    "nobody_active": "has no instance that is active",
     "no_route_outside": "has no way to the outside for it",
     "not_translated": "has no address outside for it: no floating IP, no SNAT",
 }

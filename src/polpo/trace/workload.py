@@ -5,7 +5,7 @@ host routes, and their gateways.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
 import msgspec
@@ -38,15 +38,22 @@ def sending(snapshot: Snapshot, port: Port, to: str) -> Sending | None:
 
 def _ways(snapshot: Snapshot, port: Port, to: str) -> Iterator[Sending]:
     version = ip_address(to).version
-    for fixed in port.fixed_ips:
-        subnet = snapshot.get(Subnet, fixed.subnet_id)
-        if subnet is None or subnet.ip_version != version:
-            continue
-        yield Sending(fixed.ip_address, to, subnet.cidr, subnet.id)
+    found = [(fixed, snapshot.get(Subnet, fixed.subnet_id)) for fixed in port.fixed_ips]
+    held = [(fixed.ip_address, s) for fixed, s in found if s and s.ip_version == version]
+    for source, subnet in held:
+        yield Sending(source, to, subnet.cidr, subnet.id)
         for route in subnet.host_routes:
-            yield Sending(fixed.ip_address, route.nexthop, route.destination, subnet.id)
-        if subnet.gateway_ip:
-            yield Sending(fixed.ip_address, subnet.gateway_ip, EVERYWHERE[version], subnet.id)
+            if _is_hop(route.nexthop, held):
+                yield Sending(source, route.nexthop, route.destination, subnet.id)
+        if subnet.gateway_ip and subnet.gateway_ip != source:
+            yield Sending(source, subnet.gateway_ip, EVERYWHERE[version], subnet.id)
+
+
+def _is_hop(address: str, held: Sequence[tuple[str, Subnet]]) -> bool:
+    """A stack takes no route by way of itself, or of what is not on a link."""
+    own = {source for source, _ in held}
+    on_link = any(ip_address(address) in ip_network(subnet.cidr) for _, subnet in held)
+    return on_link and address not in own
 
 
 def frame(macs: bytes, source: str, question: Question) -> bytes:
