@@ -1,6 +1,7 @@
 """The lab as a test's cloud: the whole path, asked for as users do, looked at by real packets.
 
-`python -m polpo.testing.lab FOLDER PREFIX SUBNET` brings it up, unproven, in a process of its own.
+`python -m polpo.testing.lab FOLDER PREFIX SUBNET UPLINKS` brings it up, unproven, in a process of
+its own.
 """
 
 import subprocess
@@ -85,16 +86,20 @@ class User:
 
 
 class LabCloud:
-    """`up` and `down`; three hosts, the users `polpo` and `other`, and the admin."""
+    """`up` and `down`; three hosts, the users `polpo` and `other`, and the admin.
 
-    def __init__(self, folder: Path, prefix: str, subnet: str) -> None:
-        self.lab = Lab(folder=folder, prefix=prefix, subnet=subnet)
+    uplinks: the hosts with a cable to the outside.
+    """
+
+    def __init__(self, folder: Path, prefix: str, subnet: str, *uplinks: str) -> None:
+        self.lab = Lab(folder=folder, prefix=prefix, subnet=subnet, uplinks=uplinks)
         self._serving: list[subprocess.Popen[bytes]] = []
         self._sessions: list[Session] = []
 
     def up(self) -> None:
         lab = self.lab
-        run(sys.executable, "-m", __name__, str(lab.folder), lab.prefix, lab.subnet)
+        where = (str(lab.folder), lab.prefix, lab.subnet, ",".join(lab.uplinks))
+        run(sys.executable, "-m", __name__, *where)
         self.admin = self._sign_in("admin", self.lab.admin_password)
         passwords = self.lab.folder / "passwords"
         self.user, self.other = (self._sign_in(u, passwords / u) for u in ("polpo", "other"))
@@ -137,5 +142,8 @@ class LabCloud:
 
 
 if __name__ == "__main__":
-    given = Lab(folder=Path(sys.argv[1]), prefix=sys.argv[2], subnet=sys.argv[3])
+    folder, prefix, subnet, uplinks = sys.argv[1:]
+    given = Lab(
+        folder=Path(folder), prefix=prefix, subnet=subnet, uplinks=tuple(uplinks.split(","))
+    )
     Builder(given, print).build()
