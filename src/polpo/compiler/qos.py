@@ -1,14 +1,16 @@
-"""Which QoS policy is a port's, and what switches have to do about it.
+"""Which QoS policy is a port's or a floating IP's, and what is to be done about it.
 
 A port's own policy counts, else its network's: not for the network's own ports (routers, DHCP),
-as in Neutron. A minimum bandwidth is for who places workloads: nothing follows from it here.
+as in Neutron. A floating IP's own counts, else its external network's. A minimum bandwidth is for
+who places workloads: nothing follows from it here.
 """
 
 from polpo.compiler.view import View
 from polpo.model.network import Network
 from polpo.model.port import Port
 from polpo.model.qos import EGRESS, INGRESS, BandwidthLimit, DscpMarking, QosPolicy
-from polpo.target.rows import Limit
+from polpo.model.router import FloatingIP
+from polpo.target.rows import FloatingLimits, Limit
 
 SERVICES = ("network:", "neutron:")
 """How the `device_owner` of a network's own ports begins."""
@@ -21,6 +23,18 @@ def policy_of(view: View, port: Port, network: Network) -> QosPolicy | None:
     if not id and not port.device_owner.startswith(SERVICES):
         id = network.qos_policy_id
     return view.snapshot.get(QosPolicy, id) if id else None
+
+
+def floating_policy(view: View, floating: FloatingIP) -> QosPolicy | None:
+    network = view.network(floating.floating_network_id)
+    id = floating.qos_policy_id or (network.qos_policy_id if network is not None else "")
+    return view.snapshot.get(QosPolicy, id) if id else None
+
+
+def limits_of(address: str, policy: QosPolicy | None) -> FloatingLimits | None:
+    """What a gateway does about it; None if that is nothing."""
+    found = FloatingLimits(address, ingress(policy), egress(policy), dscp(policy))
+    return found if found != FloatingLimits(address) else None
 
 
 def ingress(policy: QosPolicy | None) -> Limit | None:

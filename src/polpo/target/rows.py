@@ -302,6 +302,18 @@ class Forwarding(msgspec.Struct, frozen=True, array_like=True):
     port: int
 
 
+class FloatingLimits(msgspec.Struct, frozen=True, array_like=True):
+    """What a floating address receives (`ingress`) and sends is limited; what it sends is marked.
+
+    `dscp` is what its packets' DSCP is to be (RFC 2474), None for what it was.
+    """
+
+    address: str
+    ingress: Limit | None = None
+    egress: Limit | None = None
+    dscp: int | None = None
+
+
 class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gateway"):
     """This host's instance of a router's gateway (slice `host/...`).
 
@@ -322,6 +334,7 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
     snat              IPv4 prefixes inside that speak to the outside as the first external address
     routed            prefixes inside, of either family, that pass as they are, both ways
     floating          (floating, fixed) addresses
+    limits            of floating addresses, whether they are in `floating` or in `forwardings`
     """
 
     router: str
@@ -341,6 +354,7 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
     routed: tuple[str, ...] = ()
     floating: tuple[tuple[str, str], ...] = ()
     forwardings: tuple[Forwarding, ...] = ()
+    limits: tuple[FloatingLimits, ...] = ()
     vlan: int = 0
     preempt: bool = False
 
