@@ -89,6 +89,7 @@ def port(number: int, policy: int, pairs: tuple[Pair, ...] = ()) -> Port:
         pairs=pairs,
         port_security=number not in (4, 7),
         admin_up=number != 5,
+        dscp=46 if number == 2 else None,
     )
 
 
@@ -151,7 +152,7 @@ def scene(
 ) -> Scene:
     """`policies` by number; `numbers`: port -> policy; rows of routers 100 and 101. Ports:
 
-    1, 8    plain ones in network 0, 2 in 1, 6 in 3
+    1, 8    plain ones in network 0, 2 in 1, marked with a DSCP, 6 in 3
     3       in network 0, with allowed address pairs
     4       in network 2, without port security; 7 as well, the gateway
     5       in network 1, down; 20 is not plugged in

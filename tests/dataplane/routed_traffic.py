@@ -104,7 +104,8 @@ def routed(draw: st.DrawFn, sender: int) -> bytes:
     hops = draw(some((255, 64, 64, 4, 3, 2, 1, 0)))
     body += bytes(draw(some((0, 0, 0, 100, 1300))))
     target = to, draw(some(destinations(six)))
-    return packets.frame((source_mac, source), target, protocol, body, hops=hops)
+    tos = draw(some((0, 0, 0xFF)))
+    return packets.frame((source_mac, source), target, protocol, body, hops=hops, tos=tos)
 
 
 @st.composite

@@ -66,7 +66,7 @@ def test_workloads_reach_each_other_on_one_host_and_across(wire: Wire) -> None:
             assert here.pings(address, "-s", "4000"), "in fragments"
             assert here.pings(address, "-s", "1400", "-M", "do")
     reasons = wire.hosts[0].drops().keys() | wire.hosts[1].drops().keys()
-    assert reasons <= {Drop.UNKNOWN_PORT}, "before the tables were filled"
+    assert reasons <= {Drop.UNKNOWN_PORT, Drop.UNKNOWN_VTEP}, "before the tables were filled"
 
 
 def test_hosts_with_an_ipv6_underlay(tmp_path_factory: pytest.TempPathFactory) -> None:

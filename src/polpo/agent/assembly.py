@@ -189,7 +189,7 @@ class Agent:
         self.metrics.loop_seconds.observe(self.loop.last_s)
         self.observed.forget_gone()
         self.responder.renew()
-        self.gateways.roles.look()
+        self.gateways.look()
         if self.loop.error() is None:
             for directory in self._stale:  # nothing is guarded by a former layout any more
                 bpf.unpin(directory)

@@ -818,9 +818,10 @@ static __always_inline struct bucket *bucket_of(const struct limit_key *key, __s
 
 // A packet takes as much of a port's time as it lasts at the limit's rate. Time that was not used
 // is kept, up to `burst`; a packet for which there is not enough of it is over the limit.
-static __noinline int over_limit(struct __sk_buff *skb, struct packet *p, __u32 ifindex, __u32 side)
+SUBPROGRAM int over_limit(struct __sk_buff *skb, struct packet *p, __u32 ifindex, __u32 side)
 {
 	struct limit_key key = {.ifindex = ifindex, .side = side};
+	REQUIRE(p);
 	struct limit *limit = bpf_map_lookup_elem(&limits, &key);
 	if (!limit || !limit->kbps)
 		return 0;
@@ -841,8 +842,9 @@ static __noinline int over_limit(struct __sk_buff *skb, struct packet *p, __u32 
 }
 
 // The DSCP of the port's policy; what ECN says is its owner's.
-static __noinline int set_dscp(struct __sk_buff *skb, struct packet *p)
+SUBPROGRAM int set_dscp(struct __sk_buff *skb, struct packet *p)
 {
+	REQUIRE(p);
 	__u8 now[2] = {0, p->dscp << 2 | (p->tos & 3)}, before[2] = {0, p->tos}, word[2];
 	p->mark = p->dscp << 2;
 	if (p->ethertype == ETH_P_IP) {

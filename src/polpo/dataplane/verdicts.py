@@ -8,7 +8,7 @@ from polpo.dataplane.tables import Drop
 class Verdict(msgspec.Struct, frozen=True):
     """One of the first six fields is set; `drop` and `answer` are when a router tells of an error.
 
-    `frame` and `vni` are of a routed packet only: how it leaves, and in which network.
+    `frame`: how it leaves, if it was changed; `vni`, of a routed packet: in which network.
     """
 
     drop: Drop | None = None

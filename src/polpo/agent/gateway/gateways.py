@@ -7,6 +7,7 @@ from polpo.agent.config import Config
 from polpo.agent.devices import Devices
 from polpo.agent.drift import Drift
 from polpo.agent.gateway.externals import External, Externals, Vlan, Vlans
+from polpo.agent.gateway.handover import Handover
 from polpo.agent.gateway.instances import Instances
 from polpo.agent.gateway.keepalived import Keepalived
 from polpo.agent.gateway.namespaces import Namespaces
@@ -33,6 +34,12 @@ class Gateways:
         self._around, self._wake = (drift, patience), wake
         self._directory = config.runtime / "gateways"
         self.roles = Roles(devices, instances.all)
+        self.handover = Handover(instances.all, lambda: self.roles.active, wake, monotonic)
+
+    def look(self) -> None:
+        """After a pass: who is active, and what follows from that."""
+        self.roles.look()
+        self.handover.look()
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
         """Before there is a device in them."""
@@ -48,6 +55,7 @@ class Gateways:
             self._directory,
             self.instances.all,
             lambda: rules.in_place,
+            self.handover.may_take_over,
             self._watch,
             self._unwatch,
             monotonic,

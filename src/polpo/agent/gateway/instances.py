@@ -21,13 +21,14 @@ NOUN = "gateway"
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """A row with what it comes to."""
+    """A row with what it comes to; `patient` is the configuration without its `preempt`."""
 
     row: Gateway
     netns: str
     rules: str
     limits: str
     configuration: str
+    patient: str
     routes: frozenset[Route]
 
 
@@ -85,6 +86,7 @@ class Instances:
             rules=ruleset(row),
             limits=limits.written(row),
             configuration=configuration(row, self._isolation),
+            patient=configuration(msgspec.structs.replace(row, preempt=False), self._isolation),
             routes=transit.routes(row),
         )
 

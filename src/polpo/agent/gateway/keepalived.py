@@ -32,7 +32,8 @@ STALE = ""  # runs with another configuration than it should, or than we know of
 class Keepalived:
     """`watch` is told of each process's handle, readable when it has ended, and `unwatch` after.
 
-    Only where the rules are in place (`guarded`) may anything begin.
+    Only where the rules are in place (`guarded`) may anything begin; and only where it
+    `may_take_over` does one that is to become active on purpose (`preempt`) try to.
     """
 
     noun = "keepalived"
@@ -42,11 +43,13 @@ class Keepalived:
         directory: Path,
         instances: Mapping[int, Instance],
         guarded: Callable[[], Set[int]],
+        may_take_over: Callable[[int], bool],
         watch: Callable[[int], None],
         unwatch: Callable[[int], None],
         clock: Clock,
     ) -> None:
         self._directory, self._instances, self._guarded = directory, instances, guarded
+        self._may_take_over = may_take_over
         self._watch, self._unwatch, self._clock = watch, unwatch, clock
         self._running: dict[int, Process] = {}
         self._ending: set[int] = set()
@@ -55,7 +58,11 @@ class Keepalived:
 
     def wanted(self) -> dict[int, str]:
         guarded = self._guarded()
-        return {v: x.configuration for v, x in self._instances.items() if v in guarded}
+        return {v: self._wish(v, x) for v, x in self._instances.items() if v in guarded}
+
+    def _wish(self, vni: int, instance: Instance) -> str:
+        waits = instance.row.preempt and not self._may_take_over(vni)
+        return instance.patient if waits else instance.configuration
 
     def read_actual(self) -> dict[int, str]:
         for vni in self._known():

@@ -146,6 +146,7 @@ def _own(gateway: Gateway) -> Iterator[str]:
     yield 'iifname "lo" accept'
     yield "ct state established,related accept"
     yield f'iifname "{TRANSIT}" ip saddr {peer} ip protocol {VRRP} accept'
+    yield f'iifname "{TRANSIT}" ip saddr {peer} tcp dport {transit.HANDOVER_PORT} accept'
     yield "icmp type echo-request accept"
     nd = "nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query"
     yield f"icmpv6 type {{ echo-request, {nd} }} accept"
