@@ -20,6 +20,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     ready     numbers of those whose gateway here is whole: active, or able to be at any time
     looked    revision of the target that the host has looked at its gateways with, for these two
     uplinks   physical network -> device that leads there: those whose device is up and has carrier
+    heard     addresses of hosts that answered an echo of late (asked by hosts with uplinks)
     error     what kept the agent from reaching the target, None if nothing does
     """
 
@@ -33,6 +34,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     ready: tuple[int, ...] = ()
     looked: int = 0
     uplinks: dict[str, str] = {}
+    heard: tuple[str, ...] = ()
     error: str | None = None
     version: str = ""
     started_at: str = ""
