@@ -47,13 +47,18 @@ def dump_addresses(netlink: Netlink, index: int) -> list[bytes]:
     return netlink.dump(RTM_GETADDR, _ADDRESS.pack(0, 0, 0, 0, index))
 
 
-def dump_routes(netlink: Netlink, index: int) -> list[bytes]:
-    """Ours of the main table; the kernel filters."""
+def dump_routes(netlink: Netlink, index: int, protocol: int = PROTOCOL) -> list[bytes]:
+    """Ours of the main table (everybody's for protocol 0); the kernel filters."""
     found: list[bytes] = []
     for family in (socket.AF_INET, socket.AF_INET6):
-        body = _ROUTE.pack(family, 0, 0, 0, RT_TABLE_MAIN, PROTOCOL, 0, 0, 0) + u32(RTA_OIF, index)
+        body = _ROUTE.pack(family, 0, 0, 0, RT_TABLE_MAIN, protocol, 0, 0, 0) + u32(RTA_OIF, index)
         found += netlink.dump(RTM_GETROUTE, body)
     return found
+
+
+def destinations(netlink: Netlink, index: int) -> frozenset[str]:
+    """The prefixes that have a route by the device, whoever made it."""
+    return frozenset(route.destination for route in parse_routes(dump_routes(netlink, index, 0)))
 
 
 def parse_addresses(bodies: list[bytes]) -> frozenset[str]:

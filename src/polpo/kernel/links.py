@@ -26,7 +26,7 @@ ADDRESS, IFNAME, MTU, LINK, TXQLEN, LINKINFO, IFALIAS, GROUP = 1, 3, 4, 5, 13, 1
 NET_NS_FD, EXT_MASK, CARRIER = 28, 29, 33
 INFO_KIND, INFO_DATA = 1, 2
 VETH_INFO_PEER = 1
-MACVLAN_MODE, MACVLAN_MODE_BRIDGE = 1, 4
+MACVLAN_MODE, MACVLAN_MODE_VEPA, MACVLAN_MODE_BRIDGE = 1, 2, 4
 VLAN_ID = 1
 VXLAN_LOCAL, VXLAN_LEARNING, VXLAN_PORT, VXLAN_LOCAL6, VXLAN_COLLECT_METADATA = 4, 7, 15, 17, 25
 COUNTERS = frozenset((7, 23))  # IFLA_STATS, IFLA_STATS64
@@ -130,14 +130,20 @@ def add_macvlan(
 ) -> None:
     """In another namespace (an open handle), on the device with index `on` of this one.
 
-    In bridge mode: the gateways of one host reach each other. Down.
+    In VEPA mode: frames for its MAC from others on the same device go out. Down.
     Its own index is the caller's choice, because Linux takes a device with the index of the one it
     is on (which is in another namespace) for one that is on none, and says the loss of its carrier
     up to a second later (net/core/link_watch.c, linkwatch_urgent_event).
     """
     settings = text(IFNAME, name) + u32(LINK, on) + u32(MTU, mtu) + attribute(ADDRESS, _mac(mac))
     settings += u32(NET_NS_FD, target_netns) + u32(TXQLEN, 1000)
-    _add(netlink, settings, "macvlan", u32(MACVLAN_MODE, MACVLAN_MODE_BRIDGE), index)
+    _add(netlink, settings, "macvlan", u32(MACVLAN_MODE, MACVLAN_MODE_VEPA), index)
+
+
+def set_macvlan_mode(netlink: Netlink, index: int, mode: int) -> None:
+    info = text(INFO_KIND, "macvlan") + attribute(INFO_DATA, u32(MACVLAN_MODE, mode))
+    body = _INFO.pack(socket.AF_UNSPEC, 0, index, 0, 0) + attribute(LINKINFO, info)
+    netlink.write(RTM_NEWLINK, body)
 
 
 def add_vlan(netlink: Netlink, name: str, group: int, on: int, vlan: int) -> None:

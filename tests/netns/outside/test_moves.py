@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.netns.outside.conftest import WORLD, WORLD6, Scene, until
+from tests.netns.outside.test_ways_out import strangers_reach
 
 from polpo.lab import outside, underlay
 from polpo.lab.command import run
@@ -120,8 +121,9 @@ def test_a_drained_host_is_emptied_without_loss(scene: Scene, floating: str) -> 
     """
     active, standby = scene.settled()
     with traffic(scene, floating) as flowing:
-        emptied(scene, standby)
-        emptied(scene, active)
+        for host in (standby, active):
+            emptied(scene, host)
+            strangers_reach(scene, floating, "vm3")
         assert flowing.goes_on()
         datagrams, requests = flowing.end()
     assert max(requests) <= 1

@@ -1,13 +1,17 @@
 """What this host's gateways are: active (with the transit network's .2), or ready to be so."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 
 from polpo.agent.devices import Devices
 from polpo.agent.gateway.externals import external_in
 from polpo.agent.gateway.instances import Instance
 from polpo.agent.gateway.transit import ACTIVE
+from polpo.agent.gateway.warming import add_missing_routes
 from polpo.agent.ownership import host_end
 from polpo.kernel import addresses, netns
+from polpo.kernel.links import MACVLAN_MODE_BRIDGE, MACVLAN_MODE_VEPA, Link, set_macvlan_mode
+from polpo.kernel.netlink import Netlink
 
 
 class Roles:
@@ -43,4 +47,16 @@ class Roles:
         with netns.netlink_in(instance.netns) as netlink:
             outside = external_in(netlink)
             holds = addresses.holds(addresses.dump_addresses(netlink, end.peer), ACTIVE[4])
+            if outside is not None:
+                with contextlib.suppress(OSError):  # it has just gone
+                    _fit(netlink, outside, instance, holds)
             return holds, outside is not None and outside.carrier
+
+
+def _fit(netlink: Netlink, outside: Link, instance: Instance, is_active: bool) -> None:
+    """keepalived does both with the role (vrrp.py); this is for when that has failed."""
+    mode = MACVLAN_MODE_BRIDGE if is_active else MACVLAN_MODE_VEPA
+    if outside.kind == "macvlan" and outside.mode != mode:
+        set_macvlan_mode(netlink, outside.index, mode)
+    if is_active:
+        add_missing_routes(netlink, outside.index, instance)

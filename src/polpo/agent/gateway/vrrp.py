@@ -4,6 +4,10 @@ Advertisements go from instance to instance by unicast in the transit network. W
 has the transit network's .2 and all that the router is outside: its addresses, its link-local
 address, the floating ones, and the routes. If somebody takes one of these away, keepalived stands
 down for a moment: its peer is active, or it is itself again, with all of them.
+
+Both have the same MAC outside. So that other gateways of the host, whose devices are on the same
+uplink, find the active one, only that is a bridge's port to them (macvlan's mode `bridge`): what
+they send to the MAC goes out past one that stands by (`vepa`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +21,8 @@ from polpo.target.rows import Gateway
 ADVERTISEMENT_S = 0.2  # silence of three and a bit of them is death
 AGAIN_S = 1  # addresses are announced once at once, once after this,
 REFRESH_S = 30  # and every so often, for those who heard neither
+MODE = f"/sbin/ip link set dev {EXTERNAL} type macvlan mode"
+MODES = {"master": "bridge", "backup": "vepa", "fault": "vepa", "stop": "vepa"}
 
 # First in turn, so that a busy host is not taken for a dead one; but not in real time, where it is
 # killed after 10 ms without a pause (1,000 addresses take 100), and keepalived 2.2.7 can't raise
@@ -53,6 +59,7 @@ def configuration(gateway: Gateway, isolation: Path) -> str:
         *_block("unicast_peer", [transit.address(4, transit.peer(gateway))]),
         *_block("track_interface", [EXTERNAL]),
         *_block("track_file", ["isolation"]),
+        *(f'notify_{state} "{MODE} {mode}"' for state, mode in MODES.items()),
         *_block("virtual_ipaddress", [f"{v[4]} dev {TRANSIT}"]),
         *_block(
             "virtual_ipaddress_excluded",

@@ -1,8 +1,12 @@
-"""What an instance is to have outside when it becomes active on purpose, put there a moment before.
+"""What an instance is to have outside, beside keepalived.
 
-keepalived says that it is active before it adds its addresses, and its peer takes its own away as
-soon as it hears that: in between nobody would have them. So they are there already; it takes those
-that it finds for its own, and takes them away when it is active no more.
+When one becomes active on purpose it has everything there a moment before: keepalived says that
+it is active before it adds its addresses, and its peer takes its own away as soon as it hears that;
+in between nobody would have them. keepalived takes those that it finds for its own, and takes them
+away when it is active no more.
+
+One that is active is given the routes that it lacks: keepalived (2.2.7) may forget them when
+external0 goes and comes while it reads its file anew.
 """
 
 import contextlib
@@ -11,7 +15,7 @@ from polpo.agent.gateway.externals import external_in
 from polpo.agent.gateway.instances import Instance
 from polpo.agent.gateway.vrrp import outside, routes_outside
 from polpo.kernel import netns
-from polpo.kernel.addresses import Route, add_address, add_route
+from polpo.kernel.addresses import Route, add_address, add_route, destinations
 from polpo.kernel.netlink import Netlink
 
 
@@ -19,14 +23,18 @@ def warm(instance: Instance) -> None:
     """As far as it goes: what is missing is a moment's loss."""
     with contextlib.suppress(OSError), netns.netlink_in(instance.netns) as netlink:
         external = external_in(netlink)
-        if external is not None and external.carrier:
-            _put(netlink, external.index, instance)
+        if external is None or not external.carrier:
+            return
+        for address in outside(instance.row):
+            with contextlib.suppress(OSError):
+                add_address(netlink, external.index, address)
+        add_missing_routes(netlink, external.index, instance)
 
 
-def _put(netlink: Netlink, index: int, instance: Instance) -> None:
-    for address in outside(instance.row):
-        with contextlib.suppress(OSError):
-            add_address(netlink, index, address)
+def add_missing_routes(netlink: Netlink, index: int, instance: Instance) -> None:
+    """Of several next hops the first, which is better than none."""
+    there = destinations(netlink, index)
     for prefix, hops in routes_outside(instance.row):
-        with contextlib.suppress(OSError):
-            add_route(netlink, index, Route(prefix, hops[0] if hops else None))
+        if prefix not in there:
+            with contextlib.suppress(OSError):
+                add_route(netlink, index, Route(prefix, hops[0] if hops else None))
