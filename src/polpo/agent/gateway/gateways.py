@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from polpo.agent.config import Config
 from polpo.agent.devices import Devices
@@ -11,11 +12,14 @@ from polpo.agent.gateway.handover import Handover
 from polpo.agent.gateway.instances import Instances
 from polpo.agent.gateway.keepalived import Keepalived
 from polpo.agent.gateway.namespaces import Namespaces
+from polpo.agent.gateway.revocations import Looked, Revocations
 from polpo.agent.gateway.roles import Roles
 from polpo.agent.gateway.rules import Rules
 from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
 from polpo.runtime.clock import monotonic
+
+AnyStep: TypeAlias = Step[int, str] | Step[int, Looked] | Step[str, Vlan] | Step[int, External]
 
 
 class Gateways:
@@ -46,9 +50,10 @@ class Gateways:
         namespaces = Namespaces(self.instances.all)
         yield Step(namespaces, namespaces.wanted, *self._around)
 
-    def after(self) -> Iterator[Step[int, str] | Step[str, Vlan] | Step[int, External]]:
+    def after(self) -> Iterator[AnyStep]:
         """When they have their ends in the transit networks. Nothing passes without rules."""
         rules = Rules(self.instances.all)
+        revocations = Revocations(self.instances.all, rules.placed, self.handover.moves)
         vlans = Vlans(self._devices, self.instances)
         externals = Externals(self._devices, self.instances)
         keepalived = Keepalived(
@@ -61,6 +66,7 @@ class Gateways:
             monotonic,
         )
         yield Step(rules, rules.wanted, *self._around)
+        yield Step(revocations, revocations.wanted, *self._around)
         yield Step(vlans, vlans.wanted, *self._around)
         yield Step(externals, externals.wanted, *self._around)
         yield Step(keepalived, keepalived.wanted, *self._around)
