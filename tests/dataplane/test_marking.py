@@ -1,14 +1,16 @@
 """What a port with a DSCP sends is marked with it, in every way that it can leave."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.dataplane import packets
+from tests.dataplane import packets, routed_scenes
 from tests.dataplane.rig import Rig, both
 from tests.dataplane.scenes import ALL, addresses, mac, scene
 
 from polpo.dataplane.frames import checksum
 from polpo.dataplane.marking import marked
+from polpo.target.rows import Port
 
 EXPEDITED = 46
 ENDS = {
@@ -74,3 +76,18 @@ def test_the_checksum_of_a_marked_header_holds(dscp: int, tos: int, number: int)
     after = marked(whole, dscp)
     assert tos_of(after) == dscp << 2 | tos & 3
     assert checksum(after[14:34]) == bytes(2)
+
+
+@pytest.mark.parametrize("six", [False, True], ids=["IPv4", "IPv6"])
+def test_what_is_routed_is_marked_as_well_and_its_ttl_is_right(rig: Rig, six: bool) -> None:
+    slices, plugs = routed_scenes.scene()
+    rows = [
+        msgspec.structs.replace(row, dscp=EXPEDITED) if isinstance(row, Port) else row
+        for row in slices["host/1"]
+    ]
+    rig.set({**slices, "host/1": rows}, plugs)
+    for number in (2, 22):  # in another network, here and on another host
+        source, destination = routed_scenes.at(1, six), routed_scenes.at(number, six)
+        to = (routed_scenes.gate(100, 0), destination[1])
+        frame = packets.frame(source, to, 17, packets.udp(1, 2, b"data"), tos=3)
+        assert tos_of(both(rig, 11, frame).frame) == EXPEDITED << 2 | 3

@@ -2,7 +2,16 @@
 
 from polpo.agent.kept import Kept
 from polpo.target import wire
-from polpo.target.rows import Gateway, Host, Interface, Network, Port, Slices, Subnet
+from polpo.target.rows import (
+    Gateway,
+    Host,
+    Interface,
+    Network,
+    Port,
+    Routing,
+    Slices,
+    Subnet,
+)
 from polpo.target.wire import Line
 
 
@@ -41,15 +50,13 @@ class Target:
         self._waiting = []
 
     def _drop_unneeded(self, batch: list[Line]) -> list[Line]:
-        """A feed that begins anew can't say which slices are gone: the host's networks do."""
+        """A feed that begins anew can't say which slices are gone: the host's own does."""
         if not any(line.full and line.slice == self.host_slice for line in batch):
             return []
-        carried = {
-            f"network/{row.vni}"
-            for row in self.slices[self.host_slice].values()
-            if isinstance(row, Network)
-        }
-        stale = [s for s in self.slices if s.startswith("network/") and s not in carried]
+        own = self.slices[self.host_slice]
+        needed = {row.needs for row in own.values() if isinstance(row, Network | Routing)}
+        kinds = ("network/", "router/")
+        stale = [s for s in self.slices if s.startswith(kinds) and s not in needed]
         dropped = [Line(slice=name, dropped=True) for name in stale]
         for line in dropped:
             self._apply(line)

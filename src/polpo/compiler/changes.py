@@ -1,9 +1,10 @@
 """The increment: from what changed in the model to what changes in slices."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from polpo.compiler.touched import Touched, touched
+from polpo.compiler.touched_domains import touched_carriage, touched_domains
 from polpo.compiler.view import View
 from polpo.model.change import Change
 from polpo.model.snapshot import Snapshot
@@ -13,15 +14,16 @@ SliceChanges = dict[str, dict[str, AnyRow | None]]
 """slice -> key -> the row that is there now, None where there is none any more."""
 
 
-def slice_changes(before: View, after: View, changes: Iterable[Change[Any]]) -> SliceChanges:
+def slice_changes(before: View, after: View, changes: Sequence[Change[Any]]) -> SliceChanges:
     """What turns the slices of `before` into those of `after`; `changes` lie between the two.
 
     Rows that are the same as before are left out.
     """
-    rows: Touched = {}
-    for change in changes:
-        rows |= touched(before, change)
-        rows |= touched(after, change)
+    rows: Touched = touched_carriage(before, after, changes)
+    for view in (before, after):
+        rows.update(touched_domains(view, changes))
+        for change in changes:
+            rows.update(touched(view, change))
     found: SliceChanges = {}
     for (slice, key), row_of in rows.items():
         row = row_of(after)

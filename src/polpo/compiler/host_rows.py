@@ -1,4 +1,4 @@
-"""Rows that only one host needs: its ports, the networks it carries, the policies they use.
+"""Rows that only one host needs: its ports, their policies, the networks and routers it carries.
 
 Each function gives the row for its key, or None where there is to be none.
 """
@@ -7,9 +7,10 @@ from ipaddress import ip_network
 
 from polpo.compiler import qos
 from polpo.compiler.numbers import Groups, groups_number
+from polpo.compiler.routing import external_network
 from polpo.compiler.view import View
 from polpo.model import port as model
-from polpo.target.rows import DhcpOption, Lease, Network, Pair, Policy, Port
+from polpo.target.rows import DhcpOption, Lease, Network, Pair, Policy, Port, Routing
 
 
 def port_row(view: View, host: str, id: str) -> Port | None:
@@ -43,10 +44,31 @@ def port_row(view: View, host: str, id: str) -> Port | None:
 
 
 def network_row(view: View, host: str, vni: int) -> Network | None:
-    network = view.network_of(vni)
-    if network is None or view.host(host) is None or not view.carries(host, network.id):
+    """Of a network with ports, or of a router's transit network, if the host carries it."""
+    if view.host(host) is None:
         return None
-    return Network(vni=network.vni, mtu=network.mtu)
+    network = view.network_of(vni)
+    if network is None:
+        return _transit_row(view, host, vni)
+    if host not in view.carriers(network.id):
+        return None
+    domain = view.domain(network.id)
+    return Network(vni, network.mtu, domain.number if domain is not None else 0)
+
+
+def _transit_row(view: View, host: str, vni: int) -> Network | None:
+    router = view.router_of(vni)
+    outside = external_network(view.snapshot, router) if router is not None else None
+    if router is None or outside is None or host not in view.hosts(view.domain_of(router)):
+        return None
+    return Network(vni, outside.mtu, view.domain_of(router).number)
+
+
+def routing_row(view: View, host: str, vni: int) -> Routing | None:
+    router = view.router_of(vni)
+    if router is None or view.host(host) is None:
+        return None
+    return Routing(vni) if host in view.hosts(view.domain_of(router)) else None
 
 
 def policy_row(view: View, host: str, groups: Groups) -> Policy | None:

@@ -1,9 +1,18 @@
-"""Rows that many hosts need: endpoints, group sets and subnets of a network, the cloud's hosts."""
+"""Rows that many hosts need: of a network, of a router, and the cloud's hosts."""
 
 from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.view import View
 from polpo.model.port import Port
-from polpo.target.rows import Endpoint, GroupSet, Host, Subnet
+from polpo.target.rows import (
+    Endpoint,
+    GroupSet,
+    Host,
+    Interface,
+    Member,
+    Route,
+    Router,
+    Subnet,
+)
 
 
 def endpoint_row(view: View, vni: int, id: str) -> Endpoint | None:
@@ -46,6 +55,27 @@ def subnet_row(view: View, vni: int, id: str) -> Subnet | None:
         address_mode=subnet.ipv6_address_mode,
         domain=network.dns_domain.removesuffix("."),
     )
+
+
+def router_row(view: View, vni: int) -> Router | None:
+    router = view.router_of(vni)
+    return Router(vni, router.id, view.domain_of(router).number) if router is not None else None
+
+
+def routing_row(view: View, vni: int, key: str) -> Interface | Route | None:
+    """One of the router's interfaces or routes, by its key."""
+    router = view.router_of(vni)
+    return view.routing(router).get(key) if router is not None else None
+
+
+def member_row(view: View, vni: int, address: str) -> Member | None:
+    """The host at that address, as long as it carries the domain of that number."""
+    router, host = view.router_of(vni), view.host_at(address)
+    if router is None or host is None:
+        return None
+    domain = view.domain_of(router)
+    is_member = domain.number == vni and host.name in view.hosts(domain)
+    return Member(address) if is_member else None
 
 
 def host_row(view: View, name: str) -> Host | None:

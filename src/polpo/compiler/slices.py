@@ -2,14 +2,23 @@
 
 from collections.abc import Iterable
 
-from polpo.compiler.host_rows import network_row, policy_row, port_row
-from polpo.compiler.shared_rows import endpoint_row, groups_row, host_row, subnet_row
+from polpo.compiler.carriage import networks_of
+from polpo.compiler.host_rows import network_row, policy_row, port_row, routing_row
+from polpo.compiler.shared_rows import (
+    endpoint_row,
+    groups_row,
+    host_row,
+    member_row,
+    router_row,
+    subnet_row,
+)
 from polpo.compiler.view import View
 from polpo.model.host import Host
 from polpo.model.network import Network, Subnet
 from polpo.model.port import Port
+from polpo.model.router import Router
 from polpo.model.snapshot import Snapshot
-from polpo.target.rows import AnyRow, Slices
+from polpo.target.rows import AnyRow, Carrying, Slices
 
 HOSTS = "hosts"
 
@@ -24,14 +33,29 @@ def network_name(network: Network) -> str:
     return f"network/{network.vni}"
 
 
+def router_name(router: Router) -> str:
+    """The name of the slice of one router."""
+    return f"router/{router.vni}"
+
+
 def host_slice(view: View, host: str) -> dict[str, AnyRow]:
-    """The host's own ports, the networks it carries, the policies that its ports use."""
+    """The host's own ports, the policies that they use, the networks and routers it carries."""
     find = view.snapshot
-    networks = [view.network(id) for id in find.traits(Port, "carries", host)]
     rows: list[AnyRow | None] = [port_row(view, host, p.id) for p in find.by(Port, "host", host)]
-    rows += [network_row(view, host, n.vni) for n in networks if n is not None]
     rows += [policy_row(view, host, groups) for groups in find.traits(Port, "guards", host)]
-    return _by_key(rows)
+    return _by_key([*rows, *carrying(view, host)])
+
+
+def carrying(view: View, host: str) -> list[Carrying]:
+    """The rows of the host's own slice that say which shared slices it needs."""
+    ids = networks_of(view.snapshot, host)
+    alone = [view.network(id) for id in ids if view.domain(id) is None]
+    rows: list[Carrying | None] = [network_row(view, host, n.vni) for n in alone if n is not None]
+    for domain in view.domains_on(host):
+        networks, routers = view.numbers(domain)
+        rows += [network_row(view, host, vni) for vni in networks]
+        rows += [routing_row(view, host, vni) for vni in routers]
+    return [row for row in rows if row is not None]
 
 
 def network_slice(view: View, network: Network) -> dict[str, AnyRow]:
@@ -45,24 +69,56 @@ def network_slice(view: View, network: Network) -> dict[str, AnyRow]:
     return _by_key(rows)
 
 
+def router_slice(view: View, router: Router) -> dict[str, AnyRow]:
+    """A router that is switched on; the hosts that carry it, if its number is the domain's."""
+    domain = view.domain_of(router)
+    rows: list[AnyRow | None] = [router_row(view, router.vni), *view.routing(router).values()]
+    if domain.number == router.vni:
+        hosts = map(view.host, view.hosts(domain))
+        rows += [member_row(view, router.vni, h.address) for h in hosts if h is not None]
+    return _by_key(rows)
+
+
 def hosts_slice(view: View) -> dict[str, AnyRow]:
     """Every host of the cloud."""
     return _by_key(host_row(view, host.name) for host in view.snapshot.all(Host))
 
 
+def shared_slice(view: View, name: str) -> dict[str, AnyRow]:
+    """The slice of that name; empty if there is no such network or router, or nothing in it."""
+    if name == HOSTS:
+        return hosts_slice(view)
+    kind, _, number = name.partition("/")
+    if kind == "router":
+        router = view.router_of(int(number))
+        return router_slice(view, router) if router is not None else {}
+    network = view.network_of(int(number))
+    return network_slice(view, network) if network is not None else {}
+
+
+def is_there(view: View, name: str) -> bool:
+    """Whether there is a network or router with that shared slice."""
+    if name == HOSTS:
+        return True
+    kind, _, number = name.partition("/")
+    router = view.router_of(int(number))  # has a network of its own, too: the transit network
+    return router is not None or (kind == "network" and view.network_of(int(number)) is not None)
+
+
 def all_slices(snapshot: Snapshot) -> Slices:
     """Every slice there is, empty ones left out."""
     view = View(snapshot)
+    routers = [router for router in snapshot.all(Router) if router.admin_state_up]
     slices = {HOSTS: hosts_slice(view)}
     slices |= {host_name(h.name): host_slice(view, h.name) for h in snapshot.all(Host)}
     slices |= {network_name(n): network_slice(view, n) for n in snapshot.all(Network)}
+    slices |= {router_name(router): router_slice(view, router) for router in routers}
     return {name: rows for name, rows in slices.items() if rows}
 
 
 def carried(view: View, host: str) -> frozenset[str]:
-    """The shared slices that the host needs."""
-    networks = map(view.network, view.snapshot.traits(Port, "carries", host))
-    return frozenset({HOSTS, *(network_name(n) for n in networks if n is not None)})
+    """The shared slices that the host needs: those that rows of its own slice name."""
+    return frozenset({HOSTS, *(row.needs for row in carrying(view, host))})
 
 
 def _by_key(rows: Iterable[AnyRow | None]) -> dict[str, AnyRow]:

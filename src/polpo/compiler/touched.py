@@ -2,6 +2,7 @@
 
 Asked of the view before the change and of the view after it, so that what an object no longer
 touches is looked at too. A row that turns out the same in both is nobody's news (see changes.py).
+Rows of routers, and of what hosts carry, are in touched_domains.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +29,7 @@ Touched: TypeAlias = dict[tuple[str, str], RowOf]
 def touched(view: View, change: Change[Any]) -> Touched:
     """The rows that are in `view` because of the object that changed, or of what refers to it."""
     states = [state for state in (change.before, change.after) if state is not None]
-    return _merged(_touched(view, state) for state in states) if _matters(change) else {}
+    return merged(_touched(view, state) for state in states) if _matters(change) else {}
 
 
 def _touched(view: View, state: Any) -> Touched:
@@ -44,13 +45,13 @@ def _touched(view: View, state: Any) -> Touched:
             subnet = view.subnet(state.id)
             return _subnet(view, subnet) if subnet is not None else {}
         case Network():
-            ports = _merged(_port(view, p) for p in view.snapshot.by(Port, "network", state.id))
+            ports = merged(_port(view, p) for p in view.snapshot.by(Port, "network", state.id))
             subnets = view.snapshot.by(Subnet, "network", state.id)
-            return ports | _merged(_subnet(view, subnet) for subnet in subnets)
+            return ports | merged(_subnet(view, subnet) for subnet in subnets)
         case Host():
             return _host(view, state.name)
         case QosPolicy():
-            return _merged(_row(port) for port in _shaped(view, state.id))
+            return merged(_row(port) for port in _shaped(view, state.id))
     return {}
 
 
@@ -77,7 +78,7 @@ def _seen(state: Any) -> tuple[Any, ...]:
 
 def _port(view: View, port: Port) -> Touched:
     """All that a port is part of."""
-    return _own(view, port) | _shared(view, port) | _carrying(view, port)
+    return _own(view, port) | _shared(view, port)
 
 
 def _own(view: View, port: Port) -> Touched:
@@ -107,15 +108,6 @@ def _policy(host: str, groups: Groups) -> Touched:
     return {(host_name(host), f"policy/{groups_number(groups)}"): row}
 
 
-def _carrying(view: View, port: Port) -> Touched:
-    """The row of the port's network on its host."""
-    network = view.network(port.network_id)
-    if network is None or not port.host:
-        return {}
-    row = partial(host_rows.network_row, host=port.host, vni=network.vni)
-    return {(host_name(port.host), network_name(network)): row}
-
-
 def _shared(view: View, port: Port) -> Touched:
     """The port's row on every host that carries its network, and its group set's."""
     network = view.network(port.network_id)
@@ -142,20 +134,20 @@ def _subnet(view: View, subnet: Subnet) -> Touched:
 
 def _group(view: View, group: str) -> Touched:
     """The policies with the group's rules, on the hosts that have them: ports only refer."""
-    return _merged(_policy(*where) for where in view.snapshot.traits(Port, "guarding", group))
+    return merged(_policy(*where) for where in view.snapshot.traits(Port, "guarding", group))
 
 
 def _address_group(view: View, id: str) -> Touched:
     rules = view.snapshot.by(SecurityGroupRule, "remote_address_group", id)
-    return _merged(_group(view, group) for group in {rule.security_group_id for rule in rules})
+    return merged(_group(view, group) for group in {rule.security_group_id for rule in rules})
 
 
 def _host(view: View, name: str) -> Touched:
-    rows = _merged(_port(view, port) for port in view.snapshot.by(Port, "host", name))
+    rows = merged(_port(view, port) for port in view.snapshot.by(Port, "host", name))
     return rows | {(HOSTS, f"host/{name}"): partial(shared_rows.host_row, name=name)}
 
 
-def _merged(parts: Iterable[Touched]) -> Touched:
+def merged(parts: Iterable[Touched]) -> Touched:
     merged: Touched = {}
     for part in parts:
         merged.update(part)

@@ -1,38 +1,58 @@
 """One snapshot, with what has been worked out of it so far, so that nothing is done twice."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
+from polpo.compiler.carriage import hosts_of, networks_of
+from polpo.compiler.domains import Domain, domain_of_network, domain_of_router, reshapes
 from polpo.compiler.numbers import Groups
 from polpo.compiler.policies import policy
+from polpo.compiler.routing import routing
 from polpo.model.change import Change
 from polpo.model.host import Host
 from polpo.model.network import Network, Subnet
-from polpo.model.object import Object
 from polpo.model.port import Port
+from polpo.model.router import Router
 from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.model.snapshot import Snapshot
-from polpo.target.rows import Policy
+from polpo.target.rows import Interface, Policy, Route
 
 Policies = dict[Groups, Policy | None]
+Domains = dict[str, Domain | None]
 
 
 class View:
     """Answers are those of `snapshot`; a second question for the same thing is a look-up."""
 
-    __slots__ = ("_policies", "snapshot")
+    __slots__ = ("_domains", "_hosts", "_policies", "_routing", "snapshot")
 
-    def __init__(self, snapshot: Snapshot, policies: Policies | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        policies: Policies | None = None,
+        domains: Domains | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self._policies: Policies = {} if policies is None else policies
+        self._domains: Domains = {} if domains is None else domains
+        self._hosts: dict[int, frozenset[str]] = {}  # by the domain's number
+        self._routing: dict[str, dict[str, Interface | Route]] = {}
 
-    def after(self, snapshot: Snapshot, changes: Iterable[Change[Object]]) -> "View":
+    def after(self, snapshot: Snapshot, changes: Sequence[Change[Any]]) -> "View":
         """The view of a snapshot that is these changes later (or earlier)."""
         kinds = {change.subject.kind for change in changes}
         stale = not kinds.isdisjoint((SecurityGroupRule.kind, AddressGroup.kind))
-        return View(snapshot, None if stale else self._policies)
+        reshaped = any(map(reshapes, changes))
+        policies = None if stale else self._policies
+        return View(snapshot, policies, None if reshaped else self._domains)
 
     def host(self, name: str) -> Host | None:
         id = self.snapshot.holder("host", name)
+        return self.snapshot.get(Host, id) if id is not None else None
+
+    def host_at(self, address: str) -> Host | None:
+        """The host whose tunnels end there."""
+        id = self.snapshot.holder("host-address", address)
         return self.snapshot.get(Host, id) if id is not None else None
 
     def network(self, id: str) -> Network | None:
@@ -46,9 +66,64 @@ class View:
     def subnet(self, id: str) -> Subnet | None:
         return self.snapshot.get(Subnet, id)
 
-    def carries(self, host: str, network_id: str) -> bool:
-        """Whether a port of the network is bound to the host."""
-        return self.snapshot.has_trait(Port, "carries", host, network_id)
+    def router(self, id: str) -> Router | None:
+        """None as well if it is switched off: it has no rows then."""
+        router = self.snapshot.get(Router, id)
+        return router if router is not None and router.admin_state_up else None
+
+    def router_of(self, vni: int) -> Router | None:
+        """The router of that number, if it is switched on."""
+        id = self.snapshot.holder("vni", str(vni))
+        return self.router(id) if id is not None else None
+
+    def routing(self, router: Router) -> dict[str, Interface | Route]:
+        """Its interfaces and routes by key."""
+        if router.id not in self._routing:
+            self._routing[router.id] = routing(self.snapshot, router)
+        return self._routing[router.id]
+
+    def domain_of(self, router: Router) -> Domain:
+        """That of a router that is switched on."""
+        domain = self._domain(router.id, domain_of_router)
+        assert domain is not None
+        return domain
+
+    def domain(self, network_id: str) -> Domain | None:
+        """That of a network; None where no router joins it, which is seen at a glance."""
+        if not self.snapshot.traits(Port, "routers", network_id):
+            return None
+        return self._domain(network_id, domain_of_network)
+
+    def _domain(self, id: str, find: Callable[[Snapshot, str], Domain | None]) -> Domain | None:
+        if id not in self._domains:
+            domain = find(self.snapshot, id)
+            members = (*domain.routers, *domain.networks) if domain is not None else (id,)
+            self._domains |= dict.fromkeys(members, domain)
+        return self._domains[id]
+
+    def hosts(self, domain: Domain) -> frozenset[str]:
+        """The names of those that carry the domain."""
+        if domain.number not in self._hosts:
+            self._hosts[domain.number] = hosts_of(self.snapshot, domain)
+        return self._hosts[domain.number]
+
+    def carriers(self, network_id: str) -> Collection[str]:
+        """The names of the hosts that carry a network: it, or another one of its domain."""
+        domain = self.domain(network_id)
+        if domain is not None:
+            return self.hosts(domain)
+        return self.snapshot.traits(Port, "carried_by", network_id)
+
+    def domains_on(self, host: str) -> Collection[Domain]:
+        """Those that the host carries."""
+        found = map(self.domain, networks_of(self.snapshot, host))
+        return {domain.number: domain for domain in found if domain is not None}.values()
+
+    def numbers(self, domain: Domain) -> tuple[list[int], list[int]]:
+        """Those of its networks and of its routers. A router's may be a transit network's, too."""
+        networks = map(self.network, domain.networks)
+        routers = [router.vni for router in map(self.router, domain.routers) if router is not None]
+        return [*(n.vni for n in networks if n is not None), *routers], routers
 
     def policy(self, groups: Groups) -> Policy | None:
         """What the groups (sorted) let pass together; None if that is nothing."""

@@ -39,7 +39,7 @@ def forget(sources: Set[IPv4Address], destinations: Set[IPv4Address]) -> None:
 
 def forget_all() -> None:
     """Every IPv4 connection."""
-    with _netlink() as netlink:
+    with conntrack_socket() as netlink:
         netlink.write(CT_DELETE, _HEAD)
 
 
@@ -52,7 +52,7 @@ def _filter(kind: int, address: IPv4Address) -> bytes:
 
 def _forget_among(request: bytes, ends: Mapping[int, Set[IPv4Address]]) -> None:
     packed = {kind: {address.packed for address in addresses} for kind, addresses in ends.items()}
-    with _netlink() as netlink:
+    with conntrack_socket() as netlink:
         for found in netlink.dump(CT_GET, _HEAD + request):
             tuple_ = attributes(found, _NFGENMSG.size)[CTA_TUPLE_ORIG]
             end = attributes(attributes(tuple_)[CTA_TUPLE_IP])
@@ -61,6 +61,7 @@ def _forget_among(request: bytes, ends: Mapping[int, Set[IPv4Address]]) -> None:
                     netlink.write(CT_DELETE, _HEAD + attribute(CTA_TUPLE_ORIG | NESTED, tuple_))
 
 
-def _netlink() -> Netlink:
+def conntrack_socket() -> Netlink:
+    """For the calling thread's namespace. Close it."""
     raw = socket.SOCK_RAW | socket.SOCK_CLOEXEC
     return Netlink(socket.socket(socket.AF_NETLINK, raw, NETLINK_NETFILTER))

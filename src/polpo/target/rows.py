@@ -54,6 +54,11 @@ class Network(Row, frozen=True, omit_defaults=True, tag_field="row", tag="networ
     def key(self) -> str:
         return f"network/{self.vni}"
 
+    @property
+    def needs(self) -> str:
+        """The slice that the host has to have because of this row."""
+        return f"network/{self.vni}"
+
 
 class Routing(Row, frozen=True, omit_defaults=True, tag_field="row", tag="routing"):
     """A router that this host carries (slice `host/...`): it needs the slice `router/<vni>`."""
@@ -63,6 +68,11 @@ class Routing(Row, frozen=True, omit_defaults=True, tag_field="row", tag="routin
     @property
     def key(self) -> str:
         return f"routing/{self.vni}"
+
+    @property
+    def needs(self) -> str:
+        """The slice that the host has to have because of this row."""
+        return f"router/{self.vni}"
 
 
 class Pair(msgspec.Struct, frozen=True, array_like=True):
@@ -338,6 +348,9 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
     def key(self) -> str:
         return f"gateway/{self.vni}"
 
+
+Carrying: TypeAlias = Network | Routing
+"""What says which shared slices a host needs."""
 
 AnyRow: TypeAlias = (
     Host

@@ -22,7 +22,7 @@ from polpo.target.wire import SliceLine
 
 TOKEN = "sesame"
 HEARTBEAT_S = 0.5
-ROUTER = "router/9"
+ROUTER = rows.Router(vni=9, id="r", domain=9)
 ALLOW_ALL = rows.Policy(
     number=7,
     rules=tuple(rows.Rule(ingress=i, family=f) for i in (True, False) for f in (4, 6)),
@@ -57,7 +57,7 @@ class Controller:
         self.ports: dict[str, rows.Port] = {}
         self.bound: dict[str, str] = {}
         self.subnets: dict[str, rows.Subnet] = {subnet.id: subnet for subnet in SUBNETS}
-        self.interfaces: list[rows.Interface] = []  # of the one router there may be
+        self.interfaces: list[rows.Interface] = []  # of the router that is there if it has any
         self.extra: list[rows.Endpoint] = []
         self.gateways: dict[str, list[rows.Gateway]] = {}  # by host
         self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were
@@ -75,7 +75,7 @@ class Controller:
             slices[f"host/{host}"] = self._host_rows(host)
         endpoints = [self._endpoint(p) for p in self.bound if p in self.ports]
         slices[f"network/{self.vni}"] = _keyed([*endpoints, *self.subnets.values(), *self.extra])
-        slices[ROUTER] = _keyed(self.interfaces)
+        slices["router/9"] = _keyed([ROUTER, *self.interfaces] if self.interfaces else [])
         self.log.append(slices)
         for stream in self._streams.values():
             stream.news.set()
@@ -105,7 +105,10 @@ class Controller:
         if not mine:
             return {}
         gateways = self.gateways.get(host, [])
-        return _keyed([rows.Network(self.vni, 1400), ALLOW_ALL, *mine, *gateways])
+        carrying: list[rows.Carrying] = [rows.Network(self.vni, 1400)]
+        if self.interfaces:
+            carrying = [rows.Network(self.vni, 1400, ROUTER.vni), rows.Routing(ROUTER.vni)]
+        return _keyed([*carrying, ALLOW_ALL, *mine, *gateways])
 
     def _endpoint(self, port: str) -> rows.Endpoint:
         row = self.ports[port]
@@ -163,7 +166,7 @@ class Controller:
         try:
             while not stream.cut:
                 now, held = self.log[self.revision], self.revision
-                for line in _lines(host, self.vni, before, now):
+                for line in _lines(host, before, now):
                     yield wire.encode_line(line)
                 yield wire.encode_line(wire.RevisionLine(held))
                 before = now
@@ -200,18 +203,14 @@ class Controller:
         return JSONResponse({})
 
 
-def _lines(host: str, vni: int, before: rows.Slices | None, now: rows.Slices) -> list[SliceLine]:
+def _lines(host: str, before: rows.Slices | None, now: rows.Slices) -> list[SliceLine]:
     """What has changed, in slices that the host needs."""
-    found = []
-    needs_network = bool(now.get(f"host/{host}"))
-    needed_network = before is not None and bool(before.get(f"host/{host}"))
-    for name in ("hosts", f"host/{host}", f"network/{vni}", ROUTER):
-        network = name in (f"network/{vni}", ROUTER)
-        if network and not needs_network:
-            found += [SliceLine(name, dropped=True)] if needed_network else []
-            continue
+    needs = _needs(host, now)
+    needed = _needs(host, before) if before is not None else set()
+    found = [SliceLine(name, dropped=True) for name in sorted(needed - needs)]
+    for name in sorted(needs):
         new = now.get(name, {})
-        if before is None or (network and not needed_network):
+        if before is None or name not in needed:
             found.append(SliceLine(name, full=True, rows=tuple(new.values())))
             continue
         old = before.get(name, {})
@@ -220,6 +219,12 @@ def _lines(host: str, vni: int, before: rows.Slices | None, now: rows.Slices) ->
         if put or gone:
             found.append(SliceLine(name, rows=put, gone=gone))
     return found
+
+
+def _needs(host: str, slices: rows.Slices) -> set[str]:
+    own = slices.get(f"host/{host}", {}).values()
+    shared = (row.needs for row in own if isinstance(row, rows.Network | rows.Routing))
+    return {"hosts", f"host/{host}", *shared}
 
 
 def _keyed(found: object) -> dict[str, rows.AnyRow]:

@@ -16,6 +16,7 @@ from polpo.compiler.view import View
 from polpo.model.host import Host
 from polpo.model.network import Network, Subnet
 from polpo.model.port import FixedIP, Port
+from polpo.model.router import INTERFACE, Router
 from polpo.model.security_group import SecurityGroupRule
 from polpo.store.store import Store
 from polpo.store.transaction import Transaction
@@ -110,6 +111,27 @@ def put_rule(tx: Transaction, number: int) -> None:
     )
 
 
+def join(tx: Transaction, number: int, network: int) -> None:
+    """The router, with one interface in the network."""
+    tx.put(Router(id=f"R{number}", vni=number + 8))
+    tx.put(
+        Port(
+            id=f"I{number}{network}",
+            network_id=f"N{network}",
+            mac_address=f"02:00:00:00:01:{number}{network}",
+            fixed_ips=(FixedIP(f"S{network}", f"10.{network}.0.{200 + number}"),),
+            device_id=f"R{number}",
+            device_owner=INTERFACE,
+        )
+    )
+
+
+def part(tx: Transaction, number: int, network: int) -> None:
+    port = tx.snapshot.get(Port, f"I{number}{network}")
+    if port is not None:
+        tx.remove(port)
+
+
 async def edit(store: Store, random: random.Random) -> None:
     """One write of any kind."""
     number, network, host = random.randrange(1, 12), random.randrange(2), random.choice(HOSTS)
@@ -118,6 +140,9 @@ async def edit(store: Store, random: random.Random) -> None:
         await store.write(lambda tx: tx.remove(present))
     elif random.random() < 0.2:
         await store.write(lambda tx: put_rule(tx, random.randrange(1, 99)))
+    elif random.random() < 0.3:
+        change = random.choice((join, join, part))
+        await store.write(lambda tx: change(tx, number % 2, network))
     else:
         await store.write(lambda tx: put_port(tx, number, network, host))
 
@@ -200,6 +225,37 @@ async def test_a_network_comes_whole_and_goes_with_a_word(store: Store, feed: Fe
     await wait_for_head(feed, store)
     said = await listener.read_until(store.snapshot.revision)
     assert [line.slice for line in said if line.dropped] == ["network/1"]
+
+
+async def test_a_router_comes_with_the_domain_and_goes_with_it(store: Store, feed: Feed) -> None:
+    for network in range(2):
+        await store.write(lambda tx, n=network: join(tx, 0, n))  # type: ignore[misc]
+    listener = Listener(feed, "h1")
+    await listener.read_until(store.snapshot.revision)
+    assert set(listener.slices) == {"host/h1", "hosts"}
+    await store.write(lambda tx: put_port(tx, 2, 0, "h1"))
+    await wait_for_head(feed, store)
+    said = await listener.read_until(store.snapshot.revision)
+    shared = {"network/1", "network/2", "router/8"}
+    assert {line.slice for line in said if line.full} == shared
+    assert has(listener) == must_have(store, "h1")
+    await store.write(lambda tx: put_port(tx, 2, 0, ""))
+    await wait_for_head(feed, store)
+    said = await listener.read_until(store.snapshot.revision)
+    assert {line.slice for line in said if line.dropped} == shared
+
+
+async def test_texts_of_what_is_gone_are_forgotten(store: Store, feed: Feed) -> None:
+    await store.write(lambda tx: join(tx, 0, 0))
+    await store.write(lambda tx: put_port(tx, 2, 0, "h1"))
+    await Listener(feed, "h1").read_until(store.snapshot.revision)
+    assert set(feed._full._texts) == {"hosts", "network/1", "router/8"}
+    router = store.snapshot.get(Router, "R0")
+    assert router is not None
+    await store.write(lambda tx: tx.remove(router))
+    await wait_for_head(feed, store)
+    feed._full.prune(feed._log.head)
+    assert set(feed._full._texts) == {"hosts", "network/1"}
 
 
 async def test_a_shared_slice_is_encoded_once_for_all(store: Store, feed: Feed) -> None:

@@ -9,6 +9,7 @@ from tests.contract.hosts_v1.conftest import Enrol, TurnedClock
 from polpo.api.hosts_v1.parts import Parts
 from polpo.model.network import Network
 from polpo.model.port import Port
+from polpo.model.router import INTERFACE
 
 ADMIN = {"x-auth-token": "admin"}
 EVERYTHING = [
@@ -214,3 +215,13 @@ async def test_measures_name_routes_not_paths(client: httpx2.AsyncClient, enrol:
     assert 'polpo_requests_total{code="200",method="GET",route="/v1/hosts/{host}"} 1.0' in text
     assert "BREW" not in text
     assert 'polpo_objects{kind="host"} 1.0' in text
+
+
+async def test_a_routers_interface_is_nobodys_to_bind(
+    client: httpx2.AsyncClient, parts: Parts, enrol: Enrol
+) -> None:
+    host = await enrol("h1", "192.0.2.1")
+    port = Port(id="I", network_id="N1", mac_address="02::2", device_owner=INTERFACE)
+    await parts.store.write(lambda tx: tx.put(port))
+    answer = await client.put("/v1/hosts/h1/ports/I", headers=bearer(host))
+    assert answer.status_code == 409

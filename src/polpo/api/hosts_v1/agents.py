@@ -10,6 +10,7 @@ from polpo.api.hosts_v1.json import answer
 from polpo.api.hosts_v1.parts import Parts
 from polpo.model.host import Host
 from polpo.model.port import Port
+from polpo.model.router import INTERFACES
 from polpo.store.transaction import Transaction
 
 
@@ -46,6 +47,8 @@ def _bind(tx: Transaction, host: Host, id: str) -> Port:
     port = tx.snapshot.get(Port, id)
     if port is None:
         raise Refused(404, f"Port {id} could not be found.")
+    if port.device_owner in INTERFACES:
+        raise Refused(409, f"Port {id} is a router's: it is on every host that carries the router.")
     return port if port.host == host.name else _place(tx, port, host.name)
 
 

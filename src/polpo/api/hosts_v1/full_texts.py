@@ -5,9 +5,6 @@ import asyncio
 from polpo.api.hosts_v1.batch import Batch
 from polpo.api.hosts_v1.text import full_text
 from polpo.compiler import slices
-from polpo.compiler.view import View
-from polpo.model.network import Network
-from polpo.target.rows import AnyRow
 
 
 class _Text:
@@ -46,9 +43,9 @@ class FullTexts:
         return text.lines
 
     def prune(self, head: Batch) -> None:
-        """Forget slices of networks that are gone."""
+        """Forget slices of networks and routers that are gone."""
         for slice in list(self._texts):
-            if slice != slices.HOSTS and network_of(head.view, slice) is None:
+            if not slices.is_there(head.view, slice):
                 del self._texts[slice]
 
     def _forget_failure(self, slice: str, future: asyncio.Future[_Text]) -> None:
@@ -56,17 +53,8 @@ class FullTexts:
             self._texts.pop(slice, None)
 
 
-def network_of(view: View, slice: str) -> Network | None:
-    """The network whose slice it is."""
-    return view.network_of(int(slice.partition("/")[2]))
-
-
 async def _compile(slice: str, batch: Batch) -> _Text:
-    return _Text(batch, await asyncio.to_thread(lambda: full_text(slice, _rows(slice, batch.view))))
+    def text() -> list[bytes]:
+        return full_text(slice, slices.shared_slice(batch.view, slice))
 
-
-def _rows(slice: str, view: View) -> dict[str, AnyRow]:
-    if slice == slices.HOSTS:
-        return slices.hosts_slice(view)
-    network = network_of(view, slice)
-    return slices.network_slice(view, network) if network is not None else {}
+    return _Text(batch, await asyncio.to_thread(text))

@@ -1,0 +1,21 @@
+"""What has a host carry networks and domains. Pure.
+
+A host carries the networks that it has ports in, and all of the domains that these are in.
+"""
+
+from collections.abc import Collection
+
+from polpo.compiler.domains import Domain
+from polpo.model.port import Port
+from polpo.model.snapshot import Snapshot
+
+
+def networks_of(snapshot: Snapshot, host: str) -> Collection[str]:
+    """The ids of the networks that the host itself has to do with."""
+    return snapshot.traits(Port, "carries", host)
+
+
+def hosts_of(snapshot: Snapshot, domain: Domain) -> frozenset[str]:
+    """The names of the hosts that have to do with any network of the domain."""
+    hosts = (snapshot.traits(Port, "carried_by", network) for network in domain.networks)
+    return frozenset().union(*hosts)
