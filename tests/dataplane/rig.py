@@ -99,18 +99,18 @@ class Rig:
         counted.pop(Drop.FILTERED_COPY, None)
         assert counted == ({Drop(reason): 1} if reason else {}), counted
         if done.result == SENT:
-            return self._sent(done.data, done.data != frame, ifindex, *seen)
+            return self._sent(done.data, frame, ifindex, *seen)
         assert done.result == DROPPED
         if reason:
             return Verdict(drop=Drop(reason))
         if port == TO_AGENT:
             return self._asked(ifindex)
-        return Verdict(copies=copies, frame=done.data if done.data != frame else None)
+        return Verdict(copies=copies, frame=_changed(frame, done.data))
 
     def _sent(
         self,
         data: bytes,
-        changed: bool,
+        frame: bytes,
         ifindex: int,
         reason: int,
         port: int,
@@ -118,14 +118,14 @@ class Rig:
         host: int,
         vni: int,
     ) -> Verdict:
-        """An answer, an error, or the frame itself; changed if it leaves a router, in `vni`."""
+        """An answer, an error, or the frame itself, changed if it leaves a router, in `vni`."""
         if port == ifindex:
             return Verdict(answer=data, drop=Drop(reason) if reason else None)
         assert not reason
         vtep = socket.inet_ntoa(host.to_bytes(4, "little"))
         verdict = Verdict(host=vtep) if port == VXLAN else Verdict(port=port)
-        frame = data if changed or vni else None
-        return msgspec.structs.replace(verdict, frame=frame, vni=vni or None)
+        left = data if vni else _changed(frame, data)
+        return msgspec.structs.replace(verdict, frame=left, vni=vni or None)
 
     def _asked(self, ifindex: int) -> Verdict:
         """The agent has been handed just this; nobody looks while none `listens`."""
@@ -145,6 +145,11 @@ class Rig:
         run("ip", "netns", "del", self.namespace, check=False)
         if os.path.ismount(self.directory):
             bpf.unmount(self.directory)
+
+
+def _changed(frame: bytes, data: bytes) -> bytes | None:
+    """The frame as it leaves, if that is not as it came: marked, say."""
+    return data if data != frame else None
 
 
 def both(rig: Rig, ifindex: int, frame: bytes) -> Verdict:

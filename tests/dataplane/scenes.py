@@ -79,9 +79,8 @@ def scene(
     more: Sequence[Pair] = (),
     marks: Mapping[int, int] | None = None,
 ) -> Scene:
-    """`policies` by number; `numbers`: port -> policy; `more` pairs of port 3; `marks`: DSCP.
-
-    Ports:
+    """`policies` by number; `numbers`: port -> policy; `more` pairs of port 3; `marks`: port ->
+    DSCP. Ports:
 
     1, 2  plain; 3 with allowed address pairs; 4 without port security; 5 down; 6 with no policy
     20    on our host, and not plugged in; 21, 22 on another host

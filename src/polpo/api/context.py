@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from polpo.model.port import Port
+from polpo.model.router import Router
 from polpo.model.snapshot import Snapshot
 from polpo.store.store import Store
 
@@ -61,6 +62,9 @@ class Wiring(Protocol):
 
     def port_statuses(self, snapshot: Snapshot, ports: Iterable[Port]) -> dict[str, str]:
         """The same for many at once, by port id; cheap for 20,000 ports."""
+
+    def router_statuses(self, snapshot: Snapshot, routers: Iterable[Router]) -> dict[str, str]:
+        """ACTIVE or BUILD, by router id."""
 
     def reports(self) -> dict[str, HostReport]:
         """The newest report of each host that has ever made one, by the host's name."""

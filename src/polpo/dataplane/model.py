@@ -4,6 +4,8 @@ Tests give the same frames to this and to the kernel's, and compare. Nothing her
 knows of time: flows do not expire, and policies are asked for every packet.
 """
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from polpo.dataplane.frames import (
@@ -76,12 +78,18 @@ class Forwarding(Passage):
             elif not self.exempt_sending and not self.exempt_receiving:
                 self.find_flow(t)
         self.leave()
-        if asked := self.asked():
-            return asked
-        if self.way is None:
-            return self.forward_marked()
-        self.mark()
-        return self.follow(self.way, t)
+        return self.asked() or self.as_marked(
+            lambda: self.follow(self.way, t) if self.way else self.forward()
+        )
+
+    def as_marked(self, forward: Callable[[], Verdict]) -> Verdict:
+        """What becomes of the packet with the DSCP of the sender's QoS policy."""
+        came, dscp = self.raw, self.sender.dscp if self.sender else None
+        if dscp is not None:
+            self.raw = marked(came, dscp)
+        verdict = forward()
+        as_it_is = self.raw == came or verdict.drop or verdict.answer or verdict.frame
+        return verdict if as_it_is else replace(verdict, frame=self.raw)
 
     def find_way(self, t: Transport) -> None:
         """Of a packet for a router, or from one."""
@@ -112,19 +120,6 @@ class Forwarding(Passage):
         back = router.find(self.frame.source)
         if back is None or self.vni not in [hop.vni for hop in back.hops]:
             raise Dropped(Drop.REVERSE_PATH)
-
-    def forward_marked(self, announces: bool = False) -> Verdict:
-        """With the DSCP of the sender's QoS policy."""
-        came = self.mark()
-        verdict = self.forward(announces)
-        return verdict if self.raw == came else replace(verdict, frame=self.raw)
-
-    def mark(self) -> bytes:
-        """The frame as it was before."""
-        came = self.raw
-        if self.sender is not None and self.sender.dscp is not None:
-            self.raw = marked(came, self.sender.dscp)
-        return came
 
     def asked(self) -> Verdict | None:
         """DHCP and router solicitations are for the agent, where the network has them."""
@@ -262,7 +257,7 @@ class Forwarding(Passage):
             return asked
         mac = self.answerable(body[8:24]) if t.kind == 135 else None
         if mac is None:
-            return self.forward_marked(announces)
+            return self.as_marked(lambda: self.forward(announces))
         where = self.model.where(self.vni, mac)
         router = where is not None and bool(where.router)
         return Verdict(answer=advertisement(self.frame, body[8:24], mac, router))

@@ -10,6 +10,7 @@ from polpo.api.context import Controller, HostReport
 from polpo.api.network_v2.routes import routes
 from polpo.api.network_v2.settings import Settings
 from polpo.model.port import Port
+from polpo.model.router import Router
 from polpo.model.snapshot import Snapshot
 from polpo.testing.identity import IdentityCloud
 
@@ -28,6 +29,9 @@ class Hosts:
 
     def port_statuses(self, snapshot: Snapshot, ports: Iterable[Port]) -> dict[str, str]:
         return {port.id: self.port_status(snapshot, port) for port in ports}
+
+    def router_statuses(self, snapshot: Snapshot, routers: Iterable[Router]) -> dict[str, str]:
+        return {router.id: "ACTIVE" for router in routers}
 
     def reports(self) -> dict[str, HostReport]:
         return self.seen

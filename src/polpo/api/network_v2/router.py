@@ -110,14 +110,15 @@ def delete(w: Writing, router: Router) -> None:
 
 
 def view(r: Reading, routers: Sequence[Router]) -> list[View]:
-    return [_view(r, router) for router in routers]
+    statuses = r.wiring.router_statuses(r.snapshot, routers)
+    return [_view(r, router, statuses[router.id]) for router in routers]
 
 
-def _view(r: Reading, router: Router) -> View:
+def _view(r: Reading, router: Router, status: str) -> View:
     answer = {
         **standard(router),
         "admin_state_up": router.admin_state_up,
-        "status": "ACTIVE",
+        "status": status,
         "external_gateway_info": router_gateway.view(r.snapshot, router),
         "routes": router.routes,
         "availability_zone_hints": router.availability_zone_hints,

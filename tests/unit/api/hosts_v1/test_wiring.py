@@ -8,6 +8,7 @@ from polpo.api.wiring import HostWiring
 from polpo.model.host import Host
 from polpo.model.network import Network
 from polpo.model.port import Port
+from polpo.model.router import FLOATING_IP, GATEWAY, INTERFACE, Router
 from polpo.model.snapshot import Snapshot
 from polpo.target.status import Status
 
@@ -25,6 +26,7 @@ class Cloud:
                 for n in (1, 2, 3)
             ),
             Network(id="N", vni=7, mtu=1450),
+            Network(id="M", vni=8, mtu=1450),
             self.port("P1", "h1", wiring=5),
             self.port("P2", "h2", wiring=3),
         ]
@@ -36,8 +38,27 @@ class Cloud:
             id=id, network_id="N", mac_address=id, host=host, wiring=wiring, admin_state_up=up
         )
 
-    def say(self, host: str, revision: int, *ports: str) -> None:
-        self.reports.hear(host, msgspec.json.encode(Status(revision=revision, ports=ports)))
+    def join(self, up: bool = True) -> Port:
+        """A router between the network and another, which h3 carries; its interface in N."""
+        router = Router(id="R", vni=5, admin_state_up=up, revision=6)
+        there, other = self.port("P3", "h3", wiring=1), self.port("I2", "", wiring=5)
+        here = msgspec.structs.replace(
+            self.port("I1", "", wiring=5), device_owner=INTERFACE, device_id="R"
+        )
+        far = {"network_id": "M", "device_id": "R", "device_owner": INTERFACE}
+        objects = [router, here, msgspec.structs.replace(other, **far)]
+        for obj in (*objects, msgspec.structs.replace(there, network_id="M")):
+            self.snapshot = self.snapshot.put(obj)
+        return here
+
+    def say(self, host: str, revision: int, *ports: str, active: tuple[int, ...] = ()) -> None:
+        status = Status(revision=revision, ports=ports, active=active)
+        self.reports.hear(host, msgspec.json.encode(status))
+
+    def router_status(self) -> str:
+        router = self.snapshot.get(Router, "R")
+        assert router is not None
+        return self.wiring.router_statuses(self.snapshot, (router,))["R"]
 
     def status(self, port: Port | None = None) -> str:
         return self.wiring.port_status(self.snapshot, port or self.port("P1", "h1", wiring=5))
@@ -102,18 +123,76 @@ def test_a_removed_host_is_forgotten(cloud: Cloud) -> None:
     assert "h3" not in cloud.wiring.reports()
 
 
+def test_hosts_of_networks_that_are_joined_matter(cloud: Cloud) -> None:
+    cloud.join()
+    cloud.say("h1", 9, "P1")
+    cloud.say("h2", 9)
+    cloud.say("h3", 4)
+    assert cloud.status() == "BUILD"
+    cloud.say("h3", 5)
+    assert cloud.status() == "ACTIVE"
+    cloud.join(up=False)
+    cloud.say("h3", 4)
+    assert cloud.status() == "ACTIVE"
+
+
 def test_a_routers_interface_is_plugged_in_wherever_its_network_is(cloud: Cloud) -> None:
-    port = cloud.port("R", "", wiring=5)
-    interface = msgspec.structs.replace(port, device_owner="network:router_interface_distributed")
+    interface = cloud.join()
     assert cloud.status(interface) == "ACTIVE"
     cloud.say("h1", 4)
-    cloud.say("h3", 1)
+    cloud.say("h2", 9)
+    cloud.say("h3", 9)
     assert cloud.status(interface) == "BUILD"
     cloud.say("h1", 5)
     assert cloud.status(interface) == "ACTIVE"
-    down = msgspec.structs.replace(interface, admin_state_up=False)
-    assert cloud.status(down) == "DOWN"
-    gateway = msgspec.structs.replace(port, device_owner="network:router_gateway")
-    assert cloud.status(gateway) == "DOWN"
-    address = msgspec.structs.replace(port, device_owner="network:floatingip")
-    assert cloud.status(address) == "N/A"
+    assert cloud.status(msgspec.structs.replace(interface, admin_state_up=False)) == "DOWN"
+    assert cloud.status(cloud.join(up=False)) == "DOWN"
+
+
+def test_a_gateways_port_is_where_the_gateway_is_active(cloud: Cloud) -> None:
+    cloud.join()
+    port = msgspec.structs.replace(
+        cloud.port("G", "", wiring=5), device_owner=GATEWAY, device_id="R"
+    )
+    cloud.say("h1", 9)
+    assert cloud.status(port) == "DOWN"
+    cloud.say("h3", 4, active=(5,))
+    assert cloud.status(port) == "BUILD"
+    cloud.say("h3", 5, active=(5,))
+    assert cloud.status(port) == "ACTIVE"
+    cloud.time = 16.0
+    assert cloud.status(port) == "DOWN"
+
+
+def test_a_floating_ips_port_only_holds_an_address(cloud: Cloud) -> None:
+    port = msgspec.structs.replace(cloud.port("F", "", wiring=5), device_owner=FLOATING_IP)
+    assert cloud.status(port) == "N/A"
+
+
+def test_a_router_is_active_when_the_hosts_that_carry_it_know_it(cloud: Cloud) -> None:
+    cloud.join()
+    cloud.say("h1", 9)
+    cloud.say("h2", 9)
+    assert cloud.router_status() == "ACTIVE"
+    cloud.say("h3", 5)
+    assert cloud.router_status() == "BUILD"
+    cloud.say("h3", 6)
+    assert cloud.router_status() == "ACTIVE"
+
+
+def test_a_router_that_was_switched_off_is_active_when_that_is_known(cloud: Cloud) -> None:
+    cloud.join(up=False)
+    for host in ("h1", "h2", "h3"):
+        cloud.say(host, 9)
+    cloud.say("h3", 5)
+    assert cloud.router_status() == "BUILD"
+    cloud.say("h3", 6)
+    assert cloud.router_status() == "ACTIVE"
+
+
+def test_a_router_that_nobody_carries_waits_for_nobody(cloud: Cloud) -> None:
+    for host in ("h1", "h2", "h3"):
+        cloud.say(host, 1)
+    lone = Router(id="L", vni=6, revision=9)
+    snapshot = cloud.snapshot.put(lone)
+    assert cloud.wiring.router_statuses(snapshot, (lone,)) == {"L": "ACTIVE"}
