@@ -71,9 +71,11 @@ class Rig:
         self.switch = bpf.load(self.directory, sizes=SIZES, programs=bpf.TEST_PROGRAMS)
         self.ring, self.listens = Ring(self.switch.tables[RING]), True
 
-    def set(self, rows: Mapping[str, Iterable[AnyRow]], plugs: Mapping[str, Plug]) -> None:
-        """The tables hold these rows and nothing else; the model as well."""
-        entries = Entries(OWN, VXLAN)
+    def set(
+        self, rows: Mapping[str, Iterable[AnyRow]], plugs: Mapping[str, Plug], own: str = OWN
+    ) -> None:
+        """The tables hold these rows and nothing else; the model as well. `own` is the VTEP."""
+        entries = Entries(own, VXLAN)
         entries.set_metadata(METADATA)
         entries.set_plugs(plugs)
         for name, given in rows.items():
@@ -87,7 +89,7 @@ class Rig:
             table.remove(table.read().keys())
         said = self.switch.tables["said"]
         said.put({key: bytes(len(value)) for key, value in said.read().items()})
-        self.model = Model(OWN, {name: list(given) for name, given in rows.items()}, plugs)
+        self.model = Model(own, {name: list(given) for name, given in rows.items()}, plugs)
 
     def from_port(self, ifindex: int, frame: bytes) -> Verdict:
         """The kernel's verdict; compare with the same of `model`."""

@@ -176,6 +176,9 @@ class Agent:
             rows=self.tables.rows,
             moved=self.observed.moved(),
             active=self.gateways.roles.active,
+            ready=self.gateways.roles.ready,
+            looked=self.gateways.roles.looked,
+            uplinks=self.gateways.instances.uplinks(),
             error=self.loop.error(),
             version=version("polpo"),
             started_at=self.started_at,
@@ -198,7 +201,7 @@ class Agent:
         self.observed.forget_gone()
         self.responder.renew()
         self.metadata.answering.renew()
-        self.gateways.roles.look()
+        self.gateways.look(self.target.revision)
         if self.loop.error() is None:
             for directory in self._stale:  # nothing is guarded by a former layout any more
                 bpf.unpin(directory)

@@ -1,6 +1,6 @@
 """What handlers are given: who asks, and the parts of the controller they may use."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -45,13 +45,19 @@ class Identity(Protocol):
 
 
 class HostReport(msgspec.Struct, frozen=True):
-    """What a host's agent last said. `last_seen` in unix seconds, `ports` plugged in there."""
+    """What a host's agent last said. `last_seen` in unix seconds, `ports` plugged in there.
+
+    uplinks  physical network -> device
+    active   numbers of the routers whose gateway is active there
+    """
 
     host: str
     alive: bool
     last_seen: float
     revision: int
     ports: int
+    uplinks: Mapping[str, str] = {}
+    active: frozenset[int] = frozenset()
 
 
 class Wiring(Protocol):

@@ -28,6 +28,7 @@ from polpo.dataplane.metadata import caller
 from polpo.dataplane.passage import ERRORS, Passage
 from polpo.dataplane.routed_frames import echoed, forwarded, is_routed, is_told, told, voice
 from polpo.dataplane.router_model import RouterModel, addresses_of
+from polpo.dataplane.steps import Stopped
 from polpo.dataplane.tables import ANY4, ANY6, Drop, PortFlag, pack_mac
 from polpo.dataplane.verdicts import Dropped, Verdict
 from polpo.dataplane.ways import Walk, Way, home
@@ -136,6 +137,7 @@ class Forwarding(Passage):
         """The router would send to the source by way of the network that it sends from."""
         back = router.find(self.frame.source)
         if back is None or self.vni not in [hop.vni for hop in back.hops]:
+            self.model.record(Stopped(router.row.vni, Drop.REVERSE_PATH))
             raise Dropped(Drop.REVERSE_PATH)
 
     def asked(self) -> Verdict | None:

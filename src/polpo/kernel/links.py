@@ -23,7 +23,7 @@ from polpo.kernel.netlink import (
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 IFF_UP, IFF_NOARP = 1, 0x80
 ADDRESS, IFNAME, MTU, LINK, TXQLEN, LINKINFO, IFALIAS, GROUP = 1, 3, 4, 5, 13, 18, 20, 27
-NET_NS_FD, EXT_MASK = 28, 29
+NET_NS_FD, EXT_MASK, CARRIER = 28, 29, 33
 INFO_KIND, INFO_DATA = 1, 2
 VETH_INFO_PEER = 1
 MACVLAN_MODE, MACVLAN_MODE_BRIDGE = 1, 4
@@ -48,8 +48,8 @@ class Link(msgspec.Struct, frozen=True):
     """A device as the kernel has it.
 
     `peer` is the index of a veth's other end, or of what a macvlan or VLAN is on; each in its
-    own namespace. `mode` is of a macvlan, `vlan` a VLAN's id. Without `arp` no MAC is
-    asked for.
+    own namespace. `mode` is of a macvlan, `vlan` a VLAN's id. `carrier`: up, and the cable is in.
+    Without `arp` no MAC is asked for.
     """
 
     index: int
@@ -65,6 +65,7 @@ class Link(msgspec.Struct, frozen=True):
     mode: int = 0
     vlan: int = 0
     arp: bool = True
+    carrier: bool = False
 
 
 def dump_links(netlink: Netlink) -> list[bytes]:
@@ -93,6 +94,7 @@ def parse_link(body: bytes) -> Link:
         mode=number(attributes(data).get(MACVLAN_MODE)) if kind == "macvlan" else 0,
         vlan=number(attributes(data).get(VLAN_ID)) if kind == "vlan" else 0,
         arp=not flags & IFF_NOARP,
+        carrier=bool(number(found.get(CARRIER))),
     )
 
 

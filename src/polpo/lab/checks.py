@@ -50,6 +50,15 @@ def across_hosts_v6(proof: Proof) -> Check:
     return _served(proof, "HTTP across hosts, IPv6", "client", "fd00:10::12", "web2")
 
 
+def across_subnets(proof: Proof) -> Check:
+    """`app` is in another network on another host; the way there is one router, the sender's."""
+    what = "HTTP across subnets, routed on the sender's host"
+    served = _served(proof, what, "client", "10.0.1.12", "app")
+    pinged = [probes.ping(proof.at("client"), to, count=3) for to in ("10.0.1.12", "fd00:11::12")]
+    passed = served.passed and [p.routers for p in pinged] == [1, 1]
+    return Check(what, passed, f"{served.figure}, {pinged[0].routers} router on the way")
+
+
 def round_trip(proof: Proof) -> Check:
     near = probes.ping(proof.at("client"), "10.0.0.11")
     far = probes.ping(proof.at("client"), "fd00:10::13")
@@ -121,6 +130,7 @@ CHECKS: tuple[Callable[[Proof], Check], ...] = (
     same_host,
     across_hosts,
     across_hosts_v6,
+    across_subnets,
     round_trip,
     refused,
     reply,

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -10,7 +10,7 @@ import msgspec
 
 from polpo.client.agent import AgentSocket
 from polpo.client.session import ApiError, Session
-from polpo.lab import probes, secrets, tenants
+from polpo.lab import outside, probes, secrets, tenants
 from polpo.lab.checks import CHECKS, Check, Proof
 from polpo.lab.command import CommandFailed, inside
 from polpo.lab.layout import Lab, LabHost
@@ -41,6 +41,8 @@ class Builder:
         """From nothing, or from whatever an earlier run left, to a lab that is ready."""
         with self._step("underlay: a bridge and three hosts"):
             raise_underlay(self._lab)
+        with self._step("the world outside, with cables to two hosts"):
+            outside.raise_outside(self._lab)
         with self._step("controller"):
             self._start_controller()
         with self._step("projects and users"):
@@ -52,11 +54,12 @@ class Builder:
                 self._start_agent(host)
             for host in self._lab.hosts:
                 self._await_agent(host)
-        with self._step("networks, security groups, ports"):
+        with self._step("networks, routers, security groups, ports, a way out"):
             ports = self._make_tenants()
         with self._step("workloads plugged in"):
             for workload, port in ports:
                 self._plug(workload, port)
+            self._serve(self._lab.outside, "outside", (80,))
             self._await_converged()
 
     def prove(self) -> Iterator[Check]:
@@ -111,10 +114,15 @@ class Builder:
             f'token_file = "{host.token}"\n'
             f'underlay = "{host.address}"\n'
             f'state_dir = "{host.folder / "state"}"\n'
-            f'runtime_dir = "{host.runtime}"\n',
+            f'runtime_dir = "{host.runtime}"\n' + self._uplinks(host),
         )
         command = inside(host.netns, *polpo("agent", "--config", str(host.config)))
         self._start(f"agent-{host.name}", command)
+
+    def _uplinks(self, host: LabHost) -> str:
+        if host.name not in self._lab.uplinks:
+            return ""
+        return f'[uplinks]\n{outside.PHYSICAL_NETWORK} = "{outside.DEVICE}"\n'
 
     def _await_agent(self, host: LabHost) -> None:
         self._await(f"agent-{host.name}", AgentSocket(host.socket).answers)
@@ -122,13 +130,27 @@ class Builder:
     def _make_tenants(self) -> list[tuple[tenants.Workload, str]]:
         """(workload, id of its port) for all of both projects."""
         made = []
+        world = tenants.ensure_outside(self._admin, outside.PHYSICAL_NETWORK, outside.SUBNETS)
         for user, password in self._passwords().items():
             session = tenants.sign_in(self._lab.url, user, password)
-            network = tenants.ensure_network(session, dual_stack=user == "polpo")
+            networks = tenants.ensure_networks(session, user)
             tenants.ensure_groups(session)
             mine = [w for w in tenants.WORKLOADS if w.project == user]
-            made += [(w, tenants.ensure_port(session, network, w)) for w in mine]
+            ports = [(w, tenants.ensure_port(session, networks[w.network], w)) for w in mine]
+            self._lead_out(session, user, world, ports)
+            made += ports
         return made
+
+    def _lead_out(
+        self, session: Session, user: str, world: str, ports: list[tuple[tenants.Workload, str]]
+    ) -> None:
+        """The project's router to the world, and the world's way back to its IPv6."""
+        addresses = tenants.ensure_way_out(session, world)
+        inside = [p for prefixes in tenants.NETWORKS[user].values() for p in prefixes if ":" in p]
+        outside.route(self._lab, inside, next(a for a in addresses if ":" in a))
+        for workload, port in ports:
+            if workload.floating:
+                tenants.ensure_floating_ip(self._admin, world, port, workload.floating)
 
     def _plug(self, workload: tenants.Workload, port: str) -> None:
         """A namespace for the port on its host, and its HTTP server in it."""
@@ -136,11 +158,14 @@ class Builder:
         netns = self._lab.netns(workload.name)
         AgentSocket(host.socket).plug(port, netns=netns)
         if workload.serves:
-            module = (sys.executable, "-m", "polpo.lab.server", workload.name)
-            command = inside(netns, *module, *map(str, workload.serves))
-            if not probes.answers(netns, workload.serves[0]):  # also when its namespace is new
-                self._processes.stop(f"serve-{workload.name}")
-            self._start(f"serve-{workload.name}", command)
+            self._serve(netns, workload.name, workload.serves)
+
+    def _serve(self, netns: str, name: str, ports: Sequence[int]) -> None:
+        """An HTTP server that says its name."""
+        module = (sys.executable, "-m", "polpo.lab.server", name)
+        if not probes.answers(netns, ports[0]):  # also when its namespace is new
+            self._processes.stop(f"serve-{name}")
+        self._start(f"serve-{name}", inside(netns, *module, *map(str, ports)))
 
     def _await_converged(self) -> None:
         """Until every host has reported the newest revision, and every server answers."""

@@ -296,6 +296,7 @@ class Forwarding(msgspec.Struct, frozen=True, array_like=True):
     """Ports first..last of a floating address are `port` and those after it of a fixed one.
 
     `protocol` is an IP protocol's name in lower case: tcp, udp, sctp, dccp or udplite.
+    `one`: all of them are the one `port`.
     """
 
     floating: str
@@ -304,6 +305,7 @@ class Forwarding(msgspec.Struct, frozen=True, array_like=True):
     last: int
     fixed: str
     port: int
+    one: bool = False
 
 
 class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gateway"):
@@ -326,17 +328,19 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
     snat              IPv4 prefixes inside that speak to the outside as the first external address
     routed            prefixes inside, of either family, that pass as they are, both ways
     floating          (floating, fixed) addresses
+    routes            more prefixes outside, each with its next hops there; one for everywhere goes
+                      before `next_hops`
     """
 
     router: str
     vni: int
-    port: str
-    instance: int
-    peer_mac: str
-    priority: int
     physical_network: str
     mtu: int
     external_mac: str
+    port: str = ""
+    instance: int = 0
+    peer_mac: str = ""
+    priority: int = 0
     external: tuple[str, ...] = ()
     next_hops: tuple[str, ...] = ()
     on_link: tuple[str, ...] = ()
@@ -345,6 +349,7 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
     routed: tuple[str, ...] = ()
     floating: tuple[tuple[str, str], ...] = ()
     forwardings: tuple[Forwarding, ...] = ()
+    routes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     vlan: int = 0
     preempt: bool = False
 

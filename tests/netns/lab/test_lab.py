@@ -86,7 +86,7 @@ def test_a_second_up_finds_everything_and_proves_it_again(lab: UsersLab) -> None
     report = lab.up()
     assert token.stat().st_size
     assert [check["what"] for check in report["checks"] if not check["passed"]] == []
-    assert len(report["checks"]) >= 9
+    assert len(report["checks"]) >= 10
 
 
 def test_passwords_are_for_root_only(lab: UsersLab) -> None:
@@ -120,3 +120,20 @@ def test_the_admin_sees_agents_and_status(lab: UsersLab) -> None:
     status = json.loads(lab.call("polpo", "status", "--json"))
     assert {host["host"] for host in status["hosts"]} == {"h1", "h2", "h3"}
     assert all(host["revision"] >= 1 and host["alive"] for host in status["hosts"])
+
+
+def test_a_trace_says_what_packets_meet(lab: UsersLab) -> None:
+    to = ("trace", "--from", "client", "--to", "10.0.0.12")
+    found = json.loads(lab.call("polpo", *to, "--tcp", "80", "--json"))
+    kinds = [step["step"] for step in found["steps"]]
+    assert kinds == ["port", "next hop", "rule", "tunnel", "rule", "deliver"]
+    (rule,) = (s["object"]["id"] for s in found["steps"] if s["text"].startswith("lets it in"))
+    shown = lab.openstack("security", "group", "rule", "show", rule)
+    assert (shown["protocol"], shown["port_range_min"]) == ("tcp", 80)
+    lines = lab.call("polpo", *to, "--icmp", "--cloud", "polpo").splitlines()
+    assert lines[-2:] == ["deliver\tport web2 gets it", "it is delivered"]
+    exported = {"OS_CLIENT_CONFIG_FILE": str(lab.clouds), "OS_CLOUD": "polpo"}
+    words = [str(BIN / "polpo"), *to, "--tcp", "81"]
+    done = subprocess.run(words, env=os.environ | exported, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.decode().splitlines()[-1] == "it is dropped: ingress policy"

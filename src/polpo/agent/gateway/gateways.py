@@ -7,6 +7,7 @@ from polpo.agent.config import Config
 from polpo.agent.devices import Devices
 from polpo.agent.drift import Drift
 from polpo.agent.gateway.externals import External, Externals, Vlan, Vlans
+from polpo.agent.gateway.handover import Handover
 from polpo.agent.gateway.instances import Instances
 from polpo.agent.gateway.keepalived import Keepalived
 from polpo.agent.gateway.namespaces import Namespaces
@@ -15,6 +16,9 @@ from polpo.agent.gateway.rules import Rules
 from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
 from polpo.runtime.clock import monotonic
+
+SOON_S = 0.2  # what keepalived takes to begin
+NOUNS = ("gateway", "namespace", "rules", "external", "keepalived")  # keys are routers' numbers
 
 
 class Gateways:
@@ -32,7 +36,24 @@ class Gateways:
         self.instances, self._devices = instances, devices
         self._around, self._wake = (drift, patience), wake
         self._directory = config.runtime / "gateways"
-        self.roles = Roles(devices, instances.all)
+        self.handover = Handover(instances.all, lambda: self.roles.active, wake, monotonic)
+        self._keepalived = Keepalived(
+            self._directory,
+            instances.all,
+            lambda: self._rules.in_place,
+            self.handover.may_take_over,
+            self._watch,
+            self._unwatch,
+            self._soon,
+            monotonic,
+        )
+        self._rules = Rules(instances.all)
+        self.roles = Roles(devices, instances.all, self._is_whole)
+
+    def look(self, revision: int) -> None:
+        """After a pass for this revision: who is active, and what follows from that."""
+        self.roles.look(revision)
+        self.handover.look()
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
         """Before there is a device in them."""
@@ -41,21 +62,18 @@ class Gateways:
 
     def after(self) -> Iterator[Step[int, str] | Step[str, Vlan] | Step[int, External]]:
         """When they have their ends in the transit networks. Nothing passes without rules."""
-        rules = Rules(self.instances.all)
         vlans = Vlans(self._devices, self.instances)
         externals = Externals(self._devices, self.instances)
-        keepalived = Keepalived(
-            self._directory,
-            self.instances.all,
-            lambda: rules.in_place,
-            self._watch,
-            self._unwatch,
-            monotonic,
-        )
+        rules, keepalived = self._rules, self._keepalived
         yield Step(rules, rules.wanted, *self._around)
         yield Step(vlans, vlans.wanted, *self._around)
         yield Step(externals, externals.wanted, *self._around)
         yield Step(keepalived, keepalived.wanted, *self._around)
+
+    def _is_whole(self, vni: int) -> bool:
+        """Nothing of it has failed, and keepalived runs with what it was told last."""
+        _, patience = self._around
+        return self._keepalived.runs(vni) and not any(patience.failed(n, vni) for n in NOUNS)
 
     def _watch(self, handle: int) -> None:
         loop = asyncio.get_running_loop()
@@ -63,6 +81,9 @@ class Gateways:
 
     def _unwatch(self, handle: int) -> None:
         asyncio.get_running_loop().remove_reader(handle)
+
+    def _soon(self) -> None:
+        asyncio.get_running_loop().call_later(SOON_S, self._wake)
 
     def _ended(self, handle: int) -> None:
         """A handle stays readable: once is enough."""

@@ -21,12 +21,13 @@ NOUN = "gateway"
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """A row with what it comes to."""
+    """A row with what it comes to; `patient` is the configuration without its `preempt`."""
 
     row: Gateway
     netns: str
     rules: str
     configuration: str
+    patient: str
     routes: frozenset[Route]
 
 
@@ -83,6 +84,7 @@ class Instances:
             netns=gateway_netns(self._host, row.vni),
             rules=ruleset(row),
             configuration=configuration(row, self._isolation),
+            patient=configuration(msgspec.structs.replace(row, preempt=False), self._isolation),
             routes=transit.routes(row),
         )
 
@@ -109,6 +111,11 @@ class Instances:
         if link is None:
             return Uplink(device, 0, f"uplink {device} of {row.physical_network!r} is not there")
         return Uplink(device, link.index)
+
+    def uplinks(self) -> dict[str, str]:
+        """Physical network -> device, of those that work: up, and with their cable in."""
+        links = self._devices.known
+        return {n: d for n, d in self._uplinks.items() if d in links and links[d].carrier}
 
     def wires(self, wires: dict[str, Wire], ports: Mapping[str, Wired]) -> dict[str, Wire]:
         """The workloads' ends, with the gateways' routes."""

@@ -64,7 +64,8 @@ def _forwarded(f: Forwarding) -> Iterator[str]:
     """Element by element: nft can't shift a range of ports."""
     floating, fixed, protocol = IPv4Address(f.floating), IPv4Address(f.fixed), PROTOCOLS[f.protocol]
     for port in range(f.first, f.last + 1):
-        yield f"{protocol} . {floating} . {port} : {fixed} . {f.port + port - f.first}"
+        inside = f.port if f.one else f.port + port - f.first
+        yield f"{protocol} . {floating} . {port} : {fixed} . {inside}"
 
 
 def _arriving() -> Iterator[str]:
@@ -130,6 +131,7 @@ def _own(gateway: Gateway) -> Iterator[str]:
     yield 'iifname "lo" accept'
     yield "ct state established,related accept"
     yield f'iifname "{TRANSIT}" ip saddr {peer} ip protocol {VRRP} accept'
+    yield f'iifname "{TRANSIT}" ip saddr {peer} tcp dport {transit.HANDOVER_PORT} accept'
     yield "icmp type echo-request accept"
     nd = "nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query"
     yield f"icmpv6 type {{ echo-request, {nd} }} accept"

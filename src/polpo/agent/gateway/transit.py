@@ -10,6 +10,7 @@ ACTIVE = {4: "169.254.0.2", 6: "fe80::2"}
 PREFIX_LENGTH = {4: 24, 6: 64}
 ANY = {4: "0.0.0.0/0", 6: "::/0"}
 INSTANCES = (3, 4)
+HANDOVER_PORT = 3780  # TCP: where an instance gives its connections to its peer
 LAST_RESORT = 4096  # metric: after every route to the outside
 
 

@@ -105,8 +105,11 @@ def _view(host: Host, reports: dict[str, HostReport]) -> dict[str, Any]:
 
 
 def _configuration(host: Host, report: HostReport | None) -> dict[str, Any]:
-    reached = {"revision": report.revision, "devices": report.ports} if report else {}
-    return {"tunneling_ip": host.address, "tunnel_types": ["vxlan"], **reached}
+    said: dict[str, Any] = {}
+    if report is not None:
+        said = {"revision": report.revision, "devices": report.ports}
+        said["bridge_mappings"] = report.uplinks  # as Neutron calls it; there is no bridge here
+    return {"tunneling_ip": host.address, "tunnel_types": ["vxlan"], **said}
 
 
 def _time(at_s: float) -> str:
