@@ -57,7 +57,8 @@ class Reporter:
 
 
 def _essence(status: Status) -> tuple[object, ...]:
-    return status.revision, status.ports, status.error, status.moved, status.active
+    gateways = status.active, status.ready, status.looked, status.uplinks
+    return status.revision, status.ports, status.error, status.moved, gateways
 
 
 def now() -> str:

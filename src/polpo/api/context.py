@@ -1,12 +1,12 @@
 """What handlers are given: who asks, and the parts of the controller they may use."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
 
 from polpo.model.port import Port
-from polpo.model.router import Router
+from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
 from polpo.store.store import Store
 
@@ -45,13 +45,19 @@ class Identity(Protocol):
 
 
 class HostReport(msgspec.Struct, frozen=True):
-    """What a host's agent last said. `last_seen` in unix seconds, `ports` plugged in there."""
+    """What a host's agent last said. `last_seen` in unix seconds, `ports` plugged in there.
+
+    uplinks  physical network -> device
+    active   numbers of the routers whose gateway is active there
+    """
 
     host: str
     alive: bool
     last_seen: float
     revision: int
     ports: int
+    uplinks: Mapping[str, str] = {}
+    active: frozenset[int] = frozenset()
 
 
 class Wiring(Protocol):
@@ -65,6 +71,9 @@ class Wiring(Protocol):
 
     def router_statuses(self, snapshot: Snapshot, routers: Iterable[Router]) -> dict[str, str]:
         """ACTIVE or BUILD, by router id."""
+
+    def floatingip_statuses(self, snapshot: Snapshot, fips: Iterable[FloatingIP]) -> dict[str, str]:
+        """ACTIVE, DOWN or ERROR, by floating IP's id."""
 
     def reports(self) -> dict[str, HostReport]:
         """The newest report of each host that has ever made one, by the host's name."""

@@ -45,6 +45,7 @@ from polpo.api.identity_v3.routes import routes as identity_routes
 from polpo.api.metrics import Metrics
 from polpo.api.network_v2.routes import routes as network_routes
 from polpo.api.network_v2.settings import DEFAULT_QUOTAS, VXLAN_BYTES, Settings
+from polpo.api.placer import Placer
 from polpo.api.supervised import supervised
 from polpo.api.watched import Watched
 from polpo.api.wiring import HostWiring
@@ -163,6 +164,7 @@ async def _serve(config: Config, parts: Parts) -> None:
         "convergence": parts.convergence.run,
         "deaths": parts.convergence.watch_deaths,
         "reports": keeping.run,
+        "placer": Placer(parts.store, parts.reports, monotonic, config.gateway_patience_s).run,
     }
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(supervised(*task)) for task in background.items()]

@@ -24,6 +24,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_token_file   bearer token for /metrics; None: loopback and the cloud's admin only
     underlay_mtu         largest packet between hosts; networks get 50 less, for VXLAN
     dns_domain           what ports' names are shown in, where their network has no domain
+    gateway_patience_s   how long a host may be silent before its gateways get another home
     quotas               a project's limits where they are not the usual ones, -1 for none
     """
 
@@ -40,6 +41,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_token_file: str | None = None
     underlay_mtu: int = 1500
     dns_domain: str = "openstacklocal."
+    gateway_patience_s: float = 15.0
     quotas: dict[str, int] = {}
 
     @property

@@ -8,7 +8,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.text import Text
 
-from polpo.cli import hosts, lab, ports, programs, status
+from polpo.cli import hosts, lab, ports, programs, status, trace
 
 app = App(
     name="polpo",
@@ -21,6 +21,7 @@ app.command(programs.agent, name="agent")
 app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
+app.command(trace.trace, name="trace")
 app.command(hosts.app)
 app.command(lab.app)
 
@@ -47,7 +48,7 @@ def _is_for_users(error: Exception) -> bool:
     from polpo.client.agent import AgentError
     from polpo.client.clouds import NoCloud
     from polpo.client.session import ApiError
-    from polpo.lab.up import LabFailed
+    from polpo.lab.running import LabFailed
 
     return isinstance(error, AgentError | NoCloud | ApiError | LabFailed)
 

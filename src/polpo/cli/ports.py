@@ -2,10 +2,10 @@
 
 import os
 from typing import Annotated
-from uuid import UUID
 
 from cyclopts import Parameter
 
+from polpo.cli.finding import find_port, is_id
 from polpo.cli.output import console, print_json
 from polpo.client.agent import AgentError, AgentSocket, local_agents
 
@@ -62,24 +62,12 @@ def unplug(port: str, *, host: str = "") -> None:
 
 def _find_port(port: str) -> str:
     """The id. An id is taken as it is: agents go on without a controller, and so can plugging."""
-    if _is_id(port):
+    if is_id(port):
         return port
     from polpo.client.clouds import read_cloud
     from polpo.client.session import Session
 
-    session = Session(read_cloud(os.environ.get("OS_CLOUD", "polpo")))
-    found = session.network("GET", "/ports", name=port)["ports"]
-    if len(found) != 1:
-        how_many = "no port" if not found else f"{len(found)} ports: give an id instead of"
-        raise AgentError(f"{how_many} {port}")
-    return str(found[0]["id"])
-
-
-def _is_id(text: str) -> bool:
-    try:
-        return bool(UUID(text))
-    except ValueError:
-        return False
+    return find_port(Session(read_cloud(os.environ.get("OS_CLOUD", "polpo"))), port)
 
 
 def _choose_agent(port: str, host: str) -> AgentSocket:

@@ -1,11 +1,13 @@
 """What has a host carry networks and domains. Pure.
 
-A host carries the networks that it has ports in, and all of the domains that these are in.
+A host carries the networks that it has ports in, and all of the domains that these are in; and the
+domain of each router that it has an instance of a gateway of.
 """
 
 from collections.abc import Collection
 
 from polpo.compiler.domains import Domain
+from polpo.model.placement import Placement
 from polpo.model.port import Port
 from polpo.model.snapshot import Snapshot
 
@@ -16,6 +18,12 @@ def networks_of(snapshot: Snapshot, host: str) -> Collection[str]:
 
 
 def hosts_of(snapshot: Snapshot, domain: Domain) -> frozenset[str]:
-    """The names of the hosts that have to do with any network of the domain."""
-    hosts = (snapshot.traits(Port, "carried_by", network) for network in domain.networks)
-    return frozenset().union(*hosts)
+    """The names of the hosts that have to do with any network or router of the domain."""
+    hosts = [snapshot.traits(Port, "carried_by", network) for network in domain.networks]
+    homes = [p.host for router in domain.routers for p in snapshot.by(Placement, "router", router)]
+    return frozenset(homes).union(*hosts)
+
+
+def routers_of(snapshot: Snapshot, host: str) -> list[str]:
+    """The ids of the routers whose gateways have an instance on the host."""
+    return [placement.router_id for placement in snapshot.by(Placement, "host", host)]

@@ -5,6 +5,7 @@ from typing import Any
 
 from polpo.compiler.touched import Touched, touched
 from polpo.compiler.touched_domains import touched_carriage, touched_domains
+from polpo.compiler.touched_gateways import touched_gateways
 from polpo.compiler.view import View
 from polpo.model.change import Change
 from polpo.model.snapshot import Snapshot
@@ -22,6 +23,7 @@ def slice_changes(before: View, after: View, changes: Sequence[Change[Any]]) -> 
     rows: Touched = touched_carriage(before, after, changes)
     for view in (before, after):
         rows.update(touched_domains(view, changes))
+        rows.update(touched_gateways(view, changes))
         for change in changes:
             rows.update(touched(view, change))
     found: SliceChanges = {}

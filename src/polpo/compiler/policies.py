@@ -24,8 +24,13 @@ def policy(snapshot: Snapshot, groups: Groups) -> Policy | None:
 
 def _group_rules(snapshot: Snapshot, group: str) -> Iterator[Rule]:
     for rule in snapshot.by(SecurityGroupRule, "security_group", group):
-        for prefix in _prefixes(snapshot, rule):
-            yield _rule(rule, prefix)
+        yield from rules_of(snapshot, rule)
+
+
+def rules_of(snapshot: Snapshot, rule: SecurityGroupRule) -> Iterator[Rule]:
+    """What one rule of a security group comes to."""
+    for prefix in _prefixes(snapshot, rule):
+        yield _rule(rule, prefix)
 
 
 def _prefixes(snapshot: Snapshot, rule: SecurityGroupRule) -> list[str | None]:

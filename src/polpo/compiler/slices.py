@@ -1,8 +1,10 @@
 """The definition: each slice of the target whole, from one snapshot. Total and sorted by key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from polpo.compiler import gateway_rows
 from polpo.compiler.carriage import networks_of
+from polpo.compiler.gateway_rows import gateway_row
 from polpo.compiler.host_rows import network_row, policy_row, port_row, routing_row
 from polpo.compiler.shared_rows import (
     endpoint_row,
@@ -15,6 +17,7 @@ from polpo.compiler.shared_rows import (
 from polpo.compiler.view import View
 from polpo.model.host import Host
 from polpo.model.network import Network, Subnet
+from polpo.model.placement import Placement
 from polpo.model.port import Port
 from polpo.model.router import Router
 from polpo.model.snapshot import Snapshot
@@ -38,12 +41,26 @@ def router_name(router: Router) -> str:
     return f"router/{router.vni}"
 
 
+def transit_name(router: Router) -> str:
+    """The name of the slice of a router's transit network."""
+    return f"network/{router.vni}"
+
+
 def host_slice(view: View, host: str) -> dict[str, AnyRow]:
     """The host's own ports, the policies that they use, the networks and routers it carries."""
     find = view.snapshot
     rows: list[AnyRow | None] = [port_row(view, host, p.id) for p in find.by(Port, "host", host)]
     rows += [policy_row(view, host, groups) for groups in find.traits(Port, "guards", host)]
-    return _by_key([*rows, *carrying(view, host)])
+    return _by_key([*rows, *_gateways(view, host), *carrying(view, host)])
+
+
+def _gateways(view: View, host: str) -> Iterator[AnyRow | None]:
+    """The host's instances of routers' gateways, and their ends in transit networks."""
+    for placement in view.snapshot.by(Placement, "host", host):
+        router = view.router(placement.router_id)
+        if router is not None:
+            yield gateway_row(view, host, router.vni)
+            yield gateway_rows.port_row(view, host, placement.id)
 
 
 def carrying(view: View, host: str) -> list[Carrying]:
@@ -69,6 +86,14 @@ def network_slice(view: View, network: Network) -> dict[str, AnyRow]:
     return _by_key(rows)
 
 
+def transit_slice(view: View, router: Router) -> dict[str, AnyRow]:
+    """The network between a router and its gateway's instances."""
+    placements = view.snapshot.by(Placement, "router", router.id)
+    ends = [gateway_rows.endpoint_row(view, router.vni, p.id) for p in placements]
+    subnets = [gateway_rows.subnet_row(view, router.vni, id) for id in gateway_rows.SUBNETS]
+    return _by_key([*ends, *subnets])
+
+
 def router_slice(view: View, router: Router) -> dict[str, AnyRow]:
     """A router that is switched on; the hosts that carry it, if its number is the domain's."""
     domain = view.domain_of(router)
@@ -89,11 +114,10 @@ def shared_slice(view: View, name: str) -> dict[str, AnyRow]:
     if name == HOSTS:
         return hosts_slice(view)
     kind, _, number = name.partition("/")
-    if kind == "router":
-        router = view.router_of(int(number))
-        return router_slice(view, router) if router is not None else {}
-    network = view.network_of(int(number))
-    return network_slice(view, network) if network is not None else {}
+    network, router = view.network_of(int(number)), view.router_of(int(number))
+    if router is not None:
+        return (router_slice if kind == "router" else transit_slice)(view, router)
+    return network_slice(view, network) if network is not None and kind == "network" else {}
 
 
 def is_there(view: View, name: str) -> bool:
@@ -113,6 +137,7 @@ def all_slices(snapshot: Snapshot) -> Slices:
     slices |= {host_name(h.name): host_slice(view, h.name) for h in snapshot.all(Host)}
     slices |= {network_name(n): network_slice(view, n) for n in snapshot.all(Network)}
     slices |= {router_name(router): router_slice(view, router) for router in routers}
+    slices |= {transit_name(router): transit_slice(view, router) for router in routers}
     return {name: rows for name, rows in slices.items() if rows}
 
 

@@ -17,6 +17,7 @@ from polpo.compiler.view import View
 from polpo.model.change import Change
 from polpo.model.host import Host
 from polpo.model.network import Network, Subnet
+from polpo.model.placement import Placement
 from polpo.model.port import Port
 from polpo.model.router import INTERFACES, Router
 
@@ -38,11 +39,15 @@ def touched_carriage(before: View, after: View, changes: Changes) -> Touched:
 
     Asked of both views at once: a port more, where there is one already, is none of this.
     """
-    states = [s for change in changes for s in _states(change) if isinstance(s, Port)]
-    places = {(port.host, port.network_id) for port in states if port.host}
+    states = [s for change in changes for s in _states(change)]
+    places = {
+        (port.host, port.network_id) for port in states if isinstance(port, Port) and port.host
+    }
     views = (before, after)
     moved = [place for place in places if len({_is_tied(view, *place) for view in views}) > 1]
-    return merged(_because_of(view, *place) for place in moved for view in views)
+    homes = {(p.host, p.router_id) for p in states if isinstance(p, Placement)}
+    parts = [_because_of(view, *place) for place in moved for view in views]
+    return merged([*parts, *(_because_of_router(view, *at) for at in homes for view in views)])
 
 
 def _states(change: Change[Any]) -> list[Any]:
@@ -158,6 +163,12 @@ def _because_of(view: View, host: str, network_id: str) -> Touched:
     if domain is not None:
         return _carried(view, host, domain)
     return _network(network.vni, (host,)) if network is not None else {}
+
+
+def _because_of_router(view: View, host: str, router_id: str) -> Touched:
+    """What the host carries if it has an instance of the router's gateway."""
+    router = view.router(router_id)
+    return _carried(view, host, view.domain_of(router)) if router is not None else {}
 
 
 def _is_tied(view: View, host: str, network_id: str) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from polpo.compiler.carriage import hosts_of, networks_of
+from polpo.compiler.carriage import hosts_of, networks_of, routers_of
 from polpo.compiler.domains import Domain, domain_of_network, domain_of_router, reshapes
+from polpo.compiler.gateways import gateway
 from polpo.compiler.numbers import Groups
 from polpo.compiler.policies import policy
 from polpo.compiler.routing import routing
@@ -15,7 +16,7 @@ from polpo.model.port import Port
 from polpo.model.router import Router
 from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.model.snapshot import Snapshot
-from polpo.target.rows import Interface, Policy, Route
+from polpo.target.rows import Gateway, Interface, Policy, Route
 
 Policies = dict[Groups, Policy | None]
 Domains = dict[str, Domain | None]
@@ -24,7 +25,7 @@ Domains = dict[str, Domain | None]
 class View:
     """Answers are those of `snapshot`; a second question for the same thing is a look-up."""
 
-    __slots__ = ("_domains", "_hosts", "_policies", "_routing", "snapshot")
+    __slots__ = ("_domains", "_gateways", "_hosts", "_policies", "_routing", "snapshot")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class View:
         self._domains: Domains = {} if domains is None else domains
         self._hosts: dict[int, frozenset[str]] = {}  # by the domain's number
         self._routing: dict[str, dict[str, Interface | Route]] = {}
+        self._gateways: dict[str, Gateway | None] = {}
 
     def after(self, snapshot: Snapshot, changes: Sequence[Change[Any]]) -> "View":
         """The view of a snapshot that is these changes later (or earlier)."""
@@ -82,6 +84,13 @@ class View:
             self._routing[router.id] = routing(self.snapshot, router)
         return self._routing[router.id]
 
+    def gateway(self, router: Router) -> Gateway | None:
+        """Its gateway, but for which instance it is; None if it leads nowhere."""
+        if router.id not in self._gateways:
+            rows = list(self.routing(router).values())
+            self._gateways[router.id] = gateway(self.snapshot, router, rows)
+        return self._gateways[router.id]
+
     def domain_of(self, router: Router) -> Domain:
         """That of a router that is switched on."""
         domain = self._domain(router.id, domain_of_router)
@@ -116,7 +125,9 @@ class View:
 
     def domains_on(self, host: str) -> Collection[Domain]:
         """Those that the host carries."""
-        found = map(self.domain, networks_of(self.snapshot, host))
+        found = [self.domain(network) for network in networks_of(self.snapshot, host)]
+        routers = map(self.router, routers_of(self.snapshot, host))
+        found += [self.domain_of(router) for router in routers if router is not None]
         return {domain.number: domain for domain in found if domain is not None}.values()
 
     def numbers(self, domain: Domain) -> tuple[list[int], list[int]]:

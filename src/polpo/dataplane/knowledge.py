@@ -4,12 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from polpo.dataplane import metadata
+from polpo.dataplane.calls import Caller, CallerKey
 from polpo.dataplane.endpoints import Plug, link_local
 from polpo.dataplane.frames import Transport
 from polpo.dataplane.policies import what_of
 from polpo.dataplane.prefixes import inside, is_ipv6
 from polpo.dataplane.router_model import RouterModel
 from polpo.dataplane.services import asks
+from polpo.dataplane.steps import Judged, Recorder, unheard
 from polpo.dataplane.tables import PortFlag, State, pack_address, pack_mac
 from polpo.target.rows import (
     AnyRow,
@@ -56,26 +59,33 @@ def flow_key(vni: int, source: bytes, destination: bytes, t: Transport) -> FlowK
 class Knowledge:
     """What one host's switch knows: what it was told, and what it saw.
 
-    `vtep` is its own; `plugs` are its local interfaces by port id.
+    `vtep` is its own; `plugs` are its local interfaces by port id. Slices of networks are looked
+    at when they are needed: `rows` may make them then. `record` is told of what is decided.
     """
+
+    record: Recorder = staticmethod(unheard)
 
     def __init__(self, vtep: str, rows: Mapping[str, Iterable[AnyRow]], plugs: Mapping[str, Plug]):
         self.rows = rows
-        own = [row for name, given in rows.items() if name.startswith("host/") for row in given]
+        own = [row for name in rows if name.startswith("host/") for row in rows[name]]
         ports = [row for row in own if isinstance(row, Port) and row.id in plugs]
         self.ports = {plugs[row.id].ifindex: row for row in ports}
         self.policies = {row.number: row for row in own if isinstance(row, Policy)}
         self.networks = {row.vni: row for row in own if isinstance(row, Network)}
         self.hosts = {row.address for row in rows["hosts"] if isinstance(row, Host)}
         self.vtep, self.plugs = vtep, plugs
-        everything = [(row, given) for given in rows.values() for row in given]
+        routing = [rows[name] for name in rows if name.startswith("router/")]
         self.routers = {
-            row.vni: RouterModel(row, given) for row, given in everything if isinstance(row, Router)
+            row.vni: RouterModel(row, given)
+            for given in routing
+            for row in given
+            if isinstance(row, Router)
         }
         self.flows: dict[FlowKey, Flow] = {}
         self.fragments: dict[tuple[object, ...], Transport] = {}
         self.moved: dict[tuple[int, bytes], tuple[bytes, int]] = {}
         self.moved_fdb: dict[tuple[int, bytes], Where] = {}
+        self.callers: dict[CallerKey, Caller] = {}
 
     def endpoints(self, vni: int) -> Iterator[Endpoint]:
         rows = self.rows.get(f"network/{vni}", ())
@@ -113,6 +123,8 @@ class Knowledge:
         for _, interface in self.interfaces(vni):
             if address in names_of(interface):
                 return pack_mac(interface.mac), 0
+        if vni in self.networks and address in metadata.PACKED:
+            return metadata.voice(vni), 0
         return self.moved.get((vni, address))
 
     def where(self, vni: int, mac: bytes) -> Where | None:
@@ -131,6 +143,7 @@ class Knowledge:
         """False for what cannot have moved: the addresses in rows stay where these say."""
         fixed = {pack_address(a) for row in self.endpoints(vni) for a in row.addresses}
         fixed = fixed.union(*(names_of(interface) for _, interface in self.interfaces(vni)))
+        fixed |= metadata.PACKED if vni in self.networks else set()
         if mac[0] & 1 or address in fixed:
             return False
         known = [row for row in self.endpoints(vni) if pack_mac(row.mac) == mac]
@@ -141,13 +154,15 @@ class Knowledge:
         self.moved[vni, address] = mac, known[0].groups if known else 0
         return True
 
-    def allows(self, number: int, ingress: bool, remote: bytes, what: Transport, vni: int) -> bool:
-        policy = self.policies.get(number)
+    def allows(self, port: Port, ingress: bool, remote: bytes, what: Transport, vni: int) -> bool:
+        policy = self.policies.get(port.policy)
         groups = self._groups(vni, remote)
-        return policy is not None and any(
+        allowed = policy is not None and any(
             rule.ingress == ingress and covers(rule, remote, groups) and is_about(rule, what)
             for rule in policy.rules
         )
+        self.record(Judged(port.id, ingress, remote, groups, what, allowed))
+        return allowed
 
     def _groups(self, vni: int, address: bytes) -> tuple[str, ...]:
         neighbour = self.neighbour(vni, address)

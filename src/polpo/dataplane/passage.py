@@ -133,16 +133,16 @@ class Passage:
 
     def may(self, port: Port, ingress: bool) -> bool:
         t = self.transport
-        if t is None or port.policy not in self.model.policies:
+        if t is None:
             return False
         flow, vni = self.flow, self.of_source if ingress else self.of_destination
-        if flow is None:
+        if flow is None or port.policy not in self.model.policies:
             remote = self.frame.source if ingress else self.frame.destination
-            return self.model.allows(port.policy, ingress, remote, t, vni)
+            return self.model.allows(port, ingress, remote, t, vni)
         self.judged = True
         original = ingress != self.reply
         remote = flow.source if original else flow.destination
-        allowed = self.model.allows(port.policy, original, remote, flow.transport, vni)
+        allowed = self.model.allows(port, original, remote, flow.transport, vni)
         flow.state |= State(0) if allowed else State.REVOKED
         return allowed
 

@@ -8,6 +8,7 @@ from polpo.dataplane.frames import Frame, Transport
 from polpo.dataplane.knowledge import Knowledge, Where
 from polpo.dataplane.prefixes import inside, is_ipv6
 from polpo.dataplane.router_model import Found, Hop, RouterModel
+from polpo.dataplane.steps import Routed, Stopped
 from polpo.dataplane.tables import Drop
 from polpo.target.rows import Interface
 
@@ -90,8 +91,11 @@ class Walk:
         if place is None:
             self.fails(Drop.UNREACHABLE)
             return None
-        self.passed += (self.router.row.vni,)
-        self.mind(place[0])
+        hop, vni = place[0], self.router.row.vni
+        next_hop = hop.address or destination
+        self.known.record(Routed(vni, found.prefix, hop.interface.port, hop.vni, next_hop))
+        self.passed += (vni,)
+        self.mind(hop)
         return place
 
     def mind(self, hop: Hop) -> None:
@@ -114,6 +118,7 @@ class Walk:
         if self.way.reason is None:
             speaker = self.router.interface(self.came_by, is_ipv6(self.frame.source))
             self.changed(reason=reason, speaker=speaker, mtu=mtu)
+            self.known.record(Stopped(self.router.row.vni, reason))
 
     def changed(self, **fields: object) -> Way:
         self.way = msgspec.structs.replace(self.way, **fields)

@@ -84,6 +84,11 @@ def start(name: str, command: Sequence[str], log: Path) -> "subprocess.Popen[byt
         )
 
 
+def of_child(child: "subprocess.Popen[bytes]") -> Process | None:
+    """Our own, while it lives."""
+    return None if child.poll() is not None else Process(child.pid, os.pidfd_open(child.pid))
+
+
 def check(name: str, command: Sequence[str], timeout_s: float) -> str | None:
     """Run it to its end in the namespace; what it said if it failed, None if it did not."""
 

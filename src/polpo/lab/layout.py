@@ -4,6 +4,8 @@
         |-- 198.18.0.11  namespace <prefix>-h1: an agent, its ports
         |-- 198.18.0.12  namespace <prefix>-h2
         `-- 198.18.0.13  namespace <prefix>-h3
+                             | cables of h2 and h3
+        namespace <prefix>-outside: the world, 203.0.113.1
 
 198.18.0.0/15 is set aside for benchmarks (RFC 2544): it is nobody's real network.
 """
@@ -39,13 +41,17 @@ class LabHost(msgspec.Struct, frozen=True):
 
 
 class Lab(msgspec.Struct, frozen=True):
-    """`prefix` begins the names of all namespaces and devices; `folder` holds all files."""
+    """`prefix` begins the names of all namespaces and devices; `folder` holds all files.
+
+    uplinks: the hosts with a cable to the outside.
+    """
 
     folder: Path
     prefix: str = "polpo-lab"
     subnet: str = "198.18.0"
     port: int = 9696
     hosts_count: int = 3
+    uplinks: tuple[str, ...] = ("h2", "h3")
 
     @property
     def bridge(self) -> str:
@@ -74,6 +80,11 @@ class Lab(msgspec.Struct, frozen=True):
     @property
     def hosts(self) -> list[LabHost]:
         return [self._host(number) for number in range(1, self.hosts_count + 1)]
+
+    @property
+    def outside(self) -> str:
+        """The namespace that is the world outside."""
+        return self.netns("outside")
 
     def netns(self, name: str) -> str:
         """The namespace of a workload."""

@@ -8,6 +8,8 @@ import msgspec
 
 from polpo.lab.command import attempt, inside
 
+TTL = 64  # of a packet when it is sent
+
 
 class Got(msgspec.Struct, frozen=True):
     """What an HTTP request came to: `text` None when nothing answered within `took_ms`."""
@@ -29,11 +31,12 @@ def get(netns: str, address: str, port: int = 80, patience_s: float = 3) -> Got:
 
 
 class Pinged(msgspec.Struct, frozen=True):
-    """`average_ms` is 0 when nothing came back."""
+    """`average_ms` is 0 when nothing came back; `routers` is how many the answers came through."""
 
     sent: int
     received: int
     average_ms: float
+    routers: int = 0
 
     @property
     def lost(self) -> int:
@@ -47,7 +50,7 @@ def ping(netns: str, address: str, count: int = 20, interval_s: float = 0.01) ->
 
 def start_ping(netns: str, address: str, count: int, interval_s: float) -> subprocess.Popen[str]:
     """A ping that goes on while something else is done; `finish` waits for it."""
-    words = ("ping", "-n", "-q", "-W", "1", "-c", str(count), "-i", str(interval_s), address)
+    words = ("ping", "-n", "-W", "1", "-c", str(count), "-i", str(interval_s), address)
     return subprocess.Popen(
         inside(netns, *words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -57,9 +60,12 @@ def finish(pinging: subprocess.Popen[str]) -> Pinged:
     said, _ = pinging.communicate(timeout=120)
     counts = re.search(r"(\d+) packets transmitted, (\d+) received", said)
     average = re.search(r"= [\d.]+/([\d.]+)/", said)
+    left = re.search(r"ttl=(\d+)", said)
     if counts is None:
         raise RuntimeError(f"ping said: {said.strip()}")
-    return Pinged(int(counts[1]), int(counts[2]), float(average[1]) if average else 0.0)
+    average_ms = float(average[1]) if average else 0.0
+    routers = TTL - int(left[1]) if left else 0
+    return Pinged(int(counts[1]), int(counts[2]), average_ms, routers)
 
 
 def answers(netns: str, port: int) -> bool:

@@ -3,6 +3,7 @@
 Idempotent by name: what a first run made, a second finds.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +13,11 @@ from polpo.client.session import ApiError, Session
 
 
 class Workload(msgspec.Struct, frozen=True):
-    """A namespace with a port on a host; `serves` says which TCP ports it answers HTTP on."""
+    """A namespace with a port on a host; `serves` says which TCP ports it answers HTTP on.
+
+    network   the name of one of its project's networks
+    floating  its address outside, if it has one of its own
+    """
 
     name: str
     project: str
@@ -20,15 +25,30 @@ class Workload(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...]
     group: str
     serves: tuple[int, ...] = ()
+    network: str = "net"
+    floating: str = ""
 
 
-V4, V6 = "10.0.0.0/24", "fd00:10::/64"
+NETWORKS: dict[str, dict[str, tuple[str, ...]]] = {
+    "polpo": {"net": ("10.0.0.0/24", "fd00:10::/64"), "apps": ("10.0.1.0/24", "fd00:11::/64")},
+    "other": {"net": ("10.0.0.0/24",)},
+}
+"""project -> network -> its subnets; a router joins them, and leads outside"""
 
 WORKLOADS = (
     Workload("client", "polpo", "h1", ("10.0.0.10", "fd00:10::10"), "client"),
     Workload("web1", "polpo", "h1", ("10.0.0.11", "fd00:10::11"), "web", (80, 81)),
-    Workload("web2", "polpo", "h2", ("10.0.0.12", "fd00:10::12"), "web", (80, 81)),
+    Workload(
+        "web2",
+        "polpo",
+        "h2",
+        ("10.0.0.12", "fd00:10::12"),
+        "web",
+        (80, 81),
+        floating="203.0.113.12",
+    ),
     Workload("web3", "polpo", "h3", ("10.0.0.13", "fd00:10::13"), "web", (80,)),
+    Workload("app", "polpo", "h2", ("10.0.1.12", "fd00:11::12"), "web", (80,), network="apps"),
     Workload("other-client", "other", "h1", ("10.0.0.10",), "client"),
     Workload("other-web", "other", "h2", ("10.0.0.12",), "web", (80,)),
     Workload("other-only", "other", "h3", ("10.0.0.99",), "web", (80,)),
@@ -47,15 +67,66 @@ def ensure_people(admin: Session, people: dict[str, str]) -> None:
         admin.identity("PUT", f"/projects/{project['id']}/users/{person['id']}/roles/{role['id']}")
 
 
-def ensure_network(session: Session, dual_stack: bool) -> str:
-    """The project's network `net` with its subnets; answers with its id."""
-    network = str(_ensure_net(session, "networks", {"name": "net"})["id"])
-    v4 = {"name": "net-v4", "network_id": network, "ip_version": 4, "cidr": V4}
-    _ensure_net(session, "subnets", {**v4, "gateway_ip": None})
-    if dual_stack:
-        v6 = {"name": "net-v6", "network_id": network, "ip_version": 6, "cidr": V6}
-        _ensure_net(session, "subnets", {**v6, "gateway_ip": None})
+def ensure_networks(session: Session, project: str) -> dict[str, str]:
+    """The project's networks with their subnets, joined by its router: name -> id."""
+    wanted = NETWORKS[project]
+    found = {name: _ensure_network(session, name, cidrs) for name, cidrs in wanted.items()}
+    _ensure_router(session, found.values())
+    return found
+
+
+def ensure_outside(admin: Session, physical_network: str, subnets: dict[str, str]) -> str:
+    """The external network with these subnets (prefix -> gateway); its id."""
+    external = {"router:external": True, "provider:network_type": "flat"}
+    body = {"name": "outside", **external, "provider:physical_network": physical_network}
+    network = str(_ensure_net(admin, "networks", body)["id"])
+    for cidr, gateway in subnets.items():
+        version = 6 if ":" in cidr else 4
+        made = {"name": f"outside-v{version}", "network_id": network, "ip_version": version}
+        more = {"cidr": cidr, "gateway_ip": gateway, "enable_dhcp": False}
+        _ensure_net(admin, "subnets", {**made, **more})
     return network
+
+
+def ensure_way_out(session: Session, outside: str) -> list[str]:
+    """The gateway of the project's router; the router's addresses outside."""
+    router = _ensure_net(session, "routers", {"name": "router"})
+    if router["external_gateway_info"] is None:
+        body = {"router": {"external_gateway_info": {"network_id": outside}}}
+        router = session.network("PUT", f"/routers/{router['id']}", body)["router"]
+    held = router["external_gateway_info"]["external_fixed_ips"]
+    return [fixed["ip_address"] for fixed in held]
+
+
+def ensure_floating_ip(admin: Session, outside: str, port: str, address: str) -> None:
+    """This one for the port, which only the admin may choose."""
+    if admin.network("GET", "/floatingips", port_id=port)["floatingips"]:
+        return
+    project = admin.network("GET", f"/ports/{port}")["port"]["project_id"]
+    where = {"floating_network_id": outside, "floating_ip_address": address}
+    body = {"floatingip": {**where, "port_id": port, "project_id": project}}
+    admin.network("POST", "/floatingips", body)
+
+
+def _ensure_network(session: Session, name: str, cidrs: Sequence[str]) -> str:
+    network = str(_ensure_net(session, "networks", {"name": name})["id"])
+    for cidr in cidrs:
+        version = 6 if ":" in cidr else 4
+        body = {"name": f"{name}-v{version}", "network_id": network, "ip_version": version}
+        _ensure_net(session, "subnets", {**body, "cidr": cidr})
+    return network
+
+
+def _ensure_router(session: Session, networks: Iterable[str]) -> None:
+    """A router with an interface in each subnet."""
+    router = _ensure_net(session, "routers", {"name": "router"})["id"]
+    ports = session.network("GET", "/ports", device_id=router)["ports"]
+    joined = {fixed["subnet_id"] for port in ports for fixed in port["fixed_ips"]}
+    for network in networks:
+        for subnet in session.network("GET", "/subnets", network_id=network)["subnets"]:
+            if subnet["id"] not in joined:
+                body = {"subnet_id": subnet["id"]}
+                session.network("PUT", f"/routers/{router}/add_router_interface", body)
 
 
 def ensure_groups(session: Session) -> None:

@@ -1,6 +1,16 @@
 """All kinds of objects, by the name under which the store keeps them."""
 
-from polpo.model import host, identity, network, port, qos, router, security_group, sharing
+from polpo.model import (
+    host,
+    identity,
+    network,
+    placement,
+    port,
+    qos,
+    router,
+    security_group,
+    sharing,
+)
 from polpo.model.object import Object
 
 KINDS: dict[str, type[Object]] = {
@@ -25,6 +35,7 @@ KINDS: dict[str, type[Object]] = {
         port.Port,
         router.Router,
         router.FloatingIP,
+        placement.Placement,
         qos.QosPolicy,
         sharing.RbacPolicy,
         sharing.Quota,

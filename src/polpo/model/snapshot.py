@@ -65,6 +65,11 @@ class Snapshot:
     def count(self, cls: type[T]) -> int:
         return len(self._objects.get(cls.kind, _NONE))
 
+    def has_the_same(self, other: "Snapshot", *kinds: type[Object]) -> bool:
+        """Whether no object of these kinds has been written between the two; O(1)."""
+        mine, theirs = self._objects, other._objects
+        return all(mine.get(cls.kind) is theirs.get(cls.kind) for cls in kinds)
+
     def by(self, cls: type[T], name: str, value: str) -> Iterable[T]:
         """The objects whose index entry `name` is `value`."""
         return self._index.get((cls.kind, name, value), _NONE).values()

@@ -20,6 +20,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from polpo.target.instance import Instance
+
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="row"):
     """One fact. `key` is unique within its slice."""
@@ -115,6 +117,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     Without `port_security` the port is not filtered and may send from any address.
     `hostname` is what DHCP tells the port that it is called, empty for nothing.
     `ingress` and `egress` limit what the port receives and sends; `dscp` marks what it sends.
+    Without an `instance` the port has no metadata service.
     """
 
     id: str
@@ -132,6 +135,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     ingress: Limit | None = None
     egress: Limit | None = None
     dscp: int | None = None
+    instance: Instance | None = None
 
     @property
     def key(self) -> str:
@@ -292,6 +296,7 @@ class Forwarding(msgspec.Struct, frozen=True, array_like=True):
     """Ports first..last of a floating address are `port` and those after it of a fixed one.
 
     `protocol` is an IP protocol's name in lower case: tcp, udp, sctp, dccp or udplite.
+    `one`: all of them are the one `port`.
     """
 
     floating: str
@@ -300,6 +305,7 @@ class Forwarding(msgspec.Struct, frozen=True, array_like=True):
     last: int
     fixed: str
     port: int
+    one: bool = False
 
 
 class FloatingLimits(msgspec.Struct, frozen=True, array_like=True):
@@ -334,18 +340,20 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
     snat              IPv4 prefixes inside that speak to the outside as the first external address
     routed            prefixes inside, of either family, that pass as they are, both ways
     floating          (floating, fixed) addresses
+    routes            more prefixes outside, each with its next hops there; one for everywhere goes
+                      before `next_hops`
     limits            of floating addresses, whether they are in `floating` or in `forwardings`
     """
 
     router: str
     vni: int
-    port: str
-    instance: int
-    peer_mac: str
-    priority: int
     physical_network: str
     mtu: int
     external_mac: str
+    port: str = ""
+    instance: int = 0
+    peer_mac: str = ""
+    priority: int = 0
     external: tuple[str, ...] = ()
     next_hops: tuple[str, ...] = ()
     on_link: tuple[str, ...] = ()
@@ -354,6 +362,7 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
     routed: tuple[str, ...] = ()
     floating: tuple[tuple[str, str], ...] = ()
     forwardings: tuple[Forwarding, ...] = ()
+    routes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     limits: tuple[FloatingLimits, ...] = ()
     vlan: int = 0
     preempt: bool = False

@@ -17,6 +17,9 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     rows      entries per table of the switch
     moved     addresses of allowed pairs as the switch learned them: (vni, address) -> port id
     active    numbers of the routers whose gateway is active on this host
+    ready     numbers of those whose gateway here is whole: active, or able to be at any time
+    looked    revision of the target that the host has looked at its gateways with, for these two
+    uplinks   physical network -> device that leads there: those whose device is up and has carrier
     error     what kept the agent from reaching the target, None if nothing does
     """
 
@@ -27,6 +30,9 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     rows: dict[str, int] = {}
     moved: tuple[tuple[int, str, str], ...] = ()
     active: tuple[int, ...] = ()
+    ready: tuple[int, ...] = ()
+    looked: int = 0
+    uplinks: dict[str, str] = {}
     error: str | None = None
     version: str = ""
     started_at: str = ""

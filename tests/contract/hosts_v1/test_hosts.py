@@ -8,6 +8,7 @@ from tests.contract.hosts_v1.conftest import Enrol, TurnedClock
 
 from polpo.api.hosts_v1.parts import Parts
 from polpo.model.network import Network
+from polpo.model.placement import Placement
 from polpo.model.port import Port
 from polpo.model.router import INTERFACE
 
@@ -215,6 +216,21 @@ async def test_measures_name_routes_not_paths(client: httpx2.AsyncClient, enrol:
     assert 'polpo_requests_total{code="200",method="GET",route="/v1/hosts/{host}"} 1.0' in text
     assert "BREW" not in text
     assert 'polpo_objects{kind="host"} 1.0' in text
+
+
+async def test_a_living_host_with_gateways_stays(
+    client: httpx2.AsyncClient, enrol: Enrol, parts: Parts, clock: TurnedClock
+) -> None:
+    """A dead one may go: its gateways get other homes."""
+    host = await enrol("h1", "192.0.2.1")
+    there = Placement(id="1", router_id="R", instance=3, host="h1", priority=200)
+    await parts.store.write(lambda tx: tx.put(there))
+    await client.post("/v1/hosts/h1/status", json={"revision": 1}, headers=bearer(host))
+    refused = await client.delete("/v1/hosts/h1", headers=ADMIN)
+    assert refused.status_code == 409
+    assert "1 gateways of routers" in refused.json()["error"]["message"]
+    clock.time += 60
+    assert (await client.delete("/v1/hosts/h1", headers=ADMIN)).status_code == 204
 
 
 async def test_a_routers_interface_is_nobodys_to_bind(

@@ -48,6 +48,25 @@ async def workload(cloud: GatewayCloud) -> str:
     return await cloud.workload(10)
 
 
+async def test_both_say_that_they_are_ready_and_where_their_uplinks_are(
+    cloud: GatewayCloud, workload: str
+) -> None:
+    active, other = await cloud.settled()
+    await eventually(lambda: says(active, [7], [7]), "the active one is ready as well", 20.0)
+    await eventually(lambda: says(other, [], [7]), "the other one is ready", 20.0)
+    cloud.uplink(other, "down")
+    await eventually(lambda: says(other, [], []), "not without its uplink", 20.0)
+    assert "uplinks" not in await other.status()
+    cloud.uplink(other, "up")
+    await eventually(lambda: says(other, [], [7]), "ready again", 20.0)
+    assert (await other.status())["uplinks"] == {"physnet1": "eth1"}
+
+
+async def says(host: HostUnderTest, active: list[int], ready: list[int]) -> bool:
+    status = await host.status()
+    return (status.get("active", []), status.get("ready", [])) == (active, ready)
+
+
 async def test_a_killed_keepalived_is_replaced_by_its_peer_or_its_agent(
     cloud: GatewayCloud, workload: str
 ) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from polpo.lab import probes
+
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 
 BIN = Path(sys.executable).parent
@@ -86,7 +88,7 @@ def test_a_second_up_finds_everything_and_proves_it_again(lab: UsersLab) -> None
     report = lab.up()
     assert token.stat().st_size
     assert [check["what"] for check in report["checks"] if not check["passed"]] == []
-    assert len(report["checks"]) >= 9
+    assert len(report["checks"]) >= 13
 
 
 def test_passwords_are_for_root_only(lab: UsersLab) -> None:
@@ -120,3 +122,47 @@ def test_the_admin_sees_agents_and_status(lab: UsersLab) -> None:
     status = json.loads(lab.call("polpo", "status", "--json"))
     assert {host["host"] for host in status["hosts"]} == {"h1", "h2", "h3"}
     assert all(host["revision"] >= 1 and host["alive"] for host in status["hosts"])
+
+
+def test_a_trace_says_what_packets_meet(lab: UsersLab) -> None:
+    to = ("trace", "--from", "client", "--to", "10.0.0.12")
+    found = json.loads(lab.call("polpo", *to, "--tcp", "80", "--json"))
+    kinds = [step["step"] for step in found["steps"]]
+    assert kinds == ["port", "next hop", "rule", "tunnel", "rule", "deliver"]
+    (rule,) = (s["object"]["id"] for s in found["steps"] if s["text"].startswith("lets it in"))
+    shown = lab.openstack("security", "group", "rule", "show", rule)
+    assert (shown["protocol"], shown["port_range_min"]) == ("tcp", 80)
+    lines = lab.call("polpo", *to, "--icmp", "--cloud", "polpo").splitlines()
+    assert lines[-2:] == ["deliver\tport web2 gets it", "it is delivered"]
+    exported = {"OS_CLIENT_CONFIG_FILE": str(lab.clouds), "OS_CLOUD": "polpo"}
+    words = [str(BIN / "polpo"), *to, "--tcp", "81"]
+    done = subprocess.run(words, env=os.environ | exported, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.decode().splitlines()[-1] == "it is dropped: ingress policy"
+
+
+@pytest.mark.parametrize(
+    ("to", "port", "verdict"),
+    [
+        ("10.0.0.12", 80, "delivered"),
+        ("10.0.0.12", 81, "dropped"),
+        ("10.0.1.12", 80, "delivered"),
+        ("fd00:11::12", 80, "delivered"),
+        ("10.0.1.12", 81, "dropped"),
+        ("203.0.113.1", 80, "left"),
+        ("2001:db8::1", 80, "left"),
+        ("203.0.113.12", 80, "delivered"),
+        ("10.0.9.9", 80, "left"),
+    ],
+)
+def test_a_trace_is_what_curl_finds(lab: UsersLab, to: str, port: int, verdict: str) -> None:
+    """Where it leaves for the outside, there may be nobody."""
+    words = [str(BIN / "polpo"), "trace", "--from", "client", "--to", to, "--tcp", str(port)]
+    exported = {"OS_CLIENT_CONFIG_FILE": str(lab.clouds), "OS_CLOUD": "polpo"}
+    done = subprocess.run(
+        [*words, "--json"], env=os.environ | exported, capture_output=True, check=False
+    )
+    found = json.loads(done.stdout)
+    assert found["verdict"] == verdict, found
+    served = probes.get(f"{PREFIX}-client", to, port, patience_s=1).text is not None
+    assert served == (verdict != "dropped" and to != "10.0.9.9")

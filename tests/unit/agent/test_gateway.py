@@ -103,6 +103,30 @@ def test_the_active_one_gets_all_that_the_router_is_outside() -> None:
     assert "::/0 via 2001:db8::1 dev external0 onlink" in lines
 
 
+def test_more_routes_outside_and_one_for_everywhere_goes_before_the_next_hop() -> None:
+    row = changed(
+        next_hops=("203.0.113.1", "203.0.113.2", "2001:db8::1"),
+        routes=(
+            ("198.51.100.0/24", ("203.0.113.8", "203.0.113.9")),
+            ("::/0", ("2001:db8::9",)),
+        ),
+    )
+    lines = [line.strip() for line in configuration(row).splitlines()]
+    assert [line for line in lines if "via" in line] == [
+        "0.0.0.0/0 via 203.0.113.1 dev external0 onlink",
+        "198.51.100.0/24 nexthop via 203.0.113.8 dev external0 onlink weight 1"
+        " nexthop via 203.0.113.9 dev external0 onlink weight 1",
+        "::/0 via 2001:db8::9 dev external0 onlink",
+    ]
+
+
+def test_ports_may_all_be_one_inside() -> None:
+    row = changed(forwardings=(Forwarding("203.0.113.8", "udp", 53, 54, "10.0.0.1", 53, True),))
+    rules = ruleset(row)
+    assert "17 . 203.0.113.8 . 53 : 10.0.0.1 . 53" in rules
+    assert "17 . 203.0.113.8 . 54 : 10.0.0.1 . 53" in rules
+
+
 def test_a_forwarded_port_of_the_routers_own_address_adds_no_address() -> None:
     row = changed(forwardings=(Forwarding("203.0.113.5", "tcp", 80, 80, "10.0.0.1", 80),))
     assert configuration(row) == configuration(ROW)

@@ -2,7 +2,7 @@
 
 from polpo.agent import wanted
 from polpo.agent.addressing import Address, addresses
-from polpo.agent.ownership import TUNNEL
+from polpo.agent.ownership import METADATA, TUNNEL
 from polpo.agent.plugs import Plug
 from polpo.kernel.addresses import Route
 from polpo.target.rows import Lease, Port, Subnet
@@ -61,5 +61,6 @@ def test_a_gateway_does_not_route_to_itself() -> None:
 
 def test_no_device_opens_without_its_filter() -> None:
     wired = wanted.wired({ID: PORT}, [PLUG], lambda n: True)
-    assert wanted.gates(wired, {}) == {DEVICE: False, TUNNEL: False}
-    assert wanted.gates(wired, {DEVICE: 1, TUNNEL: 2}) == {DEVICE: True, TUNNEL: True}
+    assert wanted.gates(wired, {}) == {DEVICE: False, TUNNEL: False, METADATA: False}
+    guarded = {DEVICE: 1, TUNNEL: 2, METADATA: 3}
+    assert wanted.gates(wired, guarded) == dict.fromkeys(guarded, True)

@@ -92,7 +92,7 @@ def floating(*policies: QosPolicy, own: str = "", network_has: str = "") -> Floa
         qos_policy_id=own,
     )
     view = View(Snapshot.of([network, ip, *policies], 9))
-    return limits_of(ip.floating_ip_address, floating_policy(view, ip))
+    return limits_of(ip.floating_ip_address, floating_policy(view.snapshot, ip))
 
 
 def test_a_floating_ips_policy_counts_and_else_its_external_networks() -> None:

@@ -11,6 +11,7 @@ from polpo.agent.devices import Devices
 from polpo.agent.dhcp.advertiser import Advertiser
 from polpo.agent.dhcp.answering import Service, answer, service_of
 from polpo.agent.dhcp.extra import is_understood
+from polpo.agent.dhcp.introducer import Introducer
 from polpo.agent.dhcp.link import Link
 from polpo.agent.target import Target
 from polpo.agent.wanted import Wired
@@ -44,6 +45,7 @@ class Responder:
         self._deaf: asyncio.AbstractEventLoop | None = None
         self._misread: set[tuple[str, DhcpOption]] = set()
         self._advertiser = Advertiser(self._advertise, clock)
+        self._introducer = Introducer(self._send)
         self.asked: Counter[str] = Counter()
         self.answers: Counter[tuple[str, str]] = Counter()
         self._log = structlog.get_logger("polpo.agent")
@@ -57,9 +59,11 @@ class Responder:
         self._wired = dict(self._found())
         self._tell_misread()
         try:
+            networks = {ifindex: wired.port.vni for ifindex, wired in self._wired.items()}
+            self._introducer.look(networks, self._target.interfaces.all())
             self._advertiser.look({i: self._link(w.port) for i, w in self._hearers().items()})
         except BAD_ROWS as e:
-            self._log.error("no router advertisements", reason=str(e))
+            self._log.error("routers not announced", reason=str(e))
         if self._deaf is not None:
             self._deaf.add_reader(self._ring.fileno(), self.serve)
             self._deaf = None

@@ -112,18 +112,18 @@ class Externals:
         if netns.identity(name) is None:
             return None
         with netns.netlink_in(name) as netlink:
-            return _external(netlink)
+            return external_in(netlink)
 
     def _put(self, vni: int, external: External) -> None:
         name = self._all[vni].netns
         with netns.netlink_in(name) as netlink:
-            link = _external(netlink)
+            link = external_in(netlink)
             if link is not None and (link.peer, link.kind) != (external.on, external.kind):
                 delete_link(netlink, link.index)
                 link = None
             if link is None:
                 self._make(name, external)
-                link = _external(netlink)
+                link = external_in(netlink)
             if link is None:
                 raise FileNotFoundError(2, f"{EXTERNAL} went away at once")
             mac = external.mac if link.mac != external.mac else None
@@ -147,12 +147,12 @@ class Externals:
     def _remove(self, vni: int) -> None:
         """Its uplink is another's now, or nobody's."""
         with netns.netlink_in(self._all[vni].netns) as netlink:
-            link = _external(netlink)
+            link = external_in(netlink)
             if link is not None:
                 delete_link(netlink, link.index)
 
 
-def _external(netlink: Netlink) -> Link | None:
+def external_in(netlink: Netlink) -> Link | None:
     links = map(parse_link, dump_links(netlink))
     return next((link for link in links if link.name == EXTERNAL), None)
 

@@ -19,6 +19,9 @@ from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
 from polpo.runtime.clock import monotonic
 
+SOON_S = 0.2  # what keepalived takes to begin
+NOUNS = ("gateway", "namespace", "rules", "revocation", "external", "keepalived")
+"""Whose keys are routers' numbers."""
 AnyStep: TypeAlias = Step[int, str] | Step[int, Looked] | Step[str, Vlan] | Step[int, External]
 
 
@@ -37,12 +40,23 @@ class Gateways:
         self.instances, self._devices = instances, devices
         self._around, self._wake = (drift, patience), wake
         self._directory = config.runtime / "gateways"
-        self.roles = Roles(devices, instances.all)
+        self.roles = Roles(devices, instances.all, self._is_whole)
         self.handover = Handover(instances.all, lambda: self.roles.active, wake, monotonic)
+        self._rules = Rules(instances.all)
+        self._keepalived = Keepalived(
+            self._directory,
+            instances.all,
+            lambda: self._rules.in_place,
+            self.handover.may_take_over,
+            self._watch,
+            self._unwatch,
+            self._soon,
+            monotonic,
+        )
 
-    def look(self) -> None:
+    def look(self, revision: int) -> None:
         """After a pass: who is active, and what follows from that."""
-        self.roles.look()
+        self.roles.look(revision)
         self.handover.look()
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
@@ -52,24 +66,20 @@ class Gateways:
 
     def after(self) -> Iterator[AnyStep]:
         """When they have their ends in the transit networks. Nothing passes without rules."""
-        rules = Rules(self.instances.all)
+        rules, keepalived = self._rules, self._keepalived
         revocations = Revocations(self.instances.all, rules.placed, self.handover.moves)
         vlans = Vlans(self._devices, self.instances)
         externals = Externals(self._devices, self.instances)
-        keepalived = Keepalived(
-            self._directory,
-            self.instances.all,
-            lambda: rules.in_place,
-            self.handover.may_take_over,
-            self._watch,
-            self._unwatch,
-            monotonic,
-        )
         yield Step(rules, rules.wanted, *self._around)
         yield Step(revocations, revocations.wanted, *self._around)
         yield Step(vlans, vlans.wanted, *self._around)
         yield Step(externals, externals.wanted, *self._around)
         yield Step(keepalived, keepalived.wanted, *self._around)
+
+    def _is_whole(self, vni: int) -> bool:
+        """Nothing of it has failed, and keepalived runs with what it was told last."""
+        _, patience = self._around
+        return self._keepalived.runs(vni) and not any(patience.failed(n, vni) for n in NOUNS)
 
     def _watch(self, handle: int) -> None:
         loop = asyncio.get_running_loop()
@@ -77,6 +87,9 @@ class Gateways:
 
     def _unwatch(self, handle: int) -> None:
         asyncio.get_running_loop().remove_reader(handle)
+
+    def _soon(self) -> None:
+        asyncio.get_running_loop().call_later(SOON_S, self._wake)
 
     def _ended(self, handle: int) -> None:
         """A handle stays readable: once is enough."""

@@ -114,6 +114,11 @@ class Instances:
             return Uplink(device, 0, f"uplink {device} of {row.physical_network!r} is not there")
         return Uplink(device, link.index)
 
+    def uplinks(self) -> dict[str, str]:
+        """Physical network -> device, of those that work: up, and with their cable in."""
+        links = self._devices.known
+        return {n: d for n, d in self._uplinks.items() if d in links and links[d].carrier}
+
     def wires(self, wires: dict[str, Wire], ports: Mapping[str, Wired]) -> dict[str, Wire]:
         """The workloads' ends, with the gateways' routes."""
         routes = {instance.row.port: instance.routes for instance in self.all.values()}

@@ -31,6 +31,7 @@ STALE = ""  # runs with another configuration than it should, or than we know of
 
 class Keepalived:
     """`watch` is told of each process's handle, readable when it has ended, and `unwatch` after.
+    `soon` has us look again, when one that has been started may have begun.
 
     Only where the rules are in place (`guarded`) may anything begin; and only where it
     `may_take_over` does one that is to become active on purpose (`preempt`) try to.
@@ -46,11 +47,12 @@ class Keepalived:
         may_take_over: Callable[[int], bool],
         watch: Callable[[int], None],
         unwatch: Callable[[int], None],
+        soon: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._directory, self._instances, self._guarded = directory, instances, guarded
         self._may_take_over = may_take_over
-        self._watch, self._unwatch, self._clock = watch, unwatch, clock
+        self._watch, self._unwatch, self._soon, self._clock = watch, unwatch, soon, clock
         self._running: dict[int, Process] = {}
         self._ending: set[int] = set()
         self._children: dict[int, subprocess.Popen[bytes]] = {}  # to be waited for when they end
@@ -69,6 +71,10 @@ class Keepalived:
             self._look(vni)
         return {vni: self._loaded(vni) for vni in self._running if vni not in self._ending}
 
+    def runs(self, vni: int) -> bool:
+        """As last looked at; one that has been started since is seen in the next pass."""
+        return vni in self._running and vni not in self._ending and self._has_begun(vni)
+
     def apply(self, changes: Changes[int, str]) -> Failures[int]:
         return one_by_one(changes, self._put, self._remove)
 
@@ -83,15 +89,27 @@ class Keepalived:
             self._forget(vni)
         if vni not in self._running:
             self._find(vni)
+        if vni in self._running and not self._has_begun(vni):
+            self._soon()
         if vni not in self._running and vni not in self._instances:
             shutil.rmtree(self._place(vni), ignore_errors=True)
 
     def _find(self, vni: int) -> None:
         """Also one that an agent before us has started."""
-        process = find(self._place(vni), "keepalived.pid")
+        process = find(self._place(vni), "keepalived.pid") or self._child(vni)
         if process is not None:
             self._running[vni] = process
             self._watch(process.handle)
+
+    def _child(self, vni: int) -> Process | None:
+        """Our own, before it has written its pid file."""
+        child = self._children.get(vni)
+        return processes.of_child(child) if child is not None else None
+
+    def _has_begun(self, vni: int) -> bool:
+        """Before that a signal would end it."""
+        text = _text(self._place(vni) / "keepalived.pid") or ""
+        return text.strip() == str(self._running[vni].pid)
 
     def _forget(self, vni: int) -> None:
         process = self._running.pop(vni)
@@ -120,6 +138,8 @@ class Keepalived:
         running = self._running.get(vni)
         if running is None:
             self._start(vni)
+        elif not self._has_begun(vni):
+            raise BlockingIOError(11, "the one that has been started has to begin first")
         elif running.network() == netns.identity(name):
             running.signal(signal.SIGHUP)
         else:
@@ -155,6 +175,7 @@ class Keepalived:
         self._children[vni] = processes.start(
             self._instances[vni].netns, command(place), place / "log"
         )
+        self._soon()
 
     def _remove(self, vni: int) -> None:
         """It tells its peer, takes its addresses away, and ends."""

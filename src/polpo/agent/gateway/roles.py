@@ -1,8 +1,9 @@
-"""Which of this host's gateways are active: those that hold the transit network's .2."""
+"""What this host's gateways are: active (with the transit network's .2), or ready to be so."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from polpo.agent.devices import Devices
+from polpo.agent.gateway.externals import external_in
 from polpo.agent.gateway.instances import Instance
 from polpo.agent.gateway.transit import ACTIVE
 from polpo.agent.ownership import host_end
@@ -10,18 +11,36 @@ from polpo.kernel import addresses, netns
 
 
 class Roles:
-    def __init__(self, devices: Devices, instances: Mapping[int, Instance]) -> None:
-        self._devices, self._instances = devices, instances
-        self.active: tuple[int, ...] = ()  # routers' numbers, ascending, as last seen
+    """As last seen; routers' numbers, ascending. `is_whole`: nothing of the gateway has failed."""
 
-    def look(self) -> None:
-        self.active = tuple(
-            sorted(v for v, instance in self._instances.items() if self._holds(instance))
-        )
+    def __init__(
+        self,
+        devices: Devices,
+        instances: Mapping[int, Instance],
+        is_whole: Callable[[int], bool],
+    ) -> None:
+        self._devices, self._instances, self._is_whole = devices, instances, is_whole
+        self.active: tuple[int, ...] = ()
+        self.ready: tuple[int, ...] = ()
+        self.looked = 0
 
-    def _holds(self, instance: Instance) -> bool:
+    def look(self, revision: int) -> None:
+        """At what there is of the target's at this revision."""
+        active, ready = [], []
+        for vni, instance in sorted(self._instances.items()):
+            holds, carries = self._seen(instance)
+            if holds:
+                active.append(vni)
+            if carries and self._is_whole(vni):
+                ready.append(vni)
+        self.active, self.ready, self.looked = tuple(active), tuple(ready), revision
+
+    def _seen(self, instance: Instance) -> tuple[bool, bool]:
+        """Whether it holds the active one's address, and whether its cable outside is in."""
         end = self._devices.known.get(host_end(instance.row.port))
         if end is None or netns.identity(instance.netns) is None:
-            return False
+            return False, False
         with netns.netlink_in(instance.netns) as netlink:
-            return addresses.holds(addresses.dump_addresses(netlink, end.peer), ACTIVE[4])
+            outside = external_in(netlink)
+            holds = addresses.holds(addresses.dump_addresses(netlink, end.peer), ACTIVE[4])
+            return holds, outside is not None and outside.carrier

@@ -28,7 +28,8 @@ def forwarded(gateway: Gateway) -> Iterator[tuple[Port, tuple[IPv4Address, int]]
     for f in gateway.forwardings:
         floating, fixed = IPv4Address(f.floating), IPv4Address(f.fixed)
         for port in range(f.first, f.last + 1):
-            yield (PROTOCOLS[f.protocol], floating, port), (fixed, f.port + port - f.first)
+            inside = f.port if f.one else f.port + port - f.first
+            yield (PROTOCOLS[f.protocol], floating, port), (fixed, inside)
 
 
 def own_ipv4(gateway: Gateway) -> IPv4Address | None:

@@ -6,7 +6,7 @@ address, the floating ones, and the routes. If somebody takes one of these away,
 down for a moment: its peer is active, or it is itself again, with all of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 from pathlib import Path
 
@@ -91,8 +91,15 @@ def link_local(mac: str) -> str:
 def _routes(gateway: Gateway) -> Iterator[str]:
     for prefix in gateway.on_link:
         yield f"{ip_network(prefix)} dev {EXTERNAL}"
-    for version in (4, 6):
-        hops = (ip_address(hop) for hop in gateway.next_hops)
-        first = next((hop for hop in hops if hop.version == version), None)
-        if first:
-            yield f"{transit.ANY[version]} via {first} dev {EXTERNAL} onlink"
+    found = {str(ip_network(prefix)): hops for prefix, hops in gateway.routes}
+    for hop in map(ip_address, gateway.next_hops):
+        found.setdefault(transit.ANY[hop.version], (str(hop),))
+    for prefix, hops in sorted(found.items()):
+        yield f"{prefix} {_by_way_of([str(ip_address(hop)) for hop in hops])}"
+
+
+def _by_way_of(hops: Sequence[str]) -> str:
+    """Of several each flow takes one."""
+    if len(hops) == 1:
+        return f"via {hops[0]} dev {EXTERNAL} onlink"
+    return " ".join(f"nexthop via {hop} dev {EXTERNAL} onlink weight 1" for hop in hops)

@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
@@ -14,6 +15,7 @@ from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
 from polpo.api.hosts_v1.parts import Parts
 from polpo.model.host import Host
+from polpo.model.placement import Placement
 from polpo.model.port import Port
 from polpo.model.snapshot import Snapshot
 from polpo.store.transaction import Transaction
@@ -83,9 +85,12 @@ async def change_host(parts: Parts, request: Request) -> Response:
 
 
 async def remove_host(parts: Parts, request: Request) -> Response:
-    """409 while ports are bound to it: its switch would go on with what it last knew."""
+    """409 while something is there: its switch would go on with what it last knew.
+
+    A dead host's gateways get other homes.
+    """
     await calling_admin(parts, request)
-    await parts.store.write(lambda tx: _remove(tx, request))
+    await parts.store.write(lambda tx: _remove(tx, request, parts.reports.is_alive))
     return Response(status_code=204)
 
 
@@ -109,10 +114,13 @@ def _change(tx: Transaction, request: Request, values: dict[str, Any]) -> Host:
     return tx.put(msgspec.structs.replace(_host(tx.snapshot, request), **values))
 
 
-def _remove(tx: Transaction, request: Request) -> None:
+def _remove(tx: Transaction, request: Request, is_alive: Callable[[str], bool]) -> None:
     host = _host(tx.snapshot, request)
     if ports := tx.snapshot.count_by(Port, "host", host.name):
         raise Refused(409, f"{ports} ports are bound to {host.name}.")
+    gateways = tx.snapshot.count_by(Placement, "host", host.name)
+    if gateways and is_alive(host.name):
+        raise Refused(409, f"{gateways} gateways of routers are on {host.name}: disable it first.")
     tx.remove(host)
 
 

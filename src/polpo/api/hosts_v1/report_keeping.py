@@ -67,7 +67,9 @@ class ReportKeeping:
         tell it to a restarted controller before anybody can ask, and it changes at each write.
         """
         status = report.status
-        return report.ports, status.error, status.revision if self._store.is_shared else 0
+        gateways = status.active, status.ready, status.uplinks
+        revisions = (status.revision, status.looked) if self._store.is_shared else ()
+        return report.ports, status.error, gateways, revisions
 
     async def _follow(self) -> None:
         """Take in what hosts told other replicas."""

@@ -1,6 +1,6 @@
 """The newest report of each host, in memory: who is alive, and which revision all have reached."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -31,6 +31,7 @@ class Reports:
         self._reports: dict[str, Report] = {}
         self._decode = msgspec.json.Decoder(Status).decode
         self._slowest: tuple[str, int] | None = None
+        self.on_gateways: Callable[[], None] = lambda: None  # a host says something new of its own
 
     def hear(self, host: str, text: bytes) -> Status:
         """Take a host's status. Raises msgspec.MsgspecError if it is not one."""
@@ -45,6 +46,8 @@ class Reports:
         report = Report(status, ports, text, self._clock() - age_s, at)
         self._reports[host] = report
         self._keep_slowest(host, status.revision)
+        if old is None or _gateways(old.status) != _gateways(status):
+            self.on_gateways()
         return report
 
     def get(self, host: str) -> Report | None:
@@ -95,6 +98,8 @@ class Reports:
             last_seen=report.at,
             revision=report.status.revision,
             ports=len(report.ports),
+            uplinks=report.status.uplinks,
+            active=frozenset(report.status.active),
         )
 
     def _keep_slowest(self, host: str, revision: int) -> None:
@@ -108,3 +113,7 @@ class Reports:
 
     def _counts(self, host: str, snapshot: Snapshot) -> bool:
         return snapshot.holder("host", host) is not None and self.is_alive(host)
+
+
+def _gateways(status: Status) -> tuple[object, ...]:
+    return status.active, status.ready, status.looked, status.uplinks

@@ -11,6 +11,7 @@ from polpo.api.hosts_v1 import agents, hosts, revisions
 from polpo.api.hosts_v1.errors import Refused, refusal
 from polpo.api.hosts_v1.feed_endpoint import FeedEndpoint
 from polpo.api.hosts_v1.parts import Parts
+from polpo.api.hosts_v1.tracing import Tracing
 from polpo.store.errors import StoreError, Taken
 
 Handler: TypeAlias = Callable[[Parts, Request], Awaitable[Response]]
@@ -29,6 +30,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
         route("/hosts/{host}/ports/{port}", "DELETE", agents.unbind_port),
         route("/revisions/{revision}", "GET", revisions.await_revision),
         route("/status", "GET", revisions.show_status),
+        route("/trace", "GET", Tracing().show),
         route("/hosts", "GET", hosts.list_hosts),
         route("/hosts", "POST", hosts.make_host),
         route("/hosts/{host}", "GET", hosts.show_host),

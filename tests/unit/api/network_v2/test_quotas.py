@@ -54,11 +54,12 @@ async def test_agents_are_hosts_and_their_last_reports(cloud: NetworkCloud) -> N
     await cloud.store.write(lambda tx: tx.put(host))
     (agent,) = (await cloud.get("/agents", "admin"))["agents"]
     assert (agent["host"], agent["alive"], agent["heartbeat_timestamp"]) == ("h1", False, None)
-    cloud.hosts.seen["h1"] = HostReport("h1", True, 1_800_000_000.0, 7, 3)
+    cloud.hosts.seen["h1"] = HostReport("h1", True, 1_800_000_000.0, 7, 3, {"p": "eth1"})
     agent = (await cloud.get(f"/agents/{host.id}", "admin"))["agent"]
     assert agent["alive"] is True
     assert agent["heartbeat_timestamp"] == "2027-01-15 08:00:00"
     assert agent["configurations"]["devices"] == 3
+    assert agent["configurations"]["bridge_mappings"] == {"p": "eth1"}
     off = {"agent": {"admin_state_up": False}}
     agent = (await cloud.ask("admin", "PUT", f"/agents/{host.id}", off))["agent"]
     assert agent["admin_state_up"] is False
@@ -94,7 +95,6 @@ async def test_what_is_served_is_said(cloud: NetworkCloud) -> None:
     for path in (
         "/extensions/trunk",
         "/trunks",
-        "/agents/x/l3-routers",
         "/frob",
         "/networks/x/frob",
     ):

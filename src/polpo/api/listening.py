@@ -1,0 +1,49 @@
+"""What hosts' reports say to the placer of gateways: who is there, and what gateways are doing."""
+
+from polpo.api.hosts_v1.reports import Report, Reports
+from polpo.placement import homes
+from polpo.placement.homes import Said
+from polpo.placement.presence import Presence
+from polpo.runtime.clock import Clock
+
+PAUSE_S = 5.0
+"""After a pause of more than this between looks we begin anew: it was us who were not there."""
+
+
+class Listening:
+    """A physical network that a host has no more is missed as the host itself would be."""
+
+    def __init__(self, reports: Reports, clock: Clock, patience_s: float) -> None:
+        self._reports, self._clock, self._patience_s = reports, clock, patience_s
+        self._seen: dict[tuple[str, str], float] = {}  # host and physical network: when last
+        self._since = self._last = clock()
+
+    def presence(self) -> Presence:
+        now = self._clock()
+        if now - self._last > PAUSE_S:
+            self._since = now
+        self._last = now
+        return Presence(self._offers(), self._keeps(now), now - self._since <= self._patience_s)
+
+    def said(self) -> Said:
+        return Said({host: _report(report) for host, report in self._live()})
+
+    def _live(self) -> list[tuple[str, Report]]:
+        return [(h, r) for h, r in self._reports.items() if self._reports.is_alive(h)]
+
+    def _offers(self) -> dict[str, frozenset[str]]:
+        return {host: frozenset(report.status.uplinks) for host, report in self._live()}
+
+    def _keeps(self, now: float) -> dict[str, set[str]]:
+        for host, report in self._reports.items():
+            self._seen |= {(host, network): report.seen for network in report.status.uplinks}
+        self._seen = {x: at for x, at in self._seen.items() if now - at <= self._patience_s}
+        kept: dict[str, set[str]] = {}
+        for host, network in self._seen:
+            kept.setdefault(host, set()).add(network)
+        return kept
+
+
+def _report(report: Report) -> homes.Report:
+    status = report.status
+    return homes.Report(status.looked, frozenset(status.active), frozenset(status.ready))

@@ -1,0 +1,52 @@
+"""The world outside: a namespace with a switch that cables lead to from some of the hosts."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from polpo.lab.command import run
+from polpo.lab.layout import Lab, LabHost
+
+PHYSICAL_NETWORK, DEVICE = "physnet1", "eth1"
+SUBNETS = {"203.0.113.0/24": "203.0.113.1", "2001:db8::/64": "2001:db8::1"}
+"""Set aside for documentation (RFC 5737, 3849). The world has one address in each."""
+
+
+def raise_outside(lab: Lab) -> None:
+    """Idempotent: what is there stays as it is."""
+    inside = ("ip", "-netns", lab.outside)
+    if not Path("/run/netns", lab.outside).exists():
+        run("ip", "netns", "add", lab.outside)
+        run(*inside, "link", "add", "switch", "type", "bridge", "mcast_snooping", "0")
+        for subnet, address in SUBNETS.items():
+            own = f"{address}/{subnet.partition('/')[2]}"
+            run(*inside, "address", "add", own, "dev", "switch", "nodad")
+        run(*inside, "link", "set", "switch", "up")
+        run(*inside, "link", "set", "lo", "up")
+    for host in lab.hosts:
+        if host.name in lab.uplinks and _cable(host) not in run(*inside, "link", "show"):
+            _connect(lab, host)
+
+
+def _connect(lab: Lab, host: LabHost) -> None:
+    inside = ("ip", "-netns", lab.outside)
+    peer = ("peer", "name", DEVICE, "netns", host.netns)
+    run(*inside, "link", "add", _cable(host), "type", "veth", *peer)
+    run(*inside, "link", "set", _cable(host), "master", "switch", "up")
+    run("ip", "-netns", host.netns, "link", "set", DEVICE, "up")
+
+
+def pull(lab: Lab, host: LabHost, *, out: bool) -> None:
+    """The host's cable: out, or in again."""
+    if host.name in lab.uplinks:
+        state = "down" if out else "up"
+        run("ip", "-netns", lab.outside, "link", "set", _cable(host), state)
+
+
+def route(lab: Lab, prefixes: Iterable[str], router: str) -> None:
+    """The world knows that these are behind the router's address."""
+    for prefix in prefixes:
+        run("ip", "-netns", lab.outside, "route", "replace", prefix, "via", router)
+
+
+def _cable(host: LabHost) -> str:
+    return f"to-{host.name}"

@@ -1,0 +1,43 @@
+"""Placements: on which host an instance of a router's gateway lives. The cloud's own, no user's."""
+
+from typing import ClassVar
+from uuid import NAMESPACE_OID, uuid5
+
+from polpo.model.object import Claim, IndexEntry, Object
+
+INSTANCES = (3, 4)
+"""Each is the last part of its address in the transit network (docs/design/routing.md)."""
+
+HIGH, LOW, MOVING = 200, 150, 250
+"""Priorities: of two that begin, HIGH is active; MOVING takes it from whoever is."""
+
+
+class Placement(Object, frozen=True, kw_only=True, omit_defaults=True):
+    """`id` is `instance_id` of router and instance, and also that of its transit network's port.
+
+    preempt    it is to become the active one now: a planned move
+    came_from  the host that it was drained from, if it was
+    """
+
+    kind: ClassVar[str] = "placement"
+
+    router_id: str
+    instance: int
+    host: str
+    priority: int
+    preempt: bool = False
+    came_from: str = ""
+
+    def claims(self) -> tuple[Claim, ...]:
+        """No instance twice, and no two on one host: whoever places them."""
+        return (
+            (f"placement/{self.router_id}", str(self.instance)),
+            (f"placement-host/{self.router_id}", self.host),
+        )
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        return (("router", self.router_id), ("host", self.host))
+
+
+def instance_id(router_id: str, instance: int) -> str:
+    return str(uuid5(NAMESPACE_OID, f"polpo/{router_id}/{instance}"))

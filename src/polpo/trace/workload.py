@@ -1,0 +1,85 @@
+"""What a workload's own stack does before a packet gets to the switch: source, next hop, frame.
+
+It has configured what DHCP or the CNI plugin tells it: addresses with their prefixes, the subnets'
+host routes, and their gateways.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address, ip_network
+
+import msgspec
+
+from polpo.dataplane.frames import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP
+from polpo.model.network import Subnet
+from polpo.model.port import Port
+from polpo.model.snapshot import Snapshot
+from polpo.trace.values import Question
+
+SOURCE_PORT = 49152
+TTL = 64
+EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
+
+
+class Sending(msgspec.Struct, frozen=True):
+    """`next_hop` is the destination itself where it is on the link."""
+
+    source: str
+    next_hop: str
+    prefix: str
+    subnet: str  # id
+
+
+def sending(snapshot: Snapshot, port: Port, to: str) -> Sending | None:
+    """By the longest prefix; None if the workload has no address of the family, or no route."""
+    found = (way for way in _ways(snapshot, port, to) if ip_address(to) in ip_network(way.prefix))
+    return max(found, key=lambda way: ip_network(way.prefix).prefixlen, default=None)
+
+
+def _ways(snapshot: Snapshot, port: Port, to: str) -> Iterator[Sending]:
+    version = ip_address(to).version
+    found = [(fixed, snapshot.get(Subnet, fixed.subnet_id)) for fixed in port.fixed_ips]
+    held = [(fixed.ip_address, s) for fixed, s in found if s and s.ip_version == version]
+    for source, subnet in held:
+        yield Sending(source, to, subnet.cidr, subnet.id)
+        for route in subnet.host_routes:
+            if _is_hop(route.nexthop, held):
+                yield Sending(source, route.nexthop, route.destination, subnet.id)
+        if subnet.gateway_ip and subnet.gateway_ip != source:
+            yield Sending(source, subnet.gateway_ip, EVERYWHERE[version], subnet.id)
+
+
+def _is_hop(address: str, held: Sequence[tuple[str, Subnet]]) -> bool:
+    """A stack takes no route by way of itself, or of what is not on a link."""
+    own = {source for source, _ in held}
+    on_link = any(ip_address(address) in ip_network(subnet.cidr) for _, subnet in held)
+    return on_link and address not in own
+
+
+def frame(macs: bytes, source: str, question: Question) -> bytes:
+    """`macs`: destination and source. The beginning of a connection, a datagram, an echo request.
+
+    Checksums are left out, as only the model reads it.
+    """
+    body, ends = _body(question), _ends(source) + _ends(question.to)
+    if ":" in question.to:
+        head = struct.pack("!IHBB", 6 << 28, len(body), question.protocol, TTL)
+        return macs + IPV6.to_bytes(2, "big") + head + ends + body
+    length = 20 + len(body)
+    head = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, 0, TTL, question.protocol, 0)
+    return macs + IPV4.to_bytes(2, "big") + head + ends + body
+
+
+def _ends(text: str) -> bytes:
+    return ip_address(text).packed
+
+
+def _body(question: Question) -> bytes:
+    ports = SOURCE_PORT, question.number
+    if question.protocol == TCP:
+        return struct.pack("!HHIIBBHHH", *ports, 0, 0, 0x50, 2, 0xFFFF, 0, 0)
+    if question.protocol == UDP:
+        return struct.pack("!HHHH", *ports, 8, 0)
+    if question.protocol in (ICMP, ICMPV6):
+        return bytes([128 if question.protocol == ICMPV6 else 8, *bytes(7)])
+    return struct.pack("!HH", *ports) + bytes(8)
