@@ -17,6 +17,7 @@ from tests.property.test_compiler import (
     networks,
     of_kind,
     ports,
+    qos_policies,
     routers,
     subnets,
 )
@@ -99,7 +100,7 @@ forwardings = st.builds(
     st.integers(0, 1),
 )
 floating = st.builds(
-    lambda n, router, port, forwarded: FloatingIP(
+    lambda n, router, port, forwarded, qos: FloatingIP(
         id=f"A{n}",
         floating_network_id="N2",
         floating_ip_address=f"203.0.113.{n}",
@@ -108,11 +109,13 @@ floating = st.builds(
         fixed_ip_address="10.0.0.1" if port else "",
         router_id=router,
         forwardings=tuple(forwarded),
+        qos_policy_id=qos,
     ),
     few,
     st.sampled_from(("", "T0", "T1", "gone")),
     st.sampled_from(("", "P1")),
     st.lists(forwardings, max_size=2),
+    st.sampled_from(("", "Q0", "Q1")),
 )
 placements = st.builds(
     lambda router, instance, host, priority, preempt: Placement(
@@ -142,6 +145,8 @@ some = st.one_of(
     leading_out,
     gateways,
     floating,
+    floating,
+    qos_policies,
     placements,
     placements,
 )

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 
+from polpo.compiler.qos import floating_limits
 from polpo.compiler.routing import EVERYWHERE, external_network
 from polpo.compiler.translation import floating, forwardings, inside, passes
 from polpo.model.network import Subnet
@@ -45,6 +46,7 @@ def gateway(snapshot: Snapshot, router: Router, routing: Routing) -> rows.Gatewa
         floating=floating(snapshot, router),
         forwardings=forwardings(snapshot, router),
         routes=tuple(sorted(routes.items())),
+        limits=floating_limits(snapshot, router),
     )
 
 

@@ -20,7 +20,7 @@ def port_row(view: View, host: str, id: str) -> Port | None:
     if port is None or port.host != host or on is None or network is None:
         return None
     guards = port.group_set if port.port_security_enabled else ()
-    shape = qos.policy_of(view, port, network)
+    shape = qos.policy_of(view.snapshot, port, network)
     return Port(
         id=port.id,
         vni=network.vni,

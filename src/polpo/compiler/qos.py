@@ -1,14 +1,16 @@
-"""Which QoS policy is a port's, and what switches have to do about it.
+"""Which QoS policy is a port's or a floating IP's, and what is to be done about it.
 
 A port's own policy counts, else its network's: not for the network's own ports (routers, DHCP),
-as in Neutron. A minimum bandwidth is for who places workloads: nothing follows from it here.
+as in Neutron. A floating IP's own counts, else its external network's. A minimum bandwidth is for
+who places workloads: nothing follows from it here.
 """
 
-from polpo.compiler.view import View
 from polpo.model.network import Network
 from polpo.model.port import Port
 from polpo.model.qos import EGRESS, INGRESS, BandwidthLimit, DscpMarking, QosPolicy
-from polpo.target.rows import Limit
+from polpo.model.router import FloatingIP, Router
+from polpo.model.snapshot import Snapshot
+from polpo.target.rows import FloatingLimits, Limit
 
 SERVICES = ("network:", "neutron:")
 """How the `device_owner` of a network's own ports begins."""
@@ -16,11 +18,30 @@ BURST = 0.8
 """Of a second at the limit's rate, where the limit does not say."""
 
 
-def policy_of(view: View, port: Port, network: Network) -> QosPolicy | None:
+def policy_of(snapshot: Snapshot, port: Port, network: Network) -> QosPolicy | None:
     id = port.qos_policy_id
     if not id and not port.device_owner.startswith(SERVICES):
         id = network.qos_policy_id
-    return view.snapshot.get(QosPolicy, id) if id else None
+    return snapshot.get(QosPolicy, id) if id else None
+
+
+def floating_limits(snapshot: Snapshot, router: Router) -> tuple[FloatingLimits, ...]:
+    """Of all floating IPs that the router's gateway has, in the order of their addresses."""
+    found = snapshot.by(FloatingIP, "router", router.id)
+    limits = (limits_of(ip.floating_ip_address, floating_policy(snapshot, ip)) for ip in found)
+    return tuple(sorted(filter(None, limits), key=lambda limit: limit.address))
+
+
+def floating_policy(snapshot: Snapshot, floating: FloatingIP) -> QosPolicy | None:
+    network = snapshot.get(Network, floating.floating_network_id)
+    id = floating.qos_policy_id or (network.qos_policy_id if network is not None else "")
+    return snapshot.get(QosPolicy, id) if id else None
+
+
+def limits_of(address: str, policy: QosPolicy | None) -> FloatingLimits | None:
+    """What a gateway does about it; None if that is nothing."""
+    found = FloatingLimits(address, ingress(policy), egress(policy), dscp(policy))
+    return found if found != FloatingLimits(address) else None
 
 
 def ingress(policy: QosPolicy | None) -> Limit | None:

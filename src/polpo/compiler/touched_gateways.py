@@ -13,6 +13,7 @@ from polpo.model.host import Host
 from polpo.model.network import Network, Subnet, SubnetPool
 from polpo.model.placement import Placement
 from polpo.model.port import Port
+from polpo.model.qos import QosPolicy
 from polpo.model.router import GATEWAY, INTERFACES, FloatingIP, Router
 
 
@@ -37,7 +38,7 @@ def _seen(state: Any) -> object:
     match state:
         case Network():
             where = (state.physical_network, state.vlan_id)
-            return (where, state.vni, state.mtu, state.admin_state_up)
+            return (where, state.vni, state.mtu, state.admin_state_up, state.qos_policy_id)
         case SubnetPool():
             return state.address_scope_id
         case Subnet():
@@ -55,10 +56,10 @@ def _routers(view: View, state: Any) -> Iterator[str]:
     match state:
         case Router():
             yield state.id
-        case Placement():
-            yield state.router_id
-        case FloatingIP() if state.router_id:
-            yield state.router_id
+        case Placement() | FloatingIP():
+            yield from filter(None, [state.router_id])
+        case QosPolicy():
+            yield from _shaped(view, state.id)
         case Port() if state.device_owner == GATEWAY or state.device_owner in INTERFACES:
             yield state.device_id
         case Network():
@@ -70,6 +71,14 @@ def _routers(view: View, state: Any) -> Iterator[str]:
                 yield from _routers_at(view, subnet.network_id)
         case Host():
             yield from (p.router_id for p in view.snapshot.by(Placement, "host", state.name))
+
+
+def _shaped(view: View, policy_id: str) -> Iterator[str]:
+    """Those whose floating IPs have the policy, by themselves or by their network."""
+    find = view.snapshot
+    yield from (ip.router_id for ip in find.by(FloatingIP, "qos_policy", policy_id) if ip.router_id)
+    for network in find.by(Network, "qos_policy", policy_id):
+        yield from (r.id for r in find.by(Router, "external_network", network.id))
 
 
 def _routers_at(view: View, network_id: str) -> Iterator[str]:

@@ -308,6 +308,18 @@ class Forwarding(msgspec.Struct, frozen=True, array_like=True):
     one: bool = False
 
 
+class FloatingLimits(msgspec.Struct, frozen=True, array_like=True):
+    """What a floating address receives (`ingress`) and sends is limited; what it sends is marked.
+
+    `dscp` is what its packets' DSCP is to be (RFC 2474), None for what it was.
+    """
+
+    address: str
+    ingress: Limit | None = None
+    egress: Limit | None = None
+    dscp: int | None = None
+
+
 class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gateway"):
     """This host's instance of a router's gateway (slice `host/...`).
 
@@ -330,6 +342,7 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
     floating          (floating, fixed) addresses
     routes            more prefixes outside, each with its next hops there; one for everywhere goes
                       before `next_hops`
+    limits            of floating addresses, whether they are in `floating` or in `forwardings`
     """
 
     router: str
@@ -350,6 +363,7 @@ class Gateway(Row, frozen=True, omit_defaults=True, tag_field="row", tag="gatewa
     floating: tuple[tuple[str, str], ...] = ()
     forwardings: tuple[Forwarding, ...] = ()
     routes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    limits: tuple[FloatingLimits, ...] = ()
     vlan: int = 0
     preempt: bool = False
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from polpo.compiler.qos import floating_policy, limits_of
 from polpo.compiler.slices import all_slices
+from polpo.compiler.view import View
 from polpo.model.host import Host
 from polpo.model.network import Network
 from polpo.model.port import Port
@@ -14,9 +16,10 @@ from polpo.model.qos import (
     QosPolicy,
     QosRule,
 )
+from polpo.model.router import FloatingIP
 from polpo.model.snapshot import Snapshot
 from polpo.target import rows
-from polpo.target.rows import Limit
+from polpo.target.rows import FloatingLimits, Limit
 
 HOST = Host(id="H", name="h", address="192.0.2.1", token_hash="t")
 SLOW = QosPolicy(id="slow", rules=(BandwidthLimit("a", 1000, 300),))
@@ -77,3 +80,29 @@ def test_a_mark_of_nought_is_one() -> None:
 
 def test_a_minimum_is_not_the_switchs() -> None:
     assert ruled(MinimumBandwidth("a", 1000)) == row()
+
+
+def floating(*policies: QosPolicy, own: str = "", network_has: str = "") -> FloatingLimits | None:
+    network = Network(id="E", vni=8, mtu=1500, external=True, qos_policy_id=network_has)
+    ip = FloatingIP(
+        id="F",
+        floating_network_id="E",
+        floating_ip_address="203.0.113.9",
+        floating_port_id="P",
+        qos_policy_id=own,
+    )
+    view = View(Snapshot.of([network, ip, *policies], 9))
+    return limits_of(ip.floating_ip_address, floating_policy(view.snapshot, ip))
+
+
+def test_a_floating_ips_policy_counts_and_else_its_external_networks() -> None:
+    address = "203.0.113.9"
+    own = FloatingLimits(address, egress=Limit(1000, 300))
+    inherited = FloatingLimits(address, ingress=Limit(90, 72), dscp=46)
+    assert floating(SLOW, VOICE, own="slow", network_has="voice") == own
+    assert floating(SLOW, VOICE, network_has="voice") == inherited
+    assert floating(SLOW, VOICE) is None
+
+
+def test_a_policy_that_says_nothing_of_packets_is_none_for_a_floating_ip() -> None:
+    assert floating(QosPolicy(id="Q", rules=(MinimumBandwidth("a", 1000),)), own="Q") is None

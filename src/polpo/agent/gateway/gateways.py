@@ -36,7 +36,9 @@ class Gateways:
         self.instances, self._devices = instances, devices
         self._around, self._wake = (drift, patience), wake
         self._directory = config.runtime / "gateways"
+        self.roles = Roles(devices, instances.all, self._is_whole)
         self.handover = Handover(instances.all, lambda: self.roles.active, wake, monotonic)
+        self._rules = Rules(instances.all)
         self._keepalived = Keepalived(
             self._directory,
             instances.all,
@@ -47,11 +49,9 @@ class Gateways:
             self._soon,
             monotonic,
         )
-        self._rules = Rules(instances.all)
-        self.roles = Roles(devices, instances.all, self._is_whole)
 
     def look(self, revision: int) -> None:
-        """After a pass for this revision: who is active, and what follows from that."""
+        """After a pass: who is active, and what follows from that."""
         self.roles.look(revision)
         self.handover.look()
 

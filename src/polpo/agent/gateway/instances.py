@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from polpo.agent.devices import Devices
-from polpo.agent.gateway import transit
+from polpo.agent.gateway import limits, transit
 from polpo.agent.gateway.ruleset import ruleset
 from polpo.agent.gateway.vrrp import configuration
 from polpo.agent.ownership import TRANSIT, gateway_netns, vlan_device
@@ -26,6 +26,7 @@ class Instance(msgspec.Struct, frozen=True):
     row: Gateway
     netns: str
     rules: str
+    limits: str
     configuration: str
     patient: str
     routes: frozenset[Route]
@@ -83,6 +84,7 @@ class Instances:
             row=row,
             netns=gateway_netns(self._host, row.vni),
             rules=ruleset(row),
+            limits=limits.written(row),
             configuration=configuration(row, self._isolation),
             patient=configuration(msgspec.structs.replace(row, preempt=False), self._isolation),
             routes=transit.routes(row),

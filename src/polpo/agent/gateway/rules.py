@@ -1,4 +1,7 @@
-"""Reconciler of the gateways' nftables tables: each written whole, in one transaction.
+"""Reconciler of the gateways' nftables tables, in one transaction: the rules are written whole.
+
+Of the limits, which remember what has passed, only those that have changed are, if nobody else has
+touched the tables.
 
 What we wrote is known by how the kernel showed it right after. A table that shows otherwise now has
 been changed by somebody; one that we have not written ourselves (the agent has just started) is
@@ -9,6 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
+from polpo.agent.gateway import limits
 from polpo.agent.gateway.instances import Instance
 from polpo.agent.gateway.revoked import Revoked, revoked
 from polpo.agent.gateway.ruleset import TABLE
@@ -41,7 +45,7 @@ class Rules:
         self.in_place: set[int] = set()
 
     def wanted(self) -> dict[int, str]:
-        return {vni: instance.rules for vni, instance in self._instances.items()}
+        return {vni: instance.rules + instance.limits for vni, instance in self._instances.items()}
 
     def read_actual(self) -> dict[int, str]:
         self._written = {v: w for v, w in self._written.items() if v in self._instances}
@@ -55,11 +59,11 @@ class Rules:
         if identity is None:
             return None
         if written is None or written.namespace != identity:
-            return ALTERED if netns.inside(name, partial(nftables.show, TABLE)) else None
+            return ALTERED if netns.inside(name, _listing) else None
         generation = netns.inside(name, nftables.generation)
         if generation == written.generation:
             return written.rules
-        listing = netns.inside(name, partial(nftables.show, TABLE))
+        listing = netns.inside(name, _listing)
         if listing == written.listing:
             self._written[vni] = written._replace(generation=generation)
             return written.rules
@@ -71,19 +75,31 @@ class Rules:
     def _put(self, vni: int, rules: str) -> None:
         instance, before = self._instances[vni], self._written.get(vni)
         identity = netns.identity(instance.netns)
-        generation, listing = netns.inside(instance.netns, lambda: _write(rules))
+        if before is not None and before.namespace != identity:
+            before = None
+        generation, listing = netns.inside(instance.netns, partial(_write, instance, before))
         self._written[vni] = _Written(instance.row, rules, identity, generation, listing)
         self.in_place.add(vni)
-        if before is not None and before.namespace == identity:
+        if before is not None:
             cut = revoked(before.row, instance.row)
             netns.inside(instance.netns, lambda: _forget(cut))
 
 
-def _write(rules: str) -> tuple[int, str]:
+def _listing() -> str:
+    """ "" without rules."""
+    rules = nftables.show(TABLE)
+    return rules and rules + nftables.show(limits.TABLE)
+
+
+def _write(instance: Instance, before: _Written | None) -> tuple[int, str]:
     """Should somebody write between the two, the next look finds another generation."""
-    nftables.apply(rules)
+    if before is not None and before.generation == nftables.generation():
+        limiting = limits.changed(before.row, instance.row)
+    else:
+        limiting = instance.limits
+    nftables.apply(instance.rules + limiting)
     generation = nftables.generation()
-    return generation, nftables.show(TABLE)
+    return generation, _listing()
 
 
 def _forget(cut: Revoked) -> None:

@@ -11,6 +11,7 @@ One more floating IP is one more element of two maps; the rules are the same for
   there translated (hairpin) gets an address outside as its source too: the answer comes back.
 - passing: what is established, translated, or routed as it is.
 - leaving: nothing leaves untranslated, and a standby, which has the same MAC, says nothing at all.
+- marking: DSCP of what floating IPs send. nftables sets constants only: a chain for each mark.
 - own: no answer (no TCP reset) to what is not for the gateway: after a failover a server's packet
   may come before the client's, which has its connection picked up.
 """
@@ -31,7 +32,7 @@ def ruleset(gateway: Gateway) -> str:
     """Replaces the whole table at once. ValueError if the row makes no sense."""
     lines = [f"table {TABLE}", f"delete table {TABLE}", f"table {TABLE} {{"]
     lines += [*_collections(gateway), *_arriving(), *_translating(gateway)]
-    lines += [*_passing(gateway), *_leaving(), *_own(gateway), "}"]
+    lines += [*_passing(gateway), *_leaving(), *_marking(gateway), *_own(gateway), "}"]
     return "\n".join(lines) + "\n"
 
 
@@ -122,6 +123,21 @@ def _leaving() -> Iterator[str]:
     yield "ip6 saddr @routed6 accept"
     yield "fib saddr type local accept"
     yield "drop"
+    yield "}"
+
+
+def _marking(gateway: Gateway) -> Iterator[str]:
+    marks = {IPv4Address(of.address): of.dscp for of in gateway.limits if of.dscp is not None}
+    if not marks:
+        return
+    for dscp in sorted(set(marks.values())):
+        if not 0 <= dscp < 64:
+            raise ValueError(f"DSCP {dscp}")
+        yield f"chain dscp{dscp} {{ ip dscp set {dscp}; }}"
+    verdicts = (f"{address} : jump dscp{dscp}" for address, dscp in marks.items())
+    yield _collection("map marks", "ipv4_addr : verdict", verdicts)
+    yield "chain marking { type filter hook postrouting priority srcnat + 20; policy accept;"
+    yield "ip saddr vmap @marks"
     yield "}"
 
 
