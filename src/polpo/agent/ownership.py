@@ -10,7 +10,7 @@
 | clsact qdisc | shared; removed with the device, or when its last filter was ours |
 | namespace of a gateway | named `polpo-<host>-<router's number>`, named in plugs.json |
 | pair that leads to the metadata service | `polpo-md`, in link group 28783 |
-| namespace of the metadata service | named `polpo-<host>-metadata` |
+| namespace of the metadata service | named `polpo-<name of runtime_dir>-metadata` |
 | all that is in these | within such a namespace: devices, rules, addresses, all is ours |
 | VLAN device of an uplink | named `pv<vlan>-<uplink's index>`, in link group 28783 |
 | keepalived of a gateway | its pid file in <runtime_dir>/gateways, and its command line |
@@ -22,6 +22,7 @@ What is not in this table is never changed and never removed.
 """
 
 import re
+from pathlib import Path
 
 from polpo.kernel.links import Link
 
@@ -50,9 +51,9 @@ def gateway_netns(host: str, vni: int) -> str:
     return f"polpo-{host}-{vni}"
 
 
-def metadata_netns(host: str) -> str:
-    """The namespace of the host's metadata service."""
-    return f"polpo-{host}-metadata"
+def metadata_netns(runtime: Path) -> str:
+    """The namespace of an agent's metadata service: one for each runtime directory."""
+    return f"polpo-{runtime.name}-metadata"
 
 
 def vlan_device(uplink: int, vlan: int) -> str:

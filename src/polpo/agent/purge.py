@@ -28,7 +28,7 @@ def purge(config: Config) -> None:
         for link in devices.read().values():
             if any(ours(link) for ours in (is_host_end, is_tunnel, is_vlan_device, is_metadata)):
                 delete_link(netlink, link.index)
-        netns.delete(metadata_netns(config.host))
+        netns.delete(metadata_netns(config.runtime))
         for plug in _plugs(config):
             _unplug(plug, devices)
     _remove_pins(config)

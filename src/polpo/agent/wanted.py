@@ -9,6 +9,7 @@ from polpo.agent.addressing import Address, SubnetOf, addresses
 from polpo.agent.devices import device_of
 from polpo.agent.ownership import METADATA, TUNNEL, alias
 from polpo.agent.plugs import Plug
+from polpo.dataplane.metadata import ADDRESSES
 from polpo.kernel.addresses import Route
 from polpo.kernel.links import Vxlan
 from polpo.target.rows import Port
@@ -104,8 +105,14 @@ def wire(port: Port, plug: Plug, own: Sequence[Address]) -> Wire:
         mac=port.mac,
         mtu=port.mtu,
         addresses=frozenset(f"{x.address}/{x.prefix_length}" for x in own),
-        routes=routes(own),
+        routes=routes(own) | metadata_routes(port, own),
     )
+
+
+def metadata_routes(port: Port, own: Sequence[Address]) -> frozenset[Route]:
+    """The metadata service is on every link, whether or not the gateway is somebody."""
+    known = port.instance and any(":" not in address.address for address in own)
+    return frozenset({Route(f"{ADDRESSES[0]}/32", None)} if known else ())
 
 
 def routes(addresses: Sequence[Address]) -> frozenset[Route]:

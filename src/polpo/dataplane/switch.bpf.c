@@ -33,7 +33,7 @@
 #define CALLERS 0xf0000000  // to which a port is 240.0.0.0 and its ifindex,
 #define CALLERS6 0xfd706f6c706f0000ULL // or fd70:6f6c:706f::<ifindex>
 #define CALLING (1U << 31)
-#define CALLS 200      // connections to it that a port may begin each second
+#define CALLS 100      // connections to it that a port may begin each second
 #define QUOTE 128      // bytes of the packet that an ICMP error is about
 
 // A function that the verifier looks at once, and not for each way that leads to it: else it takes

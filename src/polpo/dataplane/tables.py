@@ -36,7 +36,7 @@ class Drop(enum.IntEnum):
     UNKNOWN_VNI = 18  # tunnelled for a network that this host does not carry
     NO_TUNNEL = 19  # to or from the overlay without a tunnel
     ASKED_TOO_OFTEN = 20  # DHCP and router solicitations: more than the agent is to be asked
-    UNHEARD = 21  # asked, but the agent has not taken what was asked before
+    UNHEARD = 21  # asked, but the agent has not taken what was asked before, or serves nothing
     NO_ROUTE = 22  # the router has no route, or the destination is one that is never routed
     TIME_EXCEEDED = 23  # TTL or hop limit, at a router
     TOO_BIG = 24  # for the link that the router sends it to

@@ -28,7 +28,7 @@ class Metadata:
         patience: Patience,
     ) -> None:
         self._devices, self._around = devices, (drift, patience)
-        self._netns = metadata_netns(config.host)
+        self._netns = metadata_netns(config.runtime)
         self.answering = Answering(target, ports, devices)
         self.listener = Listener(self._netns, self.answering, Pace(monotonic))
 
