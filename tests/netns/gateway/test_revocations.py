@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from polpo.kernel import netns
 from polpo.target.rows import Forwarding
-from polpo.testing.gateways import OUTSIDE, SERVER, SERVER6, GatewayCloud
-from polpo.testing.hosts import HostUnderTest, eventually, pings, until
+from polpo.testing.gateways import OUTSIDE, ROUTER, SERVER, SERVER6, GatewayCloud
+from polpo.testing.hosts import HostUnderTest, eventually, inside, pings, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.asyncio(loop_scope="module")]
 
@@ -156,3 +156,27 @@ async def test_what_a_peer_knows_and_ones_own_row_does_not_allow_is_cut(scene: S
             await until(lambda: pings(OUTSIDE, A) and pings(OUTSIDE, "fd07::d"))
             assert {n for n, flow in flows.items() if not flow.lives()} == {"from router"}
     await scene.cloud.settled()
+
+
+async def test_what_began_while_somebody_had_taken_the_rules_away_begins_anew(scene: Scene) -> None:
+    """Untranslated it goes no further when they are back; translated it does."""
+    active, _ = await scene.cloud.settled()
+    inside(scene.cloud.netns(active), "nft flush chain inet polpo translate_source")
+    made = partial(socket.socket, socket.AF_INET, socket.SOCK_DGRAM)
+    with (
+        netns.inside(scene.workloads[13], made) as client,
+        netns.inside(OUTSIDE, made) as server,
+    ):
+        server.bind((SERVER, PORT))
+        server.setblocking(False)
+        client.connect((SERVER, PORT))
+        await until(lambda: client.send(b"hello") and heard(server) == {ROUTER})
+
+
+def heard(sock: socket.socket) -> set[str]:
+    """Whose datagrams have come."""
+    found = set()
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            found.add(str(sock.recvfrom(10)[1][0]))
+    return found

@@ -62,9 +62,19 @@ def test_of_two_floating_ips_for_one_address_it_speaks_as_the_first() -> None:
 
 
 def test_without_an_ipv4_address_outside_nothing_is_translated_to_it() -> None:
-    rules = ruleset(changed(external=("2001:db8::5/64",), floating=(), snat=()))
+    rules = ruleset(changed(external=("2001:db8::5/64",), snat=()))
     assert "snat ip to ip saddr map" in rules
     assert "@sources" not in rules
+
+
+def test_there_are_no_rules_for_what_the_row_does_not_have() -> None:
+    """They would cost each new connection."""
+    plain = ruleset(changed(floating=()))
+    assert "map @" not in plain
+    assert "ip saddr @sources snat ip to 203.0.113.5" in plain
+    forwarding = Forwarding("203.0.113.8", "tcp", 80, 80, "10.0.0.1", 80)
+    assert "map @forwardings" in ruleset(changed(floating=(), forwardings=(forwarding,)))
+    assert "map @floating" in ruleset(ROW)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,11 @@ class Gateways:
     def after(self) -> Iterator[AnyStep]:
         """When they have their ends in the transit networks. Nothing passes without rules."""
         rules, keepalived = self._rules, self._keepalived
-        revocations = Revocations(self.instances.all, rules.placed, self.handover.moves)
+        revocations = Revocations(
+            self.instances.all,
+            rules.placed,
+            lambda vni: self.handover.moves(vni) + rules.doubts(vni),
+        )
         vlans = Vlans(self._devices, self.instances)
         externals = Externals(self._devices, self.instances)
         yield Step(rules, rules.wanted, *self._around)

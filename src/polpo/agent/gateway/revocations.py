@@ -1,8 +1,8 @@
 """Reconciler of what conntrack may go on with: connections that the rules in place do not allow.
 
-What has been looked at with which row is remembered. Where nothing is remembered (the agent has
-just started, an instance has become active or has its peer's connections) all are looked at, else
-those that a changed row is about.
+What has been looked at with which row is remembered. Where that says nothing (the agent has just
+started, an instance has become active or has its peer's connections, somebody has changed the
+rules) all are looked at, else those that a changed row is about.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,11 +20,11 @@ from polpo.target.rows import Gateway
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """`namespace`: its inode; `moves`: how often it has become active, or got connections."""
+    """`namespace`: its inode; `doubts`: how often anything may have got in."""
 
     row: Gateway
     namespace: int | None
-    moves: int
+    doubts: int
 
 
 class Revocations:
@@ -36,14 +36,14 @@ class Revocations:
         self,
         instances: Mapping[int, Instance],
         placed: Callable[[], Mapping[int, Gateway]],
-        moves: Callable[[int], int],
+        doubts: Callable[[int], int],
     ) -> None:
-        self._instances, self._placed, self._moves = instances, placed, moves
+        self._instances, self._placed, self._doubts = instances, placed, doubts
         self._looked: dict[int, Looked] = {}
 
     def wanted(self) -> dict[int, Looked]:
         return {
-            vni: Looked(row, netns.identity(self._instances[vni].netns), self._moves(vni))
+            vni: Looked(row, netns.identity(self._instances[vni].netns), self._doubts(vni))
             for vni, row in self._placed().items()
             if vni in self._instances
         }

@@ -9,11 +9,18 @@ One more floating IP is one more element of two maps; the rules are the same for
   connection's later packets, when the standby is active itself.
 - translate_*: floating IPs both ways, port forwardings, SNAT. What came from inside and goes back
   there translated (hairpin) gets an address outside as its source too: the answer comes back.
-- passing: what is established, translated, or routed as it is.
-- leaving: nothing leaves untranslated, and a standby, which has the same MAC, says nothing at all.
+  Only a connection's first packet comes here. It goes no further if nothing was to be done with it
+  and it is not routed as it is: no connection is begun untranslated.
+- passing: each packet of what is translated, or routed as it is; and the first of a connection
+  outward, which translate_source sees next.
+- speaking: what the gateway says itself, it says as itself; a standby, which has the same MAC
+  outside, says nothing at all.
 - marking: DSCP of what floating IPs send. nftables sets constants only: a chain for each mark.
 - own: no answer (no TCP reset) to what is not for the gateway: after a failover a server's packet
   may come before the client's, which has its connection picked up.
+
+A packet of a connection that is known passes two chains, with one rule that matters in each; there
+are rules only for what the row has. Each costs connections a second (`bench/gateway.py`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,7 +39,7 @@ def ruleset(gateway: Gateway) -> str:
     """Replaces the whole table at once. ValueError if the row makes no sense."""
     lines = [f"table {TABLE}", f"delete table {TABLE}", f"table {TABLE} {{"]
     lines += [*_collections(gateway), *_arriving(), *_translating(gateway)]
-    lines += [*_passing(gateway), *_leaving(), *_marking(gateway), *_own(gateway), "}"]
+    lines += [*_passing(gateway), *_speaking(), *_marking(gateway), *_own(gateway), "}"]
     return "\n".join(lines) + "\n"
 
 
@@ -63,53 +70,61 @@ def _collection(name: str, kind: str, elements: Iterable[str]) -> str:
 
 
 def _arriving() -> Iterator[str]:
+    yield "chain from_inside {"
+    yield "fib daddr . iif oif exists notrack"
+    yield "}"
     yield "chain arriving { type filter hook prerouting priority raw; policy accept;"
-    yield f'iifname "{EXTERNAL}" ip6 saddr :: icmpv6 type nd-neighbor-solicit accept'
-    yield f'iifname "{EXTERNAL}" fib saddr . iif oif missing drop'
-    yield f'iifname "{TRANSIT}" fib daddr oifname "{TRANSIT}" notrack'
+    yield f'iifname "{TRANSIT}" goto from_inside'
+    yield "fib saddr . iif oif exists accept"
+    yield "ip6 saddr :: icmpv6 type nd-neighbor-solicit accept"
+    yield "drop"
     yield "}"
 
 
 def _translating(gateway: Gateway) -> Iterator[str]:
     yield "chain translate_destination { type nat hook prerouting priority dstnat; policy accept;"
-    yield "dnat ip to meta l4proto . ip daddr . th dport map @forwardings"
-    yield "dnat ip to ip daddr map @floating"
+    if gateway.forwardings:
+        yield "dnat ip to meta l4proto . ip daddr . th dport map @forwardings"
+    if gateway.floating:
+        yield "dnat ip to ip daddr map @floating"
+    yield "}"
+    own = own_ipv4(gateway)
+    as_floating = ["snat ip to ip saddr map @fixed"] if gateway.floating else []
+    as_router = [f"snat ip to {own}"] if own else []
+    yield "chain hairpin {"
+    yield from ("ct status & dnat == 0 drop", *as_floating, *as_router)
     yield "}"
     yield "chain translate_source { type nat hook postrouting priority srcnat; policy accept;"
-    hairpin = f'iifname "{TRANSIT}" oifname "{TRANSIT}" ct status dnat'
-    yield f'oifname "{EXTERNAL}" snat ip to ip saddr map @fixed'
-    yield f"{hairpin} snat ip to ip saddr map @fixed"
-    if own := own_ipv4(gateway):
-        yield f'oifname "{EXTERNAL}" ip saddr @sources snat ip to {own}'
-        yield f"{hairpin} snat ip to {own}"
+    outward = [*as_floating, *(f"ip saddr @sources {source}" for source in as_router)]
+    yield from (f'oifname "{EXTERNAL}" {source}' for source in outward)
+    yield f'iifname "{TRANSIT}" oifname "{TRANSIT}" goto hairpin'
+    yield f'oifname != "{EXTERNAL}" accept'
+    yield from ("ip saddr @routed4 accept", "ip6 saddr @routed6 accept")
+    yield from ("fib saddr . oif type local accept", "drop")
     yield "}"
 
 
 def _passing(gateway: Gateway) -> Iterator[str]:
+    """An ICMP error counts as what it is about."""
+    outward = f'iifname "{TRANSIT}" oifname "{EXTERNAL}"'
+    inward = f'iifname "{EXTERNAL}" oifname "{TRANSIT}"'
+    mac = bytes.fromhex(gateway.peer_mac.replace(":", "")).hex(":")
+    onward = f'iifname "{TRANSIT}" oifname "{TRANSIT}" ether saddr != {mac}'
     yield "chain passing { type filter hook forward priority filter; policy drop;"
-    yield "ct state established,related accept"
+    yield "ct status & (snat | dnat) != 0 accept"
+    yield f"{outward} ct status & confirmed == 0 accept"
     yield "ct state invalid drop"
-    yield f'iifname "{TRANSIT}" oifname "{EXTERNAL}" accept comment "see leaving"'
     for version, word in ((4, "ip"), (6, "ip6")):
-        inward = f'iifname "{EXTERNAL}" oifname "{TRANSIT}"'
+        yield f"{outward} {word} saddr @routed{version} accept"
         yield f"{inward} {word} daddr @routed{version} accept"
         peer = transit.address(version, transit.peer(gateway))
-        mac = bytes.fromhex(gateway.peer_mac.replace(":", "")).hex(":")
-        onward = f'iifname "{TRANSIT}" oifname "{TRANSIT}" ether saddr != {mac}'
         yield f"{onward} rt {word} nexthop {peer} accept"
-    yield f'oifname "{TRANSIT}" ct status dnat accept'
     yield "}"
 
 
-def _leaving() -> Iterator[str]:
-    """After translation. An ICMP error counts as what it is about."""
-    yield "chain leaving { type filter hook postrouting priority srcnat + 10; policy accept;"
-    yield f'oifname != "{EXTERNAL}" accept'
-    yield "ct status & (snat | dnat) != 0 accept"
-    yield "ip saddr @routed4 accept"
-    yield "ip6 saddr @routed6 accept"
-    yield "fib saddr type local accept"
-    yield "drop"
+def _speaking() -> Iterator[str]:
+    yield "chain speaking { type filter hook output priority filter; policy accept;"
+    yield f'oifname "{EXTERNAL}" fib saddr . oif type != local drop'
     yield "}"
 
 
