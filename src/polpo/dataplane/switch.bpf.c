@@ -2146,6 +2146,14 @@ int from_overlay(struct __sk_buff *skb)
 	return overlay(skb, key.tunnel_id, &vtep);
 }
 
+// Attached to nothing. A test run of it has the frame come in at the device as if its owner had
+// sent it: so the agent can send a packet, to be followed, also for a tap.
+SEC("tc")
+int send_in(struct __sk_buff *skb)
+{
+	return bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS) ? TC_ACT_SHOT : TC_ACT_OK;
+}
+
 // Loaded by tests only: a test run cannot set what the tunnel said, so it is in cb.
 SEC("tc")
 int overlay_test(struct __sk_buff *skb)
