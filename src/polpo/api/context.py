@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from polpo.model.port import Port
-from polpo.model.router import Router
+from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
 from polpo.store.store import Store
 
@@ -71,6 +71,9 @@ class Wiring(Protocol):
 
     def router_statuses(self, snapshot: Snapshot, routers: Iterable[Router]) -> dict[str, str]:
         """ACTIVE or BUILD, by router id."""
+
+    def floatingip_statuses(self, snapshot: Snapshot, fips: Iterable[FloatingIP]) -> dict[str, str]:
+        """ACTIVE, DOWN or ERROR, by floating IP's id."""
 
     def reports(self) -> dict[str, HostReport]:
         """The newest report of each host that has ever made one, by the host's name."""

@@ -19,11 +19,12 @@ else BUILD; also when that switched it off, as Neutron says (docs/decisions/0052
 from collections.abc import Callable, Collection, Iterable
 from functools import cache, cached_property
 
+from polpo.api.carried import Carried
 from polpo.api.context import HostReport
 from polpo.api.hosts_v1.reports import Reports
 from polpo.compiler.view import View
 from polpo.model.port import Port
-from polpo.model.router import FLOATING_IP, GATEWAY, INTERFACES, Router
+from polpo.model.router import FLOATING_IP, GATEWAY, INTERFACES, FloatingIP, Router
 from polpo.model.snapshot import Snapshot
 
 ACTIVE, BUILD, DOWN, NONE = "ACTIVE", "BUILD", "DOWN", "N/A"
@@ -45,6 +46,10 @@ class HostWiring:
     def router_statuses(self, snapshot: Snapshot, routers: Iterable[Router]) -> dict[str, str]:
         look = _Look(self._reports, snapshot)
         return {router.id: look.router(router) for router in routers}
+
+    def floatingip_statuses(self, snapshot: Snapshot, fips: Iterable[FloatingIP]) -> dict[str, str]:
+        look = Carried(self._reports, snapshot)
+        return {fip.id: look.floating(fip) for fip in fips}
 
     def reports(self) -> dict[str, HostReport]:
         seen = ((host, self._reports.seen(host)) for host, _ in self._reports.items())

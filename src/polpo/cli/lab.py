@@ -91,7 +91,7 @@ def _shown(path: Path) -> str:
 
 
 def _need_root() -> None:
-    from polpo.lab.up import LabFailed
+    from polpo.lab.running import LabFailed
 
     if os.geteuid() != 0:
         raise LabFailed("namespaces and BPF need root: run it with sudo")

@@ -48,7 +48,7 @@ def _is_for_users(error: Exception) -> bool:
     from polpo.client.agent import AgentError
     from polpo.client.clouds import NoCloud
     from polpo.client.session import ApiError
-    from polpo.lab.up import LabFailed
+    from polpo.lab.running import LabFailed
 
     return isinstance(error, AgentError | NoCloud | ApiError | LabFailed)
 

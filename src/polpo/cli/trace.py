@@ -55,7 +55,7 @@ def trace(
     if as_json:
         print_json(found)
     else:
-        _show(found)
+        _show(found, live)
     proven = found.get("live", {"agrees": True})["agrees"]
     return 1 if found["verdict"] == "dropped" or not proven else 0
 
@@ -81,7 +81,7 @@ def _ask(
     return asked
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(found: dict[str, Any], asked_live: bool) -> None:
     steps, live = found["steps"], found.get("live")
     columns = {"step": _kind, "what": _what}
     if any("host" in step for step in steps):
@@ -94,6 +94,8 @@ def _show(found: dict[str, Any]) -> None:
     console.print(f"[{colour}]{ENDS[found['verdict']]}{why}[/{colour}]")
     if live:
         _show_live(live)
+    elif asked_live:
+        console.print("it was not sent: no switch could show it")
     if found["pending"]:
         console.print(f"{found['pending']} hosts have not got all of revision {found['revision']}")
 

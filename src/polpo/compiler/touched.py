@@ -20,6 +20,7 @@ from polpo.model.network import Network, Subnet
 from polpo.model.port import Port
 from polpo.model.probe import Probe
 from polpo.model.qos import QosPolicy
+from polpo.model.router import FloatingIP
 from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.target.rows import AnyRow
 
@@ -57,6 +58,9 @@ def _touched(view: View, state: Any) -> Touched:
         case Probe():
             hosts = {place.host for place in state.places}
             return merged(_probe(host, state.id) for host in hosts)
+        case FloatingIP():
+            named = view.snapshot.get(Port, state.port_id)
+            return _row(named) if named is not None else {}
     return {}
 
 
@@ -73,11 +77,13 @@ def _seen(state: Any) -> tuple[Any, ...]:
             qos = state.qos_policy_id
             return (state.vni, state.mtu, state.admin_state_up, state.dns_domain, qos)
         case Host():
-            return (state.name, state.address)
+            return (state.name, state.address, state.availability_zone)
         case AddressGroup():
             return (state.addresses,)
         case QosPolicy():
             return (state.rules,)
+        case FloatingIP():
+            return (state.port_id, state.fixed_ip_address, state.floating_ip_address)
     return (state,)
 
 

@@ -8,6 +8,11 @@ import msgspec
 from polpo.lab import probes
 from polpo.lab.command import attempt, inside, run
 from polpo.lab.layout import Lab
+from polpo.lab.outside import SUBNETS
+from polpo.lab.tenants import WORKLOADS
+
+WORLD = SUBNETS["203.0.113.0/24"]
+FLOATING = next(workload.floating for workload in WORKLOADS if workload.floating)
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -24,12 +29,18 @@ class Proof(msgspec.Struct, frozen=True):
     drops(host)    packets dropped on the host so far, by reason
     kill(host)     kill -9 its agent
     revive(host)   start it again and wait until it has converged
+    gateway()      host where the gateway of project polpo's router is active
+    cut(host)      take it off the underlay and the outside
+    mend(host)     put it back, and wait until it has converged
     """
 
     lab: Lab
     drops: Callable[[str], dict[str, int]]
     kill: Callable[[str], None]
     revive: Callable[[str], None]
+    gateway: Callable[[], str]
+    cut: Callable[[str], None]
+    mend: Callable[[str], None]
 
     def at(self, workload: str) -> str:
         return self.lab.netns(workload)
@@ -57,6 +68,42 @@ def across_subnets(proof: Proof) -> Check:
     pinged = [probes.ping(proof.at("client"), to, count=3) for to in ("10.0.1.12", "fd00:11::12")]
     passed = served.passed and [p.routers for p in pinged] == [1, 1]
     return Check(what, passed, f"{served.figure}, {pinged[0].routers} router on the way")
+
+
+def snat(proof: Proof) -> Check:
+    """Both projects have a 10.0.0.10; the world sees each as its own router."""
+    seen = [_seen_outside(proof, who) for who in ("client", "other-client")]
+    passed = all(seen) and len({*seen, FLOATING}) == 3
+    what = "SNAT to the outside, from the same address in two projects"
+    return Check(what, passed, f"seen as {seen[0]} and {seen[1]}")
+
+
+def floating_ip(proof: Proof) -> Check:
+    """From outside to web2, and from web2 to the outside."""
+    probes.get(proof.lab.outside, FLOATING)  # fills caches
+    got = probes.get(proof.lab.outside, FLOATING)
+    passed = got.text == f"web2 to {WORLD}" and _seen_outside(proof, "web2") == FLOATING
+    return Check("a floating IP, both ways", passed, f"{got.took_ms:.1f} ms from outside")
+
+
+def gateway_lost(proof: Proof) -> Check:
+    """The host where the router's gateway is active loses all its cables."""
+    host, every_ms = proof.gateway(), 10
+    pinging = probes.start_ping(proof.at("client"), WORLD, count=300, interval_s=every_ms / 1000)
+    time.sleep(0.5)
+    proof.cut(host)
+    result = probes.finish(pinging)
+    proof.mend(host)
+    outage_s = result.lost * every_ms / 1000
+    passed = result.received > 0 and outage_s < 1
+    what = "the gateway's host is lost, its peer goes on"
+    return Check(what, passed, f"{outage_s:.2f} s without an answer ({host})")
+
+
+def _seen_outside(proof: Proof, who: str) -> str:
+    """The address that the world sees it as."""
+    text = probes.get(proof.at(who), WORLD).text or ""
+    return text.removeprefix("outside to ") if text.startswith("outside to ") else ""
 
 
 def round_trip(proof: Proof) -> Check:
@@ -131,11 +178,14 @@ CHECKS: tuple[Callable[[Proof], Check], ...] = (
     across_hosts,
     across_hosts_v6,
     across_subnets,
+    snat,
+    floating_ip,
     round_trip,
     refused,
     reply,
     spoofed,
     separated,
+    gateway_lost,
     agent_killed,
 )
 

@@ -20,6 +20,11 @@ def raise_underlay(lab: Lab) -> None:
             _add_host(lab, host)
 
 
+def pull(lab: Lab, host: LabHost, *, out: bool) -> None:
+    """The host's cable: out, or in again."""
+    run("ip", "link", "set", _end(host), "down" if out else "up")
+
+
 def remove_underlay(lab: Lab) -> None:
     for host in lab.hosts:
         if Path("/run/netns", host.netns).exists():

@@ -20,6 +20,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from polpo.target.instance import Instance
 from polpo.target.probe_row import Probe
 from polpo.target.row import Row
 
@@ -110,6 +111,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     Without `port_security` the port is not filtered and may send from any address.
     `hostname` is what DHCP tells the port that it is called, empty for nothing.
     `ingress` and `egress` limit what the port receives and sends; `dscp` marks what it sends.
+    Without an `instance` the port has no metadata service.
     """
 
     id: str
@@ -127,6 +129,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     ingress: Limit | None = None
     egress: Limit | None = None
     dscp: int | None = None
+    instance: Instance | None = None
 
     @property
     def key(self) -> str:

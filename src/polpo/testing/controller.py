@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from polpo.target import rows, wire
+from polpo.target.instance import Instance
 from polpo.target.probe_row import Probe
 from polpo.target.status import Status
 from polpo.target.wire import SliceLine
@@ -131,6 +132,7 @@ class Controller:
                 rows.Lease(f"10.7.0.{number}", SUBNETS[0].id),
                 rows.Lease(f"fd07::{number:x}", SUBNETS[1].id),
             ),
+            instance=Instance(id=f"vm-{number}", network="net"),
         )
         return port
 

@@ -10,7 +10,7 @@ from polpo.api.context import Controller, HostReport
 from polpo.api.network_v2.routes import routes
 from polpo.api.network_v2.settings import Settings
 from polpo.model.port import Port
-from polpo.model.router import Router
+from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
 from polpo.testing.identity import IdentityCloud
 
@@ -18,7 +18,7 @@ URL = "http://cloud"
 
 
 class Hosts:
-    """Reports as a test wants them: ports in `active` are ACTIVE, all others DOWN."""
+    """Reports as a test wants them: ports and floating IPs in `active` are ACTIVE, others DOWN."""
 
     def __init__(self) -> None:
         self.active = set[str]()
@@ -32,6 +32,9 @@ class Hosts:
 
     def router_statuses(self, snapshot: Snapshot, routers: Iterable[Router]) -> dict[str, str]:
         return {router.id: "ACTIVE" for router in routers}
+
+    def floatingip_statuses(self, snapshot: Snapshot, fips: Iterable[FloatingIP]) -> dict[str, str]:
+        return {fip.id: "ACTIVE" if fip.id in self.active else "DOWN" for fip in fips}
 
     def reports(self) -> dict[str, HostReport]:
         return self.seen

@@ -110,6 +110,9 @@ class _Journey(Story):
             there = self.world.host_at(verdict.host)
             self.tunnel(host, there, verdict)
             self.from_overlay(there, port, self.world.switch(host).vtep, verdict)
+        elif verdict.call is not None:
+            text = "has the metadata service, which answers"
+            self.tell(Kind.ANSWER, text, Thing("host", host), host)
         elif verdict.port is not None:
             self.arrive(host, self.world.port_at(host, verdict.port), happened)
         else:

@@ -41,10 +41,12 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 def probe(world: World, question: Question, trace: Trace, mark: Mark) -> Probe | None:
-    """None if it would never leave its workload."""
-    if trace.start is None:
+    """None if it would never leave its workload, or if an agent answers it, whose answer ends
+    otherwise.
+    """
+    start, last = trace.start, trace.steps[-1]
+    if start is None or (last.kind == Kind.ANSWER and last.about and last.about.kind == "host"):
         return None
-    start = trace.start
     data = bytes(PADDING) + mark.ending
     sent = frame(start.macs, start.source, question, data, mark.source_port)
     hosts = dict.fromkeys((start.host, *(step.host for step in trace.steps if step.host)))

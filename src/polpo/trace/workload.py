@@ -6,11 +6,14 @@ host routes, and their gateways.
 
 import struct
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 import msgspec
 
+from polpo.dataplane import metadata
+from polpo.dataplane.endpoints import link_local
 from polpo.dataplane.frames import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, checksum
+from polpo.dataplane.tables import pack_mac
 from polpo.model.network import Subnet
 from polpo.model.port import Port
 from polpo.model.snapshot import Snapshot
@@ -19,6 +22,7 @@ from polpo.trace.values import Question
 SOURCE_PORT = 49152
 TTL = 64
 EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
+BITS = {4: 32, 6: 128}
 
 
 class Sending(msgspec.Struct, frozen=True):
@@ -47,6 +51,13 @@ def _ways(snapshot: Snapshot, port: Port, to: str) -> Iterator[Sending]:
                 yield Sending(source, route.nexthop, route.destination, subnet.id)
         if subnet.gateway_ip and subnet.gateway_ip != source:
             yield Sending(source, subnet.gateway_ip, EVERYWHERE[version], subnet.id)
+        if to in metadata.ADDRESSES:
+            yield Sending(_on_link(port, source), to, f"{to}/{BITS[version]}", subnet.id)
+
+
+def _on_link(port: Port, source: str) -> str:
+    """What is spoken from to the metadata service, which is on every link."""
+    return str(IPv6Address(link_local(pack_mac(port.mac_address)))) if ":" in source else source
 
 
 def _is_hop(address: str, held: Sequence[tuple[str, Subnet]]) -> bool:

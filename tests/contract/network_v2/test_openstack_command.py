@@ -1,6 +1,12 @@
 """The real `openstack` command, from an empty cloud to a port behind rules and back."""
 
+import time
+from collections.abc import Callable
 from typing import Any
+
+import httpx2
+
+from polpo.testing.controller_process import ControllerProcess
 
 
 def test_a_user_makes_a_guarded_port_and_takes_everything_away(command: Any) -> None:
@@ -154,3 +160,52 @@ def test_what_cannot_be_done_is_said_in_neutrons_words(command: Any) -> None:
     assert "Requested MTU is too big, maximum is 1450" in errors
     assert "The resource could not be found" in errors
     assert "No Network found for frob" in errors
+
+
+def test_the_admin_sees_where_a_routers_gateway_is(
+    command: Any, controller: ControllerProcess
+) -> None:
+    admin = controller.session()
+    for n in (1, 2):
+        body = {"host": {"name": f"gw{n}", "address": f"192.0.2.{n}"}}
+        token = admin.hosts("POST", "/hosts", body)["host"]["token"]
+        httpx2.post(
+            f"http://127.0.0.1:{controller.port}/v1/hosts/gw{n}/status",
+            json={"revision": 1, "uplinks": {"physnet7": "eth1"}},
+            headers={"authorization": f"Bearer {token}"},
+        ).raise_for_status()
+    answers, errors = command(
+        "network create world --external --provider-network-type flat "
+        "--provider-physical-network physnet7 -f json",
+        "subnet create --network world --subnet-range 198.51.100.0/24 --no-dhcp w4 -f json",
+        "router create way -f json",
+        "router set way --external-gateway world",
+    )
+    assert errors == ""
+    until(lambda: len(agents(command)) == 2)
+    found = agents(command)
+    assert {agent["Host"] for agent in found} == {"gw1", "gw2"}
+    assert {agent["HA State"] for agent in found} == {"standby"}
+    (routers, shown), errors = command(
+        f"router list --agent {found[0]['ID']} -f json",
+        f"network agent show {found[0]['ID']} -f json",
+    )
+    assert errors == ""
+    assert [router["ID"] for router in routers] == [answers[2]["id"]]
+    assert shown["configuration"]["bridge_mappings"] == {"physnet7": "eth1"}
+    _, errors = command("router unset way --external-gateway", "router delete way")
+    assert errors == ""
+    until(lambda: not any(admin.hosts("DELETE", f"/hosts/gw{n}") for n in (1, 2)))
+
+
+def agents(command: Any) -> list[dict[str, Any]]:
+    (found,), errors = command("network agent list --router way --long -f json")
+    assert errors == ""
+    return list(found)
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)

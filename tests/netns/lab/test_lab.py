@@ -88,7 +88,7 @@ def test_a_second_up_finds_everything_and_proves_it_again(lab: UsersLab) -> None
     report = lab.up()
     assert token.stat().st_size
     assert [check["what"] for check in report["checks"] if not check["passed"]] == []
-    assert len(report["checks"]) >= 10
+    assert len(report["checks"]) >= 13
 
 
 def test_passwords_are_for_root_only(lab: UsersLab) -> None:

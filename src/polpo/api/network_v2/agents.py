@@ -35,29 +35,29 @@ async def list_all(call: Call) -> Answer:
     """Nothing to those who may see none: Neutron's lists leave out, and do not refuse."""
     hosts = call.reading().snapshot.all(Host) if call.context.is_admin else ()
     reports = call.controller.wiring.reports()
-    views = [_view(host, reports) for host in sorted(hosts, key=lambda host: host.id)]
+    views = [view(host, reports) for host in sorted(hosts, key=lambda host: host.id)]
     for key, value in parse_qsl(call.query, keep_blank_values=True):
         if key in _FILTERS:
-            views = [view for view in views if str(view[key]).lower() == value.lower()]
+            views = [found for found in views if str(found[key]).lower() == value.lower()]
     return 200, {"agents": only(views, fields(call.query))}
 
 
 async def show(call: Call, id: str) -> Answer:
-    host = _find(call, call.reading().snapshot, id)
-    view = _view(host, call.controller.wiring.reports())
-    return 200, {"agent": only([view], fields(call.query))[0]}
+    host = find(call, call.reading().snapshot, id)
+    shown = view(host, call.controller.wiring.reports())
+    return 200, {"agent": only([shown], fields(call.query))[0]}
 
 
 async def update(call: Call, id: str) -> Answer:
     """`admin_state_up` and `description`."""
-    _find(call, call.reading().snapshot, id)
+    find(call, call.reading().snapshot, id)
     given = _read(call.body)
 
     def act(w: Writing) -> Host:
-        host = _find(call, w.snapshot, id)
+        host = find(call, w.snapshot, id)
         return w.tx.put(msgspec.structs.replace(host, **given))
 
-    return 200, {"agent": _view(await call.write(act), call.controller.wiring.reports())}
+    return 200, {"agent": view(await call.write(act), call.controller.wiring.reports())}
 
 
 def _read(body: Any) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _read(body: Any) -> dict[str, Any]:
     return read
 
 
-def _find(call: Call, snapshot: Snapshot, id: str) -> Host:
+def find(call: Call, snapshot: Snapshot, id: str) -> Host:
     """To others than admins there are no agents, as in Neutron: 404 and not 403."""
     host = snapshot.get(Host, id) if call.context.is_admin else None
     if host is None:
@@ -83,7 +83,7 @@ def _find(call: Call, snapshot: Snapshot, id: str) -> Host:
     return host
 
 
-def _view(host: Host, reports: dict[str, HostReport]) -> dict[str, Any]:
+def view(host: Host, reports: dict[str, HostReport]) -> dict[str, Any]:
     report = reports.get(host.name)
     return {
         "id": host.id,

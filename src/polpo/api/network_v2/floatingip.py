@@ -120,17 +120,13 @@ def delete(w: Writing, fip: FloatingIP) -> None:
     floatingip_release.remove(w, fip)
 
 
-def status(fip: FloatingIP) -> str:
-    """ACTIVE while a gateway carries it. None does so far."""
-    return "DOWN"
-
-
 def view(r: Reading, fips: Sequence[FloatingIP]) -> list[View]:
     ports = (r.snapshot.get(Port, fip.port_id) for fip in fips if fip.port_id)
     held = {port.id: port for port in ports if port is not None}
     statuses = r.wiring.port_statuses(r.snapshot, held.values())
     details = {id: _details(port, statuses.get(id, "DOWN")) for id, port in held.items()}
-    return [_view(r, fip, details.get(fip.port_id)) for fip in fips]
+    carried = r.wiring.floatingip_statuses(r.snapshot, fips)
+    return [_view(r, fip, carried[fip.id], details.get(fip.port_id)) for fip in fips]
 
 
 def _details(port: Port, status: str) -> View:
@@ -145,7 +141,7 @@ def _details(port: Port, status: str) -> View:
     }
 
 
-def _view(r: Reading, fip: FloatingIP, details: View | None) -> View:
+def _view(r: Reading, fip: FloatingIP, status: str, details: View | None) -> View:
     answer = {
         **standard(fip),
         "floating_network_id": fip.floating_network_id,
@@ -153,7 +149,7 @@ def _view(r: Reading, fip: FloatingIP, details: View | None) -> View:
         "port_id": fip.port_id or None,
         "fixed_ip_address": fip.fixed_ip_address or None,
         "router_id": fip.router_id or None,
-        "status": status(fip),
+        "status": status,
         "dns_name": fip.dns_name,
         "dns_domain": fip.dns_domain,
         "port_details": details,

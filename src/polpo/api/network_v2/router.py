@@ -19,6 +19,8 @@ from polpo.api.network_v2.errors import bad_resource, conflict
 from polpo.api.network_v2.resource import Reading, Resource, View, Writing, changed, standard
 from polpo.api.network_v2.router_subnets import interfaces
 from polpo.api.network_v2.values import boolean, list_of, nullable, one_of, text
+from polpo.model.host import Host
+from polpo.model.placement import Placement
 from polpo.model.router import Router
 
 _MODE = nullable(boolean())
@@ -122,12 +124,20 @@ def _view(r: Reading, router: Router, status: str) -> View:
         "external_gateway_info": router_gateway.view(r.snapshot, router),
         "routes": router.routes,
         "availability_zone_hints": router.availability_zone_hints,
-        "availability_zones": router.availability_zone_hints or [r.settings.availability_zone],
+        "availability_zones": _zones(r, router),
         "flavor_id": None,
     }
     if r.context.is_admin:
         answer |= {"distributed": router.distributed, "ha": router.ha}
     return answer
+
+
+def _zones(r: Reading, router: Router) -> list[str]:
+    """Where its gateway is; a router without one is wherever its networks are."""
+    names = (p.host for p in r.snapshot.by(Placement, "router", router.id))
+    hosts = (r.snapshot.get(Host, r.snapshot.holder("host", name) or "") for name in names)
+    found = sorted({host.availability_zone for host in hosts if host is not None})
+    return found or list(router.availability_zone_hints) or [r.settings.availability_zone]
 
 
 RESOURCE = Resource(

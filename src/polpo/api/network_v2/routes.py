@@ -21,6 +21,7 @@ from polpo.api.network_v2 import (
     extensions,
     floatingip,
     floatingip_pools,
+    l3_agents,
     network,
     openapi,
     port,
@@ -191,7 +192,7 @@ async def _read_only(call: Call, name: str, id: str) -> Answer:
 
 
 async def _part(call: Call, path: Mapping[str, str]) -> Answer:
-    """Tags, actions, children, and parts of quotas."""
+    """Tags, actions, children, what is placed where, and parts of quotas."""
     name, id, part = path["path"], path["id"], path["part"]
     if name == "quotas" and part in QUOTA_PARTS:
         _only(call, "GET")
@@ -200,6 +201,10 @@ async def _part(call: Call, path: Mapping[str, str]) -> Answer:
         _only(call, "PUT")
         answer: Answer = await actions.ACTIONS[name, part](call, id)
         return answer
+    if (name, part) in l3_agents.PARTS:
+        _only(call, "GET")
+        placed: Answer = await l3_agents.PARTS[name, part](call, id)
+        return placed
     if (name, part) in CHILDREN:
         return await children.handle_all(CHILDREN[name, part], call, id)
     return await tag_api.handle_all(_taggable(name, part), call, id)

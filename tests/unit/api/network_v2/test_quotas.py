@@ -95,7 +95,6 @@ async def test_what_is_served_is_said(cloud: NetworkCloud) -> None:
     for path in (
         "/extensions/trunk",
         "/trunks",
-        "/agents/x/l3-routers",
         "/frob",
         "/networks/x/frob",
     ):

@@ -1,0 +1,93 @@
+"""The lab's programs, and who to ask about them: for whoever builds, checks or harms it."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from polpo.client.agent import AgentSocket
+from polpo.client.session import Session
+from polpo.lab import outside, probes, secrets, tenants
+from polpo.lab.command import inside
+from polpo.lab.layout import Lab, LabHost
+from polpo.lab.processes import Processes
+
+PATIENCE_S = 30.0
+
+
+class LabFailed(Exception):
+    """What did not come up, and the end of its log."""
+
+
+class Running:
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.processes = Processes(lab.folder / "run")
+        self.admin = Session(
+            tenants.cloud_of(lab.url, "admin", secrets.keep_secret(lab.admin_password))
+        )
+
+    def passwords(self) -> dict[str, str]:
+        """Of the users."""
+        folder = self.lab.folder / "passwords"
+        return {user: secrets.keep_secret(folder / user) for user in secrets.PEOPLE.values()}
+
+    def host(self, name: str) -> LabHost:
+        return next(host for host in self.lab.hosts if host.name == name)
+
+    def agent(self, host: str) -> AgentSocket:
+        return AgentSocket(self.host(host).socket)
+
+    def start_agent(self, host: LabHost) -> None:
+        secrets.write_private(host.config, _agents_settings(self.lab, host))
+        command = inside(host.netns, *polpo("agent", "--config", str(host.config)))
+        self.start(f"agent-{host.name}", command)
+
+    def await_agent(self, host: LabHost) -> None:
+        self.until(AgentSocket(host.socket).answers, f"agent-{host.name}")
+
+    def serve(self, netns: str, name: str, ports: Sequence[int]) -> None:
+        """An HTTP server in the namespace, which says its name."""
+        module = (sys.executable, "-m", "polpo.lab.server", name)
+        if not probes.answers(netns, ports[0]):  # also when its namespace is new
+            self.processes.stop(f"serve-{name}")
+        self.start(f"serve-{name}", inside(netns, *module, *map(str, ports)))
+
+    def await_converged(self) -> None:
+        """Until every host has reported the newest revision, and every server answers."""
+        head = self.admin.hosts("GET", "/status")["revision"]
+        self.admin.hosts("GET", f"/revisions/{head}", timeout=int(PATIENCE_S))
+        for workload in tenants.WORKLOADS:
+            netns = self.lab.netns(workload.name)
+            for port in workload.serves:
+                self.until(partial(probes.answers, netns, port), f"serve-{workload.name}")
+
+    def start(self, name: str, command: tuple[str, ...]) -> None:
+        self.processes.ensure(name, command)
+
+    def until(self, true: Callable[[], bool], name: str) -> None:
+        """An error with the program's log if that ends, or takes too long."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not true():
+            if self.processes.pid(name) is None or time.monotonic() > deadline:
+                raise LabFailed(f"{name} did not come up:\n{self.processes.log(name)}")
+            time.sleep(0.05)
+
+
+def _agents_settings(lab: Lab, host: LabHost) -> str:
+    text = (
+        f'host = "{host.name}"\n'
+        f'controller = "{lab.url}"\n'
+        f'token_file = "{host.token}"\n'
+        f'underlay = "{host.address}"\n'
+        f'state_dir = "{host.folder / "state"}"\n'
+        f'runtime_dir = "{host.runtime}"\n'
+    )
+    if host.name in lab.uplinks:
+        text += f'[uplinks]\n{outside.PHYSICAL_NETWORK} = "{outside.DEVICE}"\n'
+    return text
+
+
+def polpo(*words: str) -> tuple[str, ...]:
+    """The command line of this very installation."""
+    return (sys.executable, "-m", "polpo.cli.main", *words)
