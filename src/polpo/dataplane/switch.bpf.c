@@ -2248,6 +2248,14 @@ int from_overlay(struct __sk_buff *skb)
 	return overlay(skb, key.tunnel_id, &vtep);
 }
 
+// Attached to nothing. A test run of it has the frame come in at the device as if its owner had
+// sent it: so the agent can send a packet, to be followed, also for a tap.
+SEC("tc")
+int send_in(struct __sk_buff *skb)
+{
+	return bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS) ? TC_ACT_SHOT : TC_ACT_OK;
+}
+
 static __always_inline __u32 caller_of(const struct packet *p)
 {
 	const union address *to = &p->destination;

@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 from polpo.agent.gateway import limits
 from polpo.agent.gateway.instances import Instance
-from polpo.agent.gateway.revoked import Revoked, revoked
 from polpo.agent.gateway.ruleset import TABLE
 from polpo.agent.reconciler import Failures, one_by_one
-from polpo.kernel import conntrack, netns, nftables
+from polpo.kernel import netns, nftables
 from polpo.target.changes import Changes
 from polpo.target.rows import Gateway
 
@@ -43,6 +42,15 @@ class Rules:
         self._instances = instances
         self._written: dict[int, _Written] = {}
         self.in_place: set[int] = set()
+
+    def placed(self) -> dict[int, Gateway]:
+        """The rows whose rules are in place: of one that has been refused, the former."""
+        wanted = self.wanted()
+        return {
+            vni: self._instances[vni].row if written.rules == wanted[vni] else written.row
+            for vni, written in self._written.items()
+            if vni in self.in_place and vni in wanted
+        }
 
     def wanted(self) -> dict[int, str]:
         return {vni: instance.rules + instance.limits for vni, instance in self._instances.items()}
@@ -80,9 +88,6 @@ class Rules:
         generation, listing = netns.inside(instance.netns, partial(_write, instance, before))
         self._written[vni] = _Written(instance.row, rules, identity, generation, listing)
         self.in_place.add(vni)
-        if before is not None:
-            cut = revoked(before.row, instance.row)
-            netns.inside(instance.netns, lambda: _forget(cut))
 
 
 def _listing() -> str:
@@ -100,10 +105,3 @@ def _write(instance: Instance, before: _Written | None) -> tuple[int, str]:
     nftables.apply(instance.rules + limiting)
     generation = nftables.generation()
     return generation, _listing()
-
-
-def _forget(cut: Revoked) -> None:
-    if cut.everything:
-        conntrack.forget_all()
-    elif cut.sources or cut.destinations:
-        conntrack.forget(cut.sources, cut.destinations)

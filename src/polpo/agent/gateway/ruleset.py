@@ -17,14 +17,14 @@ One more floating IP is one more element of two maps; the rules are the same for
 """
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv4Network, ip_interface, ip_network
+from ipaddress import IPv4Address, IPv4Network, ip_network
 
 from polpo.agent.gateway import transit
+from polpo.agent.gateway.translation import forwarded, inward, outward, own_ipv4
 from polpo.agent.ownership import EXTERNAL, TRANSIT
-from polpo.target.rows import Forwarding, Gateway
+from polpo.target.rows import Gateway
 
 TABLE = "inet polpo"
-PROTOCOLS = {"tcp": 6, "udp": 17, "dccp": 33, "sctp": 132, "udplite": 136}
 VRRP = 112
 
 
@@ -37,13 +37,14 @@ def ruleset(gateway: Gateway) -> str:
 
 
 def _collections(gateway: Gateway) -> Iterator[str]:
-    inward = {IPv4Address(a): IPv4Address(b) for a, b in gateway.floating}
-    outward = {b: a for a, b in reversed(inward.items())}  # of several for one, the first
-    for name, pairs in (("floating", inward), ("fixed", outward)):
+    for name, pairs in (("floating", inward(gateway)), ("fixed", outward(gateway))):
         elements = (f"{a} : {b}" for a, b in pairs.items())
         yield _collection(f"map {name}", "ipv4_addr : ipv4_addr", elements)
     kind = "inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service"
-    ports = (element for f in gateway.forwardings for element in _forwarded(f))
+    ports = (
+        f"{protocol} . {floating} . {port} : {fixed} . {to}"
+        for (protocol, floating, port), (fixed, to) in forwarded(gateway)
+    )
     yield _collection("map forwardings", kind, ports)
     kind = "{}; flags interval; auto-merge"
     yield _collection(
@@ -59,14 +60,6 @@ def _collection(name: str, kind: str, elements: Iterable[str]) -> str:
     """nft has no empty list of elements."""
     listed = ", ".join(elements)
     return f"{name} {{ type {kind}; {f'elements = {{ {listed} }}; ' if listed else ''}}}"
-
-
-def _forwarded(f: Forwarding) -> Iterator[str]:
-    """Element by element: nft can't shift a range of ports."""
-    floating, fixed, protocol = IPv4Address(f.floating), IPv4Address(f.fixed), PROTOCOLS[f.protocol]
-    for port in range(f.first, f.last + 1):
-        inside = f.port if f.one else f.port + port - f.first
-        yield f"{protocol} . {floating} . {port} : {fixed} . {inside}"
 
 
 def _arriving() -> Iterator[str]:
@@ -90,12 +83,6 @@ def _translating(gateway: Gateway) -> Iterator[str]:
         yield f'oifname "{EXTERNAL}" ip saddr @sources snat ip to {own}'
         yield f"{hairpin} snat ip to {own}"
     yield "}"
-
-
-def own_ipv4(gateway: Gateway) -> IPv4Address | None:
-    """What SNAT translates to."""
-    addresses = (ip_interface(text).ip for text in gateway.external)
-    return next((a for a in addresses if isinstance(a, IPv4Address)), None)
 
 
 def _passing(gateway: Gateway) -> Iterator[str]:
