@@ -96,7 +96,8 @@ class Agent:
             self.config.runtime / "gateways" / "isolation",
             self.config.underlay,
             self.target.hosts,
-            lambda: bool(self.gateways.instances.all),
+            self.target.peers,
+            lambda: bool(self.gateways.instances.all or self.config.uplinks),
             self.controller.answers,
             monotonic,
         )
@@ -148,7 +149,9 @@ class Agent:
     def _wire_outside(self) -> None:
         self.controller = Controller(self.config)
         self.isolation = self._isolation()
-        self.feed = Feed(self.controller, self.target, self.file, self.loop.moved)
+        self.feed = Feed(
+            self.controller, self.target, self.file, self.loop.moved, self.gateways.word
+        )
         self.reporter = Reporter(self.controller, self.status, monotonic)
         self.metrics = Metrics(self.status, self.figures)
         self.probes = self._probes()
@@ -193,6 +196,7 @@ class Agent:
             looked=self.gateways.roles.looked,
             uplinks=self.gateways.instances.uplinks(),
             sighted=self.probes.sighted(),
+            heard=self.isolation.heard(),
             error=self.loop.error(),
             version=version("polpo"),
             started_at=self.started_at,

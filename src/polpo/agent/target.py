@@ -4,6 +4,7 @@ from polpo.agent.kept import Kept
 from polpo.target import wire
 from polpo.target.probe_row import Probe
 from polpo.target.rows import (
+    Endpoint,
     Gateway,
     Host,
     Interface,
@@ -82,6 +83,15 @@ class Target:
         """Where the tunnels of the cloud's hosts end."""
         rows = self.slices.get("hosts", {}).values()
         return [row.address for row in rows if isinstance(row, Host)]
+
+    def peers(self) -> set[str]:
+        """Where the tunnels end of the hosts that have the other instances of our gateways."""
+        return {
+            row.host_address
+            for vni, gateway in self.gateways().items()
+            for row in self.slices.get(f"network/{vni}", {}).values()
+            if isinstance(row, Endpoint) and row.port != gateway.port
+        }
 
     def subnet(self, vni: int, id: str) -> Subnet | None:
         """A subnet of a network that this host carries."""

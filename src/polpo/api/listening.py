@@ -23,7 +23,11 @@ class Listening:
         if now - self._last > PAUSE_S:
             self._since = now
         self._last = now
-        return Presence(self._offers(), self._keeps(now), now - self._since <= self._patience_s)
+        unknown = now - self._since <= self._patience_s
+        return Presence(self._offers(), self._keeps(now), unknown, self._heard())
+
+    def _heard(self) -> frozenset[str]:
+        return frozenset(address for _, r in self._live() for address in r.status.heard)
 
     def said(self) -> Said:
         return Said({host: _report(report) for host, report in self._live()})

@@ -23,6 +23,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     sighted   where packets that are followed were seen: (probe, place); a place is `sent`, `out` or
               `in` (of the tunnel), `to/<port>`, `left/<router's number>` or `dropped/<reason>`: for
               this a packet was dropped since the probe was armed, though maybe another one
+    heard     addresses of hosts that answered an echo of late (asked by hosts with uplinks)
     error     what kept the agent from reaching the target, None if nothing does
     """
 
@@ -37,6 +38,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     looked: int = 0
     uplinks: dict[str, str] = {}
     sighted: tuple[tuple[str, str], ...] = ()
+    heard: tuple[str, ...] = ()
     error: str | None = None
     version: str = ""
     started_at: str = ""

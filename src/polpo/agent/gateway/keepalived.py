@@ -34,7 +34,8 @@ class Keepalived:
     `soon` has us look again, when one that has been started may have begun.
 
     Only where the rules are in place (`guarded`) may anything begin; and only where it
-    `may_take_over` does one that is to become active on purpose (`preempt`) try to.
+    `may_take_over` does one that is to become active on purpose (`preempt`) try to. None is started
+    before it `may_begin`.
     """
 
     noun = "keepalived"
@@ -45,13 +46,14 @@ class Keepalived:
         instances: Mapping[int, Instance],
         guarded: Callable[[], Set[int]],
         may_take_over: Callable[[int], bool],
+        may_begin: Callable[[], bool],
         watch: Callable[[int], None],
         unwatch: Callable[[int], None],
         soon: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._directory, self._instances, self._guarded = directory, instances, guarded
-        self._may_take_over = may_take_over
+        self._may_take_over, self._may_begin = may_take_over, may_begin
         self._watch, self._unwatch, self._soon, self._clock = watch, unwatch, soon, clock
         self._running: dict[int, Process] = {}
         self._ending: set[int] = set()
@@ -161,6 +163,8 @@ class Keepalived:
 
     def _start(self, vni: int) -> None:
         place, now = self._place(vni), self._clock()
+        if not self._may_begin():
+            raise BlockingIOError(11, "the controller is to say first whether it is still wanted")
         orphan = find(place, "vrrp.pid")
         if orphan is not None:  # its parent was killed; it takes its addresses away and ends
             orphan.close()
