@@ -230,3 +230,9 @@ async def test_pings_of_both_families(client: httpx2.AsyncClient) -> None:
     _, found = await ask(client, to="fd00::1", protocol="icmp", port="")
     assert found["verdict"] == "answered"
     assert found["steps"][-1]["object"]["id"] == "r"
+
+
+async def test_the_metadata_service_has_link_local_addresses(client: httpx2.AsyncClient) -> None:
+    for to in ("169.254.169.254", "fe80::a9fe:a9fe"):
+        code, found = await ask(client, to=to)
+        assert code == 200, found

@@ -21,6 +21,7 @@ from polpo.api.hosts_v1.live import send
 from polpo.api.hosts_v1.parts import Parts
 from polpo.api.hosts_v1.reports import Reports
 from polpo.api.hosts_v1.tracing_view import shown, with_sightings
+from polpo.dataplane import metadata
 from polpo.model.host import Host
 from polpo.model.port import Port
 from polpo.model.protocol import ICMP, ICMPV6, WITH_PORTS
@@ -96,7 +97,7 @@ def _address(text: str) -> IPv4Address | IPv6Address:
         raise Refused(400, f"to: {error}") from error
     many = to.is_multicast or to.is_unspecified or str(to) == "255.255.255.255"
     near = to.version == 6 and (to.is_link_local or to.ipv4_mapped is not None)
-    if many or near or to.is_loopback:
+    if str(to) not in metadata.ADDRESSES and (many or near or to.is_loopback):
         raise Refused(400, "to: one host's address, neither loopback nor link-local (IPv6).")
     return to
 
