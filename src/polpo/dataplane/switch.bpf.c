@@ -1315,6 +1315,9 @@ SUBPROGRAM int comes_back(struct packet *p)
 {
 	REQUIRE(p);
 	struct route *route = route_of(p->way.first, &p->source);
+	const __u8 *source = p->source.byte;
+	if (source[0] == 0xfe && (source[1] & 0xc0) == 0x80)
+		return 0; // whatever routes say, link-local sources stay on their link (RFC 4291 2.5.6)
 	if (!route || route->own)
 		return 0;
 	for (int i = 0; i < HOPS; i++) {
