@@ -33,7 +33,10 @@ class Listening:
         return Said({host: _report(report) for host, report in self._live()})
 
     def _live(self) -> list[tuple[str, Report]]:
-        return [(h, r) for h, r in self._reports.items() if self._reports.is_alive(h)]
+        """Of the hosts that are neither dead nor silent for too long."""
+        since = self._clock() - self._patience_s
+        live = ((h, r) for h, r in self._reports.items() if self._reports.is_alive(h))
+        return [(host, report) for host, report in live if report.seen >= since]
 
     def _offers(self) -> dict[str, frozenset[str]]:
         return {host: frozenset(report.status.uplinks) for host, report in self._live()}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from polpo.model.placement import MOVING, Placement
+from polpo.model.placement import LOW, MOVING, Placement
 from polpo.placement.board import Board, Instances, beside
 from polpo.placement.leaving import sent_away
 from polpo.placement.needs import Need
@@ -97,4 +97,7 @@ def _with_peer_ahead(
         said.is_ready(p, vni) and not said.is_active(p, vni) and not p.preempt for p in others
     ):
         return None
-    return (placement, *(replace(p, priority=MOVING, preempt=True) for p in others))
+    behind = replace(
+        placement, priority=LOW
+    )  # at no time, whoever hears of it first, are they equal
+    return (behind, *(replace(p, priority=MOVING, preempt=True) for p in others))

@@ -7,6 +7,7 @@ inside 10.5.0.0/24, fd05::/64: vm1 (h1), vm2 (h2), vm3 (h3)
      far away: 198.51.100.1, by way of 203.0.113.77 only
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -121,8 +122,12 @@ def until(true: Callable[[], object], what: str, patience_s: float = 20.0) -> No
         time.sleep(0.02)
 
 
+PATIENCE = "POLPO_CONTROLLER_GATEWAY_PATIENCE_S"
+
+
 @pytest.fixture(scope="package")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    os.environ[PATIENCE] = "8"
     cloud = LabCloud(tmp_path_factory.mktemp("lab") / PREFIX, PREFIX, "198.18.79", "h1", "h2", "h3")
     try:
         cloud.up()
@@ -130,6 +135,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         with echo(cloud.lab.outside):
             yield Scene(cloud)
     finally:
+        del os.environ[PATIENCE]
         cloud.down()
         assert not list(Path("/run/netns").glob(f"{PREFIX}*"))
 

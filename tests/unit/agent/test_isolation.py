@@ -116,3 +116,13 @@ async def test_hosts_where_peers_are_are_asked_each_time(world: World) -> None:
     await world.pass_time(5)
     assert world.asked.count(OTHERS[3]) >= 10
     assert OWN not in world.asked
+
+
+async def test_an_agent_that_had_no_time_to_listen_blames_nobody(world: World) -> None:
+    await world.pass_time()
+    world.alive, world.controller = set(), False
+    world.now += 30
+    await world.isolation.look(world)
+    assert world.says == 0
+    await world.pass_time()
+    assert world.says == -254

@@ -172,7 +172,7 @@ def test_one_that_is_leaving_when_its_host_dies_has_left() -> None:
 def test_draining_has_the_peer_become_active_first() -> None:
     there = homes(home("a", up=False), home("b"), home("c"))
     asked = place([NEED], there, PAIR, said(a="active", b="ready"))
-    assert where(asked) == {3: ("a", HIGH), 4: ("b", MOVING)}
+    assert where(asked) == {3: ("a", LOW), 4: ("b", MOVING)}
     assert asked[1].preempt
     assert place([NEED], there, asked, said(a="active", b="ready")) == asked
     going = place([NEED], there, asked, said(a="ready", b="active"))

@@ -26,6 +26,7 @@ from polpo.runtime.files import replace_file
 ASK_S = 0.5  # so often some other hosts are asked for an echo,
 AT_ONCE = 3  # so many, in turn, besides those where the peers are
 HEARD_S = 10.0  # whoever has answered within this is heard
+LATE_S = 1.0  # longer than this between two turns: the host had no time for us
 SILENT_S = 1.5  # after so long without an answer the controller is asked as well
 STANDS, FALLS = b"0\n", b"-254\n"  # what keepalived takes for "no matter" and "fault"
 
@@ -58,7 +59,8 @@ class Isolation:
         self._turn = itertools.count()
         self._log = structlog.get_logger("polpo.agent")
         self.isolated = path.exists() and path.read_bytes() == FALLS  # said by an agent before us
-        self._heard_at = clock() if not self.isolated else -SILENT_S
+        self._looked_at = clock()
+        self._heard_at = self._looked_at if not self.isolated else -SILENT_S
 
     def prepare(self) -> None:
         """The file is there before a keepalived watches it."""
@@ -82,14 +84,20 @@ class Isolation:
     async def look(self, echo: Asker) -> None:
         """One turn: ask, and say what follows from what was heard."""
         others = [host for host in self._hosts() if host != self._own] if self._matters() else []
+        if (self._was_away() or not others) and not self.isolated:
+            self._heard_at = self._clock()
         if not others:
-            self._heard_at = self._clock() if not self.isolated else self._heard_at
             return
         for host in sorted({*self._some(others), *self._peers()} - {self._own}):
             echo.ask(host)
         if self._is_silent() and await self._controller_answers():
             self._heard_at = self._clock()
         self._say(self._is_silent())
+
+    def _was_away(self) -> bool:
+        """A turn that comes late says nothing of others: what they answered is to be read yet."""
+        before, self._looked_at = self._looked_at, self._clock()
+        return self._looked_at - before > LATE_S
 
     def _some(self, others: list[str]) -> Iterator[str]:
         """In turn, so that a few dead ones don't decide."""

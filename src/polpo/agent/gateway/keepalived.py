@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from polpo.agent.gateway.instances import Instance
+from polpo.agent.gateway.warming import warm
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, processes
 from polpo.kernel.processes import Process
@@ -143,6 +144,11 @@ class Keepalived:
         elif not self._has_begun(vni):
             raise BlockingIOError(11, "the one that has been started has to begin first")
         elif running.network() == netns.identity(name):
+            if (
+                self._instances[vni].row.preempt
+                and configuration == self._instances[vni].configuration
+            ):
+                warm(self._instances[vni])
             running.signal(signal.SIGHUP)
         else:
             self._remove(vni)
