@@ -15,14 +15,16 @@ from polpo.model.host import Host
 from polpo.model.network import HostRoute, Network, Subnet
 from polpo.model.object import Object
 from polpo.model.port import AddressPair, FixedIP, Port
+from polpo.model.probe import Probe, ProbePlace
 from polpo.model.qos import BandwidthLimit, DscpMarking, QosPolicy
 from polpo.model.router import INTERFACES, FloatingIP, Router
 from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.model.snapshot import Snapshot
 from polpo.target import rows
+from polpo.target.row import Row
 from polpo.target.rows import Slices
 
-R = TypeVar("R", bound=rows.Row)
+R = TypeVar("R", bound=Row)
 few = st.integers(0, 2)
 GROUPS = ("g0", "g1", "g2")
 PREFIXES = ("10.0.0.0", "10.1.0.0", "fd02::")  # of subnets, by number
@@ -184,7 +186,21 @@ interfaces = st.builds(
     st.integers(0, 4).map(bool),
     st.sampled_from(INTERFACES),
 )
+probes = st.builds(
+    lambda n, hosts, armed: Probe(
+        id=f"B{n}",
+        sender="P0",
+        frame="00" * 40,
+        places=tuple(ProbePlace(host, ("P0",)) for host in hosts),
+        until="",
+        armed=armed,
+    ),
+    few,
+    st.lists(st.sampled_from(("h0", "h1", "h2")), unique=True, min_size=1),
+    st.booleans(),
+)
 objects = st.one_of(
+    probes,
     hosts,
     networks,
     subnets,

@@ -22,7 +22,7 @@ class Host:
 
     def __init__(self, name: str, zone: str) -> None:
         self.name, self.zone = name, zone
-        self.drained = self.cut_off = False
+        self.drained = self.cut_off = self.mute = False  # mute: only the agent is away
         self.held: dict[int, Placement] = {}
         self.looked = 0
 
@@ -36,7 +36,8 @@ class Cloud:
         self.placements: list[Placement] = []
         self.active: dict[int, str] = {}
         self.revision, self.random = 1, Random(seed)
-        self.lost: list[str] = []
+        self.lost: list[str] = []  # active when they were taken down
+        self.deaf: list[str] = []  # running, and somewhere else as well
         self.writes = 0
 
     def router(self, number: int, instances: int = 2, zones: frozenset[str] = frozenset()) -> None:
@@ -49,8 +50,9 @@ class Cloud:
                 h.name,
                 h.zone,
                 not h.drained,
-                none if h.cut_off else nets,
-                none if h.cut_off else nets,
+                none if h.cut_off or h.mute else nets,
+                none if h.cut_off or h.mute else nets,
+                heard=not h.cut_off,
             )
             for h in self.hosts.values()
         }
@@ -64,7 +66,7 @@ class Cloud:
                     frozenset(h.held),
                 )
                 for h in self.hosts.values()
-                if not h.cut_off
+                if not (h.cut_off or h.mute)
             }
         )
 
@@ -89,7 +91,7 @@ class Cloud:
 
     def hear(self, host: Host) -> None:
         """Its agent takes in the target."""
-        mine = {p.router_id: p for p in self.placements if p.host == host.name}
+        mine = {p.router_id: p for p in self.placements if p.host == host.name and not p.leaving}
         numbers = {need.router_id: number for number, need in self.needs.items()}
         held = {numbers[id]: p for id, p in mine.items() if id in numbers}
         for number in host.held.keys() - held.keys():
@@ -117,9 +119,16 @@ class Cloud:
     def round(self) -> None:
         self.place()
         for host in self.hosts.values():
-            if not host.cut_off and self.random.random() < 0.6:
+            if not (host.cut_off or host.mute) and self.random.random() < 0.6:
                 self.hear(host)
         self.elect()
+        homes = {(p.router_id, p.host) for p in self.placements}
+        self.deaf += [
+            f"{number} on {host.name}"
+            for host in self.hosts.values()
+            for number in host.held
+            if not host.cut_off and (self.needs[number].router_id, host.name) not in homes
+        ]
 
     def rounds(self, count: int) -> None:
         for _ in range(count):
@@ -129,7 +138,7 @@ class Cloud:
         return [
             h
             for h in self.hosts.values()
-            if not h.drained and not h.cut_off and (not need.zones or h.zone in need.zones)
+            if not (h.drained or h.cut_off or h.mute) and (not need.zones or h.zone in need.zones)
         ]
 
 
@@ -164,7 +173,9 @@ def play(cloud: Cloud, routers: list[tuple[int, frozenset[str]]], acts: Acts) ->
             case "cut":
                 host.cut_off = True
             case "join":
-                host.cut_off = False
+                host.cut_off = host.mute = False
+            case "mute":
+                host.mute = True
         cloud.rounds(rounds)
 
 
@@ -201,6 +212,18 @@ def test_draining_loses_no_router_at_any_time(
     play(cloud, routers, acts)
     settle(cloud)
     assert cloud.lost == []
+    assert cloud.deaf == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(clouds, routers, acts("drain", "enable", "mute", "join"))
+def test_agents_that_are_away_while_their_hosts_live_neither(
+    cloud: Cloud, routers: list[tuple[int, frozenset[str]]], acts: Acts
+) -> None:
+    play(cloud, routers, acts)
+    settle(cloud)
+    assert cloud.lost == []
+    assert cloud.deaf == []
 
 
 @settings(max_examples=150, deadline=None)

@@ -29,6 +29,7 @@ from polpo.agent.page import Page
 from polpo.agent.patience import Patience
 from polpo.agent.plugging import Plugging
 from polpo.agent.plugs import Plugs
+from polpo.agent.probes import Probes
 from polpo.agent.reconciler import Step
 from polpo.agent.reporter import Reporter, now
 from polpo.agent.tables import Tables
@@ -95,7 +96,8 @@ class Agent:
             self.config.runtime / "gateways" / "isolation",
             self.config.underlay,
             self.target.hosts,
-            lambda: bool(self.gateways.instances.all),
+            self.target.peers,
+            lambda: bool(self.gateways.instances.all or self.config.uplinks),
             self.controller.answers,
             monotonic,
         )
@@ -147,10 +149,13 @@ class Agent:
     def _wire_outside(self) -> None:
         self.controller = Controller(self.config)
         self.isolation = self._isolation()
-        self.feed = Feed(self.controller, self.target, self.file, self.loop.moved)
+        self.feed = Feed(
+            self.controller, self.target, self.file, self.loop.moved, self.gateways.word
+        )
         self.reporter = Reporter(self.controller, self.status, monotonic)
         self.metrics = Metrics(self.status, self.figures)
-        self.loop.after += [self.reporter.wake, self.announcer.look]
+        self.probes = self._probes()
+        self.loop.after += [self.probes.look, self.reporter.wake, self.announcer.look]
         self.loop.after_pass.append(self._after_pass)
         plugging = Plugging(
             self.controller,
@@ -163,6 +168,17 @@ class Agent:
             plugging, self.status, self.metrics.text, lambda name: name in self.devices.read()
         )
         self.door = Door(self.config.socket, handlers)
+
+    def _probes(self) -> Probes:
+        return Probes(
+            self.target,
+            self.world.ports,
+            self.gateways.instances.all,
+            self.devices.index,
+            self.switch.programs["send_in"],
+            self.observed.drops,
+            self.reporter.wake,
+        )
 
     def carrying(self) -> tuple[str, ...]:
         return self.world.carrying(self.guards)
@@ -179,6 +195,8 @@ class Agent:
             ready=self.gateways.roles.ready,
             looked=self.gateways.roles.looked,
             uplinks=self.gateways.instances.uplinks(),
+            sighted=self.probes.sighted(),
+            heard=self.isolation.heard(),
             error=self.loop.error(),
             version=version("polpo"),
             started_at=self.started_at,

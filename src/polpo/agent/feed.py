@@ -20,13 +20,21 @@ Moved = Callable[[list[Line]], None]
 
 
 class Feed:
-    """`moved` is called after each batch that changed something; `cuts` counts reconnects."""
+    """`moved` is called after each batch that changed something, `word` after every one.
+
+    `cuts` counts reconnects.
+    """
 
     def __init__(
-        self, controller: Controller, target: Target, file: TargetFile, moved: Moved
+        self,
+        controller: Controller,
+        target: Target,
+        file: TargetFile,
+        moved: Moved,
+        word: Callable[[], None],
     ) -> None:
         self._controller, self._target, self._file = controller, target, file
-        self._moved = moved
+        self._moved, self._word = moved, word
         self._wait_s = FIRST_S
         self._raw: list[bytes] = []  # the text of the batch that is being said
         self.connected = False
@@ -81,3 +89,4 @@ class Feed:
             self._file.append(b"", self._target)  # the disk may have room by now
         self._raw.clear()
         self._wait_s, self.connected = FIRST_S, True
+        self._word()

@@ -2,7 +2,9 @@
 
 from polpo.agent.kept import Kept
 from polpo.target import wire
+from polpo.target.probe_row import Probe
 from polpo.target.rows import (
+    Endpoint,
     Gateway,
     Host,
     Interface,
@@ -24,7 +26,7 @@ class Target:
         self.revision = 0
         self.known = False  # before a first target is in, nothing is written to the kernel
         self._waiting: list[Line] = []
-        self.subnets, self.interfaces = Kept(Subnet), Kept(Interface)
+        self.subnets, self.interfaces, self.probes = Kept(Subnet), Kept(Interface), Kept(Probe)
 
     def hear(self, line: Line) -> list[Line] | None:
         """The batch that this line completes and that is now applied; None within a batch.
@@ -44,6 +46,7 @@ class Target:
         wire.apply_line(self.slices, line)
         self.subnets.hear(line)
         self.interfaces.hear(line)
+        self.probes.hear(line)
 
     def forget_half_said(self) -> None:
         """The stream was cut: what had no revision yet will be said again."""
@@ -80,6 +83,15 @@ class Target:
         """Where the tunnels of the cloud's hosts end."""
         rows = self.slices.get("hosts", {}).values()
         return [row.address for row in rows if isinstance(row, Host)]
+
+    def peers(self) -> set[str]:
+        """Where the tunnels end of the hosts that have the other instances of our gateways."""
+        return {
+            row.host_address
+            for vni, gateway in self.gateways().items()
+            for row in self.slices.get(f"network/{vni}", {}).values()
+            if isinstance(row, Endpoint) and row.port != gateway.port
+        }
 
     def subnet(self, vni: int, id: str) -> Subnet | None:
         """A subnet of a network that this host carries."""

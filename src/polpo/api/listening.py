@@ -23,13 +23,20 @@ class Listening:
         if now - self._last > PAUSE_S:
             self._since = now
         self._last = now
-        return Presence(self._offers(), self._keeps(now), now - self._since <= self._patience_s)
+        unknown = now - self._since <= self._patience_s
+        return Presence(self._offers(), self._keeps(now), unknown, self._heard())
+
+    def _heard(self) -> frozenset[str]:
+        return frozenset(address for _, r in self._live() for address in r.status.heard)
 
     def said(self) -> Said:
         return Said({host: _report(report) for host, report in self._live()})
 
     def _live(self) -> list[tuple[str, Report]]:
-        return [(h, r) for h, r in self._reports.items() if self._reports.is_alive(h)]
+        """Of the hosts that are neither dead nor silent for too long."""
+        since = self._clock() - self._patience_s
+        live = ((h, r) for h, r in self._reports.items() if self._reports.is_alive(h))
+        return [(host, report) for host, report in live if report.seen >= since]
 
     def _offers(self) -> dict[str, frozenset[str]]:
         return {host: frozenset(report.status.uplinks) for host, report in self._live()}

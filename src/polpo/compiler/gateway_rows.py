@@ -65,6 +65,8 @@ def port_row(view: View, host: str, id: str) -> rows.Port | None:
     found = _instance(view, id)
     if found is None or found.placement.host != host or view.host(host) is None:
         return None
+    if found.placement.leaving:
+        return None
     return rows.Port(
         id=id,
         vni=found.router.vni,
@@ -78,7 +80,7 @@ def port_row(view: View, host: str, id: str) -> rows.Port | None:
 
 
 def endpoint_row(view: View, vni: int, id: str) -> rows.Endpoint | None:
-    """The same as others reach it."""
+    """The same as others reach it: one that is leaving still hears its peer."""
     found = _instance(view, id)
     host = view.host(found.placement.host) if found is not None else None
     if found is None or host is None or found.router.vni != vni:
@@ -94,7 +96,7 @@ def subnet_row(view: View, vni: int, id: str) -> rows.Subnet | None:
 def gateway_row(view: View, host: str, vni: int) -> rows.Gateway | None:
     """The instance on the host of the router of that number."""
     here = [x for x in instances(view, view.router_of(vni)) if x.placement.host == host]
-    if not here or view.host(host) is None:
+    if not here or here[0].placement.leaving or view.host(host) is None:
         return None
     placement, router, gateway = here[0]
     peer = sum(model.INSTANCES) - placement.instance

@@ -26,6 +26,7 @@ from polpo.dataplane.knowledge import Knowledge, Where
 from polpo.dataplane.marking import marked
 from polpo.dataplane.metadata import caller
 from polpo.dataplane.passage import ERRORS, Passage
+from polpo.dataplane.prefixes import inside
 from polpo.dataplane.routed_frames import echoed, forwarded, is_routed, is_told, told, voice
 from polpo.dataplane.router_model import RouterModel, addresses_of
 from polpo.dataplane.steps import Stopped
@@ -136,7 +137,11 @@ class Forwarding(Passage):
     def vet_way_back(self, router: RouterModel) -> None:
         """The router would send to the source by way of the network that it sends from."""
         back = router.find(self.frame.source)
-        if back is None or self.vni not in [hop.vni for hop in back.hops]:
+        if (
+            inside(self.frame.source, "fe80::/10")
+            or back is None
+            or self.vni not in [hop.vni for hop in back.hops]
+        ):
             self.model.record(Stopped(router.row.vni, Drop.REVERSE_PATH))
             raise Dropped(Drop.REVERSE_PATH)
 

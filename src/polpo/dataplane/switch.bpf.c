@@ -1315,6 +1315,9 @@ SUBPROGRAM int comes_back(struct packet *p)
 {
 	REQUIRE(p);
 	struct route *route = route_of(p->way.first, &p->source);
+	const __u8 *source = p->source.byte;
+	if (source[0] == 0xfe && (source[1] & 0xc0) == 0x80)
+		return 0; // whatever routes say, link-local sources stay on their link (RFC 4291 2.5.6)
 	if (!route || route->own)
 		return 0;
 	for (int i = 0; i < HOPS; i++) {
@@ -2246,6 +2249,14 @@ int from_overlay(struct __sk_buff *skb)
 	else
 		return drop(skb, NO_TUNNEL, 0);
 	return overlay(skb, key.tunnel_id, &vtep);
+}
+
+// Attached to nothing. A test run of it has the frame come in at the device as if its owner had
+// sent it: so the agent can send a packet, to be followed, also for a tap.
+SEC("tc")
+int send_in(struct __sk_buff *skb)
+{
+	return bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS) ? TC_ACT_SHOT : TC_ACT_OK;
 }
 
 static __always_inline __u32 caller_of(const struct packet *p)

@@ -16,6 +16,7 @@ class Placement(Object, frozen=True, kw_only=True, omit_defaults=True):
     """`id` is `instance_id` of router and instance, and also that of its transit network's port.
 
     preempt    it is to become the active one now: a planned move
+    leaving    its host is to take it down, before it is anywhere else
     came_from  the host that it was drained from, if it was
     """
 
@@ -26,6 +27,7 @@ class Placement(Object, frozen=True, kw_only=True, omit_defaults=True):
     host: str
     priority: int
     preempt: bool = False
+    leaving: bool = False
     came_from: str = ""
 
     def claims(self) -> tuple[Claim, ...]:

@@ -66,7 +66,7 @@ class Board:
             id=id, router_id=need.router_id, instance=instance, host=host, priority=LOW
         )
 
-    def least_active(self, instances: Instances) -> Placement:
+    def least_active(self, instances: Iterable[Placement]) -> Placement:
         """Which of them is to be the active one, so that these are spread."""
         return min(instances, key=lambda p: (self._actives[p.host], p.instance))
 
@@ -80,7 +80,8 @@ class Board:
         return home is None or need.physical_network not in home.keeps
 
     def is_well(self, need: Need, placement: Placement) -> bool:
-        return not self.is_lost(need, placement) and not self.is_drained(placement)
+        here = not self.is_lost(need, placement) and not self.is_drained(placement)
+        return here and not placement.leaving
 
     def _fits(self, need: Need, home: Home, used: set[str]) -> bool:
         return (

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from polpo.model.placement import LOW, MOVING, Placement
 from polpo.placement.board import Board, Instances, beside
+from polpo.placement.leaving import sent_away
 from polpo.placement.needs import Need
 
 
@@ -34,6 +35,7 @@ def _is_under_way(board: Board, host: str, need: Need) -> bool:
         for placement in now
         if (placement.came_from == host and not board.said.is_ready(placement, need.vni))
         or (placement.preempt and here)
+        or (placement.leaving and placement.host == host)
     )
     return need.carries and not all(board.is_lost(need, placement) for placement in moving)
 
@@ -55,18 +57,13 @@ def _steps(board: Board, host: str) -> Iterator[tuple[str, Instances]]:
 
 def _leave(board: Board, need: Need, placement: Placement) -> Instances | None:
     """One that carries nothing goes to another host, or away where its peer is all that can be."""
-    now = board.of(need.router_id)
-    others = beside(now, placement)
-    if not _is_free(board, need, placement, others):
+    others = beside(board.of(need.router_id), placement)
+    if placement.leaving or not _is_free(board, need, placement, others):
         return None
-    staying = [p for p in others if board.is_well(need, p)]
-    if len(staying) >= need.instances:
-        return others
-    host = board.candidate(need, now)
-    if host is not None:
-        moved = replace(placement, host=host, priority=LOW, preempt=False, came_from=placement.host)
-        return (*others, moved)
-    return others if staying or len(others) >= need.instances else None
+    stays = any(board.is_well(need, p) for p in others) or len(others) >= need.instances
+    if not stays and board.candidate(need, (*others, placement)) is None:
+        return None
+    return sent_away(board, need, placement)
 
 
 def _is_free(board: Board, need: Need, placement: Placement, others: Instances) -> bool:
@@ -83,7 +80,7 @@ def _hand_over(board: Board, need: Need, placement: Placement) -> Instances | No
     """Has the peer become active, or get ready for it on another host."""
     now = board.of(need.router_id)
     others = beside(now, placement)
-    if board.said.of(placement) is None:  # nobody would take it away once it is not active
+    if placement.leaving or board.said.of(placement) is None:  # nobody would take it down then
         return None
     if any(board.is_well(need, p) for p in others):
         return _with_peer_ahead(board, need, placement, others)
@@ -100,4 +97,7 @@ def _with_peer_ahead(
         said.is_ready(p, vni) and not said.is_active(p, vni) and not p.preempt for p in others
     ):
         return None
-    return (placement, *(replace(p, priority=MOVING, preempt=True) for p in others))
+    behind = replace(
+        placement, priority=LOW
+    )  # at no time, whoever hears of it first, are they equal
+    return (behind, *(replace(p, priority=MOVING, preempt=True) for p in others))

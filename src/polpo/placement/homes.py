@@ -12,6 +12,7 @@ class Home(msgspec.Struct, frozen=True):
 
     offers  physical networks that one may be placed here for: the host is alive and has them
     keeps   those that the ones that are here are left here for: it had them a short while ago
+    heard   whether another host hears it, be its agent there or not
     """
 
     name: str
@@ -19,6 +20,7 @@ class Home(msgspec.Struct, frozen=True):
     admin_state_up: bool
     offers: frozenset[str]
     keeps: frozenset[str]
+    heard: bool = False
 
 
 class Report(msgspec.Struct, frozen=True):

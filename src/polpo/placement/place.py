@@ -8,6 +8,7 @@ from polpo.model.placement import HIGH, LOW, Placement
 from polpo.placement.board import Board, Instances, beside
 from polpo.placement.draining import drain
 from polpo.placement.homes import Home, Said
+from polpo.placement.leaving import departed, elsewhere, sent_away
 from polpo.placement.needs import Need
 
 
@@ -20,9 +21,8 @@ def place(
     """All of them, by router and instance. Unchanged ones are as they were given."""
     board = Board(needs, homes, placements, said)
     for need in needs:
-        now = board.of(need.router_id)
-        after = _trimmed(board, need, _found_again(board, need, _arrived(board, need, now)))
-        board.put(need.router_id, _completed(board, need, after))
+        for step in (_arrived, departed, _found_again, _trimmed, _completed):
+            board.put(need.router_id, step(board, need, board.of(need.router_id)))
     drain(board)
     for need in needs:
         board.put(need.router_id, _with_one_ahead(board, board.of(need.router_id)))
@@ -39,15 +39,30 @@ def _arrived(board: Board, need: Need, now: Instances) -> Instances:
 def _found_again(board: Board, need: Need, now: Instances) -> Instances:
     """Each that is lost gets another home, where there is one. Whoever is left is ahead."""
     for placement in now:
-        if not board.is_lost(need, placement) or _is_vouched_for(board, need, placement, now):
+        if not board.is_lost(need, placement) or _is_trusted(board, need, placement):
             continue
         host = board.candidate(need, now)
-        if host is not None:
+        if host is not None and placement.host in board.said.reports:
+            now = sent_away(board, need, placement)
+        elif host is not None:
             left = tuple(_ahead(board, need, p) for p in beside(now, placement))
-            now = (*left, replace(placement, host=host, priority=LOW, preempt=False))
+            now = (*left, elsewhere(placement, host))
         elif placement.host not in board.homes:
             now = beside(now, placement)
+        board.put(need.router_id, now)
     return now
+
+
+def _is_trusted(board: Board, need: Need, placement: Placement) -> bool:
+    """One whose agent is silent may go on working, if its host is heard; or it says that it does.
+
+    A second one of the same number would only be in its way.
+    """
+    if placement.host not in board.homes or not need.carries:
+        return False
+    if placement.host in board.said.reports:
+        return placement.leaving or board.said.is_active(placement, need.vni)
+    return board.homes[placement.host].heard
 
 
 def _ahead(board: Board, need: Need, placement: Placement) -> Placement:
@@ -55,18 +70,22 @@ def _ahead(board: Board, need: Need, placement: Placement) -> Placement:
     return replace(placement, priority=HIGH) if behind else placement
 
 
-def _is_vouched_for(board: Board, need: Need, placement: Placement, now: Instances) -> bool:
-    """A silent agent's gateway may go on working: its peer, which would take over, knows.
+def _trimmed(board: Board, need: Need, now: Instances) -> Instances:
+    """Without what is not wanted any more. A drained host's is left to the draining."""
+    if len(now) <= need.instances or any(_stays(board, need, p) for p in now):
+        return now
 
-    Nor is one moved that still says itself that it is active.
-    """
-    if placement.host not in board.homes or not need.carries:
-        return False
-    said, vni = board.said, need.vni
-    if placement.host in said.reports:
-        return said.is_active(placement, vni)
-    others = (p for p in beside(now, placement) if board.is_well(need, p))
-    return any(said.is_ready(p, vni) and not said.is_active(p, vni) for p in others)
+    def worth(p: Placement) -> tuple[bool, bool, bool, int]:
+        active, ready = board.said.is_active(p, need.vni), board.said.is_ready(p, need.vni)
+        return active, board.is_well(need, p), ready, -p.instance
+
+    return sent_away(board, need, min(now, key=worth))
+
+
+def _stays(board: Board, need: Need, placement: Placement) -> bool:
+    if board.is_lost(need, placement):
+        return _is_trusted(board, need, placement)
+    return placement.leaving or board.is_drained(placement)
 
 
 def _completed(board: Board, need: Need, now: Instances) -> Instances:
@@ -80,25 +99,8 @@ def _completed(board: Board, need: Need, now: Instances) -> Instances:
 
 
 def _with_one_ahead(board: Board, now: Instances) -> Instances:
-    if not now or any(placement.priority >= HIGH for placement in now):
+    staying = [placement for placement in now if not placement.leaving]
+    if not staying or any(placement.priority >= HIGH for placement in staying):
         return now
-    first = board.least_active(now)
+    first = board.least_active(staying)
     return tuple(replace(p, priority=HIGH) if p is first else p for p in now)
-
-
-def _trimmed(board: Board, need: Need, now: Instances) -> Instances:
-    """Without what is not wanted any more. A drained host's is left to the draining."""
-    if len(now) <= need.instances or any(_stays(board, need, p, now) for p in now):
-        return now
-
-    def worth(p: Placement) -> tuple[bool, bool, bool, int]:
-        active, ready = board.said.is_active(p, need.vni), board.said.is_ready(p, need.vni)
-        return active, board.is_well(need, p), ready, -p.instance
-
-    return (max(now, key=worth),)
-
-
-def _stays(board: Board, need: Need, placement: Placement, now: Instances) -> bool:
-    if board.is_lost(need, placement):
-        return _is_vouched_for(board, need, placement, now)
-    return board.is_drained(placement)

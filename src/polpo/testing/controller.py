@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from polpo.target import rows, wire
 from polpo.target.instance import Instance
+from polpo.target.probe_row import Probe
 from polpo.target.status import Status
 from polpo.target.wire import SliceLine
 
@@ -61,6 +62,7 @@ class Controller:
         self.interfaces: list[rows.Interface] = []  # of the router that is there if it has any
         self.extra: list[rows.Endpoint] = []
         self.gateways: dict[str, list[rows.Gateway]] = {}  # by host
+        self.probes: dict[str, list[Probe]] = {}  # by host
         self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were
         self.statuses: dict[str, Status] = {}
         self.refuse = 0  # the HTTP status that every request is answered with; 0: none is
@@ -109,7 +111,7 @@ class Controller:
         carrying: list[rows.Carrying] = [rows.Network(self.vni, 1400)]
         if self.interfaces:
             carrying = [rows.Network(self.vni, 1400, ROUTER.vni), rows.Routing(ROUTER.vni)]
-        return _keyed([*carrying, ALLOW_ALL, *mine, *gateways])
+        return _keyed([*carrying, ALLOW_ALL, *mine, *gateways, *self.probes.get(host, [])])
 
     def _endpoint(self, port: str) -> rows.Endpoint:
         row = self.ports[port]

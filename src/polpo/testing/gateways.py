@@ -140,6 +140,11 @@ class Probe:
         found: dict[str, Any] = json.loads(said.splitlines()[-1])
         return found
 
+    def kill(self) -> None:
+        """However it stands."""
+        self._process.kill()
+        self._process.communicate()
+
 
 def program(where: str, *words: str) -> "subprocess.Popen[str]":
     """The probe in a namespace, when it is ready."""

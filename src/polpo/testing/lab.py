@@ -96,10 +96,14 @@ class LabCloud:
         self._serving: list[subprocess.Popen[bytes]] = []
         self._sessions: list[Session] = []
 
-    def up(self) -> None:
+    def build(self) -> None:
+        """What is not there yet, in a process of its own."""
         lab = self.lab
         where = (str(lab.folder), lab.prefix, lab.subnet, ",".join(lab.uplinks))
         run(sys.executable, "-m", __name__, *where)
+
+    def up(self) -> None:
+        self.build()
         self.admin = self._sign_in("admin", self.lab.admin_password)
         passwords = self.lab.folder / "passwords"
         self.user, self.other = (self._sign_in(u, passwords / u) for u in ("polpo", "other"))

@@ -1,7 +1,7 @@
 """`python -m polpo.testing.probe udp|tcp ADDRESS`: asks port 7 every 5 ms and says what came back.
 
 Prints "ready" when answers come, and "again" when some more have come after a line of input.
-At end of input prints JSON: datagrams (or requests) `sent` and
+At end of input prints JSON, when what is on its way has come: datagrams (or requests) `sent` and
 `answered`, and `outage_s`, the longest time from one answer to the next.
 `python -m polpo.testing.probe echo` is the other side. Nothing of polpo is imported.
 """
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-PORT, EVERY_S, STEADY = 7, 0.005, 20
+PORT, EVERY_S, STEADY, LAST_S = 7, 0.005, 20, 0.5
 
 
 class Count:
@@ -33,9 +33,9 @@ class Count:
         if self.answered == self.again_at:
             print("again", flush=True)
 
-    def tell(self) -> None:
+    def tell(self, ended_at: float) -> None:
         """A silence that lasts to the end counts as well."""
-        self.outage_s = max(self.outage_s, time.monotonic() - self.last if self.last else 0.0)
+        self.outage_s = max(self.outage_s, ended_at - self.last if self.last else 0.0)
         seen = {"sent": self.sent, "answered": self.answered, "outage_s": self.outage_s}
         print(json.dumps(seen), flush=True)
 
@@ -54,7 +54,7 @@ def ask(kind: str, address: str) -> None:
         readable, _, _ = select.select([sock, sys.stdin], [], [], wait)
         if sys.stdin in readable:
             if not sys.stdin.readline():
-                return count.tell()
+                return end(sock, count)
             count.again_at = count.answered + STEADY
         if sock in readable:
             receive(sock, count)
@@ -62,6 +62,14 @@ def ask(kind: str, address: str) -> None:
             due += EVERY_S
             if kind == "udp" or count.sent == count.answered:
                 send(sock, count)
+
+
+def end(sock: socket.socket, count: Count) -> None:
+    """What is still on its way is not lost."""
+    ended_at = time.monotonic()
+    while count.answered < count.sent and select.select([sock], [], [], LAST_S)[0]:
+        receive(sock, count)
+    count.tell(ended_at)
 
 
 def send(sock: socket.socket, count: Count) -> None:

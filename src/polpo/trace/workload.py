@@ -12,7 +12,7 @@ import msgspec
 
 from polpo.dataplane import metadata
 from polpo.dataplane.endpoints import link_local
-from polpo.dataplane.frames import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP
+from polpo.dataplane.frames import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, checksum
 from polpo.dataplane.tables import pack_mac
 from polpo.model.network import Subnet
 from polpo.model.port import Port
@@ -67,30 +67,45 @@ def _is_hop(address: str, held: Sequence[tuple[str, Subnet]]) -> bool:
     return on_link and address not in own
 
 
-def frame(macs: bytes, source: str, question: Question) -> bytes:
+def frame(
+    macs: bytes, source: str, question: Question, data: bytes = b"", source_port: int = SOURCE_PORT
+) -> bytes:
     """`macs`: destination and source. The beginning of a connection, a datagram, an echo request.
 
-    Checksums are left out, as only the model reads it.
+    With right checksums: it may be sent. `data` is what it ends with.
     """
-    body, ends = _body(question), _ends(source) + _ends(question.to)
+    ends = ip_address(source).packed + ip_address(question.to).packed
+    body = _summed(question, ends, _head(question, source_port, len(data)) + data)
     if ":" in question.to:
         head = struct.pack("!IHBB", 6 << 28, len(body), question.protocol, TTL)
         return macs + IPV6.to_bytes(2, "big") + head + ends + body
     length = 20 + len(body)
-    head = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, 0, TTL, question.protocol, 0)
-    return macs + IPV4.to_bytes(2, "big") + head + ends + body
+    head = struct.pack("!BBHHHBB", 0x45, 0, length, 0, 0, TTL, question.protocol)
+    return macs + IPV4.to_bytes(2, "big") + head + checksum(head + ends) + ends + body
 
 
-def _ends(text: str) -> bytes:
-    return ip_address(text).packed
+CHECKSUM_AT = {TCP: 16, UDP: 6, ICMP: 2, ICMPV6: 2}
 
 
-def _body(question: Question) -> bytes:
-    ports = SOURCE_PORT, question.number
+def _summed(question: Question, ends: bytes, body: bytes) -> bytes:
+    """With the checksum of its protocol, if we know where that is."""
+    at = CHECKSUM_AT.get(question.protocol)
+    if at is None:
+        return body
+    pseudo = ends + struct.pack("!II", len(body), question.protocol)
+    found = checksum((b"" if question.protocol == ICMP else pseudo) + body)
+    if question.protocol == UDP and found == bytes(2):
+        found = b"\xff\xff"  # 0 would mean that there is none
+    return body[:at] + found + body[at + 2 :]
+
+
+def _head(question: Question, source_port: int, data_bytes: int) -> bytes:
+    ports = source_port, question.number
     if question.protocol == TCP:
         return struct.pack("!HHIIBBHHH", *ports, 0, 0, 0x50, 2, 0xFFFF, 0, 0)
     if question.protocol == UDP:
-        return struct.pack("!HHHH", *ports, 8, 0)
+        return struct.pack("!HHHH", *ports, 8 + data_bytes, 0)
     if question.protocol in (ICMP, ICMPV6):
-        return bytes([128 if question.protocol == ICMPV6 else 8, *bytes(7)])
+        kind = 128 if question.protocol == ICMPV6 else 8
+        return struct.pack("!BBHHH", kind, 0, 0, source_port, 1)
     return struct.pack("!HH", *ports) + bytes(8)

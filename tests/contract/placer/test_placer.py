@@ -126,6 +126,15 @@ async def test_a_host_that_is_silent_for_long_is_replaced(replica: Replica) -> N
     assert all(hosts == {"b", "c"} for hosts in replica.where().values())
 
 
+async def test_a_silent_agents_host_that_others_hear_is_left_alone(replica: Replica) -> None:
+    replica.hear("a", "b")
+    await replica.placer.look()
+    await replica.wait(3 * PATIENCE_S, "b", "c", heard=("192.0.2.97",))
+    assert replica.where()["R00"] == {"a", "b"}
+    await replica.wait(3 * PATIENCE_S, "b", "c")
+    assert replica.where()["R00"] == {"b", "c"}
+
+
 async def test_an_uplink_that_is_away_shortly_moves_nothing(replica: Replica) -> None:
     replica.hear("a", "b", "c")
     await replica.placer.look()

@@ -166,3 +166,30 @@ def test_a_trace_is_what_curl_finds(lab: UsersLab, to: str, port: int, verdict: 
     assert found["verdict"] == verdict, found
     served = probes.get(f"{PREFIX}-client", to, port, patience_s=1).text is not None
     assert served == (verdict != "dropped" and to != "10.0.9.9")
+
+
+@pytest.mark.parametrize(
+    ("to", "what", "verdict"),
+    [
+        ("10.0.0.12", ("--tcp", "80"), "delivered"),
+        ("10.0.0.11", ("--icmp",), "delivered"),
+        ("10.0.0.12", ("--tcp", "81"), "dropped"),
+        ("fd00:11::12", ("--tcp", "80"), "delivered"),
+        ("10.0.0.1", ("--icmp",), "answered"),
+        ("203.0.113.1", ("--udp", "53"), "left"),
+        ("203.0.113.12", ("--tcp", "80"), "delivered"),
+        ("10.0.1.99", ("--tcp", "80"), "dropped"),
+    ],
+)
+def test_a_packet_that_is_sent_is_seen_where_the_trace_has_it(
+    lab: UsersLab, to: str, what: tuple[str, ...], verdict: str
+) -> None:
+    words = ("trace", "--from", "client", "--to", to, *what, "--live", "--json")
+    exported = {"OS_CLIENT_CONFIG_FILE": str(lab.clouds), "OS_CLOUD": "polpo"}
+    done = subprocess.run(
+        [str(BIN / "polpo"), *words], env=os.environ | exported, capture_output=True, check=False
+    )
+    found = json.loads(done.stdout)
+    assert found["verdict"] == verdict
+    assert found["live"]["agrees"], found
+    assert False not in [step["seen"] for step in found["steps"]], found

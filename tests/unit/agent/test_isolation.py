@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polpo.agent.gateway.isolation import ASK_S, SILENT_S, Isolation
+from polpo.agent.gateway.isolation import ASK_S, HEARD_S, SILENT_S, Isolation
 
 OWN, OTHERS = "192.0.2.1", ["192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"]
 
@@ -16,6 +16,7 @@ class World:
         self.now, self.alive, self.controller = 100.0, set(OTHERS), True
         self.hosts, self.gateways = [OWN, *OTHERS], True
         self.asked: list[str] = []
+        self.peers: set[str] = set()
         self.file = folder / "isolation"
         self.isolation = self.agent()
 
@@ -24,6 +25,7 @@ class World:
             self.file,
             OWN,
             lambda: self.hosts,
+            lambda: self.peers,
             lambda: self.gateways,
             self.controller_answers,
             lambda: self.now,
@@ -97,3 +99,30 @@ async def test_a_host_without_gateways_or_alone_asks_nobody(world: World) -> Non
     await world.pass_time()
     assert not world.asked
     assert world.says == 0
+
+
+async def test_it_tells_whom_it_has_heard_of_late(world: World) -> None:
+    world.alive = {OTHERS[0], OTHERS[1]}
+    await world.pass_time(5)
+    assert world.isolation.heard() == (OTHERS[0], OTHERS[1])
+    world.alive = {OTHERS[1]}
+    await world.pass_time(HEARD_S + 5)
+    assert world.isolation.heard() == (OTHERS[1],)
+
+
+async def test_hosts_where_peers_are_are_asked_each_time(world: World) -> None:
+    world.peers = {OTHERS[3], OWN}
+    world.hosts = [OWN, *OTHERS, *(f"192.0.2.{n}" for n in range(10, 99))]
+    await world.pass_time(5)
+    assert world.asked.count(OTHERS[3]) >= 10
+    assert OWN not in world.asked
+
+
+async def test_an_agent_that_had_no_time_to_listen_blames_nobody(world: World) -> None:
+    await world.pass_time()
+    world.alive, world.controller = set(), False
+    world.now += 30
+    await world.isolation.look(world)
+    assert world.says == 0
+    await world.pass_time()
+    assert world.says == -254

@@ -1,5 +1,6 @@
 """Where gateways go, one decision at a time. In all histories: tests/property/test_placement.py."""
 
+import pytest
 from msgspec.structs import replace
 
 from polpo.model.network import Network
@@ -15,8 +16,10 @@ NEED = Need("r", 7, "physnet1")
 NOTHING = Said({})
 
 
-def home(name: str, zone: str = "nova", up: bool = True, there: bool = True) -> Home:
-    return Home(name, zone, up, NETS if there else NONE, NETS if there else NONE)
+def home(
+    name: str, zone: str = "nova", up: bool = True, there: bool = True, heard: bool = False
+) -> Home:
+    return Home(name, zone, up, NETS if there else NONE, NETS if there else NONE, heard)
 
 
 def homes(*found: Home) -> dict[str, Home]:
@@ -104,6 +107,13 @@ def test_a_removed_host_is_replaced() -> None:
     assert where(placed) == {3: ("c", LOW), 4: ("b", HIGH)}
 
 
+def test_an_instance_too_many_is_taken_down_the_active_one_stays() -> None:
+    need, there = replace(NEED, instances=1), homes(home("a"), home("b"))
+    going = place([need], there, PAIR, said(a="ready", b="active"))
+    assert leaving(going) == {3}
+    assert where(place([need], there, going, said(a="", b="active"))) == {4: ("b", HIGH)}
+
+
 def test_what_was_on_a_removed_host_is_gone_where_there_is_no_other() -> None:
     assert where(place([NEED], homes(home("b")), PAIR, said(b="active"))) == {4: ("b", HIGH)}
 
@@ -113,16 +123,19 @@ def test_nothing_is_moved_where_there_is_nowhere_else() -> None:
     assert place([NEED], there, PAIR, said(b="active")) == PAIR
 
 
-def test_a_silent_agent_is_vouched_for_by_the_peer_that_need_not_take_over() -> None:
-    """Its gateway works. A second instance 3 would only be in its way."""
-    there = homes(home("a", there=False), home("b"), home("c"))
-    assert place([NEED], there, PAIR, said(b="ready", c="")) == PAIR
+@pytest.mark.parametrize("peer", ["ready", "active"])
+def test_a_silent_agent_on_a_host_that_is_heard_moves_nothing(peer: str) -> None:
+    """Its gateway works, active or standing by. A second instance 3 would be in its way."""
+    there = homes(home("a", there=False, heard=True), home("b"), home("c"))
+    assert place([NEED], there, PAIR, said(b=peer, c="")) == PAIR
 
 
 def test_a_host_without_its_uplink_is_replaced_once_it_is_not_active() -> None:
-    there = homes(home("a", there=False), home("b"), home("c"))
+    there = homes(home("a", there=False, heard=True), home("b"), home("c"))
     assert place([NEED], there, PAIR, said(a="active", b="ready")) == PAIR
-    assert where(place([NEED], there, PAIR, said(a="", b="active")))[3] == ("c", LOW)
+    gone = place([NEED], there, PAIR, said(a="", b="active"))
+    assert leaving(gone) == {3}
+    assert where(place([NEED], there, gone, said(a="", b="active")))[3] == ("c", LOW)
 
 
 def test_reports_that_are_older_than_a_placement_say_nothing_of_it() -> None:
@@ -131,20 +144,41 @@ def test_reports_that_are_older_than_a_placement_say_nothing_of_it() -> None:
     assert place([NEED], there, new, said(a="active", b="ready")) == new
 
 
-def test_draining_moves_a_standby_at_once() -> None:
+def leaving(placements: list[Placement]) -> set[int]:
+    return {placement.instance for placement in placements if placement.leaving}
+
+
+def test_draining_takes_a_standby_down_before_it_is_somewhere_else() -> None:
+    """Else it would not hear any more that its peer is active."""
     there = homes(home("a"), home("b", up=False), home("c"))
-    placed = place([NEED], there, PAIR, said(a="active", b="ready"))
+    going = place([NEED], there, PAIR, said(a="active", b="ready"))
+    assert where(going) == where(PAIR)
+    assert leaving(going) == {4}
+    assert place([NEED], there, going, said(a="active", b="ready")) == going
+    placed = place([NEED], there, going, said(a="active", b=""))
     assert where(placed) == {3: ("a", HIGH), 4: ("c", LOW)}
     assert placed[1].came_from == "b"
+    assert not leaving(placed)
+
+
+def test_one_that_is_leaving_when_its_host_dies_has_left() -> None:
+    going = [PAIR[0], replace(PAIR[1], leaving=True)]
+    there = homes(home("a"), home("b", up=False, there=False), home("c"))
+    assert where(place([NEED], there, going, said(a="active")))[4] == ("c", LOW)
+    heard = homes(home("a"), home("b", up=False, there=False, heard=True), home("c"))
+    assert place([NEED], heard, going, said(a="active")) == going
 
 
 def test_draining_has_the_peer_become_active_first() -> None:
     there = homes(home("a", up=False), home("b"), home("c"))
     asked = place([NEED], there, PAIR, said(a="active", b="ready"))
-    assert where(asked) == {3: ("a", HIGH), 4: ("b", MOVING)}
+    assert where(asked) == {3: ("a", LOW), 4: ("b", MOVING)}
     assert asked[1].preempt
     assert place([NEED], there, asked, said(a="active", b="ready")) == asked
-    done = place([NEED], there, asked, said(a="ready", b="active"))
+    going = place([NEED], there, asked, said(a="ready", b="active"))
+    assert where(going) == {3: ("a", LOW), 4: ("b", HIGH)}
+    assert leaving(going) == {3}
+    done = place([NEED], there, going, said(a="", b="active"))
     assert where(done) == {3: ("c", LOW), 4: ("b", HIGH)}
     assert not done[1].preempt
 
@@ -167,7 +201,9 @@ def test_draining_leaves_the_last_one_where_it_is() -> None:
 
 def test_draining_one_of_two_hosts_leaves_one_instance() -> None:
     there = homes(home("a"), home("b", up=False))
-    assert where(place([NEED], there, PAIR, said(a="active", b="ready"))) == {3: ("a", HIGH)}
+    going = place([NEED], there, PAIR, said(a="active", b="ready"))
+    assert leaving(going) == {4}
+    assert where(place([NEED], there, going, said(a="active", b=""))) == {3: ("a", HIGH)}
 
 
 def test_draining_a_router_that_is_not_ha_makes_a_second_one_for_the_while() -> None:
@@ -177,7 +213,9 @@ def test_draining_a_router_that_is_not_ha_makes_a_second_one_for_the_while() -> 
     assert where(second) == {3: ("a", HIGH), 4: ("b", LOW)}
     asked = place([need], there, second, said(a="active", b="ready"))
     assert asked[1].preempt
-    assert where(place([need], there, asked, said(a="ready", b="active"))) == {4: ("b", HIGH)}
+    going = place([need], there, asked, said(a="ready", b="active"))
+    assert leaving(going) == {3}
+    assert where(place([need], there, going, said(a="", b="active"))) == {4: ("b", HIGH)}
 
 
 def test_a_router_that_is_switched_off_has_nothing_to_lose() -> None:
@@ -191,11 +229,17 @@ def test_draining_goes_one_at_a_time() -> None:
     both = frozenset({7, 8})
     reports = {"a": Report(9, both, both), "b": Report(9, frozenset(), both)}
     there = homes(home("a"), home("b", up=False), home("c"))
-    first = place([NEED, need], there, pairs, Said(reports))
+    going = place([NEED, need], there, pairs, Said(reports))
+    assert [p.leaving for p in going] == [False, True, False, False]
+    reports["b"] = Report(9, frozenset({8}), frozenset({8}))
+    first = place([NEED, need], there, going, Said(reports))
     assert [p.host for p in first] == ["a", "c", "a", "b"]
     assert place([NEED, need], there, first, Said(reports)) == first
     reports["c"] = Report(9, frozenset(), frozenset({7}))
-    assert [p.host for p in place([NEED, need], there, first, Said(reports))] == list("acac")
+    reports["a"] = Report(9, frozenset({7, 8}), both)
+    reports["b"] = Report(9, frozenset(), frozenset({8}))
+    second = place([NEED, need], there, first, Said(reports))
+    assert [p.leaving for p in second] == [False, False, False, True]
 
 
 def test_a_moves_end_is_that_it_is_done_even_if_the_host_is_wanted_again() -> None:

@@ -26,6 +26,8 @@ from polpo.kernel.links import (
 from polpo.kernel.netlink import Netlink
 from polpo.target.changes import Changes
 
+SETTINGS = {f"ipv{v}/neigh/{EXTERNAL}/retrans_time_ms": "100" for v in (4, 6)}
+"""After a failover a next hop's first answer may go to the peer: it is asked again soon."""
 INDEX = 1000 * GROUP  # of external0: far from the indexes of devices that it may be on
 
 
@@ -123,6 +125,7 @@ class Externals:
                 link = None
             if link is None:
                 self._make(name, external)
+                netns.inside(name, lambda: netns.write_sysctls(SETTINGS))
                 link = external_in(netlink)
             if link is None:
                 raise FileNotFoundError(2, f"{EXTERNAL} went away at once")

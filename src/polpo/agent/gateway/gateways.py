@@ -20,6 +20,7 @@ from polpo.agent.reconciler import Step
 from polpo.runtime.clock import monotonic
 
 SOON_S = 0.2  # what keepalived takes to begin
+WORD_S = 10.0  # for so long a new agent starts none without the controller's word
 NOUNS = ("gateway", "namespace", "rules", "revocation", "external", "keepalived")
 """Whose keys are routers' numbers."""
 AnyStep: TypeAlias = Step[int, str] | Step[int, Looked] | Step[str, Vlan] | Step[int, External]
@@ -40,6 +41,7 @@ class Gateways:
         self.instances, self._devices = instances, devices
         self._around, self._wake = (drift, patience), wake
         self._directory = config.runtime / "gateways"
+        self._has_word, self._began_at = False, monotonic()
         self.roles = Roles(devices, instances.all, self._is_whole)
         self.handover = Handover(instances.all, lambda: self.roles.active, wake, monotonic)
         self._rules = Rules(instances.all)
@@ -48,6 +50,7 @@ class Gateways:
             instances.all,
             lambda: self._rules.in_place,
             self.handover.may_take_over,
+            self._may_begin,
             self._watch,
             self._unwatch,
             self._soon,
@@ -58,6 +61,17 @@ class Gateways:
         """After a pass: who is active, and what follows from that."""
         self.roles.look(revision)
         self.handover.look()
+
+    def word(self) -> None:
+        """The controller has spoken: the target is not only what we knew of old."""
+        if not self._has_word:
+            self._has_word = True
+            self._around[1].hurry()
+            self._wake()
+
+    def _may_begin(self) -> bool:
+        """A host that was away may have been replaced: one more of the same number would harm."""
+        return self._has_word or monotonic() - self._began_at > WORD_S
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
         """Before there is a device in them."""

@@ -5,6 +5,9 @@ would be active, and the one that no workload reaches would draw the world's pac
 a host that hears no other host and no controller takes its instances out of the election, by a
 file that keepalived watches (`track_file`). It comes back when it hears somebody, and whoever is
 active then stays it.
+
+Whom it hears it tells the controller: a host whose agent is silent, but which others hear, goes on
+with its gateways, and nobody needs to take its place.
 """
 
 import asyncio
@@ -21,7 +24,9 @@ from polpo.runtime.clock import Clock
 from polpo.runtime.files import replace_file
 
 ASK_S = 0.5  # so often some other hosts are asked for an echo,
-AT_ONCE = 3  # so many, in turn
+AT_ONCE = 3  # so many, in turn, besides those where the peers are
+HEARD_S = 10.0  # whoever has answered within this is heard
+LATE_S = 1.0  # longer than this between two turns: the host had no time for us
 SILENT_S = 1.5  # after so long without an answer the controller is asked as well
 STANDS, FALLS = b"0\n", b"-254\n"  # what keepalived takes for "no matter" and "fault"
 
@@ -31,23 +36,31 @@ class Asker(Protocol):
 
 
 class Isolation:
-    """`hosts` are the other hosts' addresses; nothing is asked while nothing `matters` here."""
+    """Nothing is asked while nothing `matters` here.
+
+    hosts  addresses of all hosts
+    peers  of those where the other instances of our gateways are
+    """
 
     def __init__(
         self,
         path: Path,
         own: str,
         hosts: Callable[[], Iterable[str]],
+        peers: Callable[[], Iterable[str]],
         matters: Callable[[], bool],
         controller_answers: Callable[[], Awaitable[bool]],
         clock: Clock,
     ) -> None:
         self._path, self._own, self._hosts, self._matters = path, own, hosts, matters
+        self._peers = peers
+        self._answered: dict[str, float] = {}
         self._controller_answers, self._clock = controller_answers, clock
         self._turn = itertools.count()
         self._log = structlog.get_logger("polpo.agent")
         self.isolated = path.exists() and path.read_bytes() == FALLS  # said by an agent before us
-        self._heard_at = clock() if not self.isolated else -SILENT_S
+        self._looked_at = clock()
+        self._heard_at = self._looked_at if not self.isolated else -SILENT_S
 
     def prepare(self) -> None:
         """The file is there before a keepalived watches it."""
@@ -71,14 +84,20 @@ class Isolation:
     async def look(self, echo: Asker) -> None:
         """One turn: ask, and say what follows from what was heard."""
         others = [host for host in self._hosts() if host != self._own] if self._matters() else []
+        if (self._was_away() or not others) and not self.isolated:
+            self._heard_at = self._clock()
         if not others:
-            self._heard_at = self._clock() if not self.isolated else self._heard_at
             return
-        for host in self._some(others):
+        for host in sorted({*self._some(others), *self._peers()} - {self._own}):
             echo.ask(host)
         if self._is_silent() and await self._controller_answers():
             self._heard_at = self._clock()
         self._say(self._is_silent())
+
+    def _was_away(self) -> bool:
+        """A turn that comes late says nothing of others: what they answered is to be read yet."""
+        before, self._looked_at = self._looked_at, self._clock()
+        return self._looked_at - before > LATE_S
 
     def _some(self, others: list[str]) -> Iterator[str]:
         """In turn, so that a few dead ones don't decide."""
@@ -88,6 +107,13 @@ class Isolation:
     def hear(self, answered: Set[str]) -> None:
         if answered - {self._own}:
             self._heard_at = self._clock()
+            self._answered |= dict.fromkeys(answered - {self._own}, self._heard_at)
+
+    def heard(self) -> tuple[str, ...]:
+        """The addresses of the hosts that have answered of late."""
+        since = self._clock() - HEARD_S
+        self._answered = {host: at for host, at in self._answered.items() if at >= since}
+        return tuple(sorted(self._answered))
 
     def _is_silent(self) -> bool:
         return self._clock() - self._heard_at > SILENT_S

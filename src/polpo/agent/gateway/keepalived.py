@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from polpo.agent.gateway.instances import Instance
+from polpo.agent.gateway.warming import warm
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, processes
 from polpo.kernel.processes import Process
@@ -34,7 +35,8 @@ class Keepalived:
     `soon` has us look again, when one that has been started may have begun.
 
     Only where the rules are in place (`guarded`) may anything begin; and only where it
-    `may_take_over` does one that is to become active on purpose (`preempt`) try to.
+    `may_take_over` does one that is to become active on purpose (`preempt`) try to. None is started
+    before it `may_begin`.
     """
 
     noun = "keepalived"
@@ -45,13 +47,14 @@ class Keepalived:
         instances: Mapping[int, Instance],
         guarded: Callable[[], Set[int]],
         may_take_over: Callable[[int], bool],
+        may_begin: Callable[[], bool],
         watch: Callable[[int], None],
         unwatch: Callable[[int], None],
         soon: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._directory, self._instances, self._guarded = directory, instances, guarded
-        self._may_take_over = may_take_over
+        self._may_take_over, self._may_begin = may_take_over, may_begin
         self._watch, self._unwatch, self._soon, self._clock = watch, unwatch, soon, clock
         self._running: dict[int, Process] = {}
         self._ending: set[int] = set()
@@ -141,6 +144,11 @@ class Keepalived:
         elif not self._has_begun(vni):
             raise BlockingIOError(11, "the one that has been started has to begin first")
         elif running.network() == netns.identity(name):
+            if (
+                self._instances[vni].row.preempt
+                and configuration == self._instances[vni].configuration
+            ):
+                warm(self._instances[vni])
             running.signal(signal.SIGHUP)
         else:
             self._remove(vni)
@@ -161,6 +169,8 @@ class Keepalived:
 
     def _start(self, vni: int) -> None:
         place, now = self._place(vni), self._clock()
+        if not self._may_begin():
+            raise BlockingIOError(11, "the controller is to say first whether it is still wanted")
         orphan = find(place, "vrrp.pid")
         if orphan is not None:  # its parent was killed; it takes its addresses away and ends
             orphan.close()

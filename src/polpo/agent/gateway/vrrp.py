@@ -54,8 +54,13 @@ def configuration(gateway: Gateway, isolation: Path) -> str:
         *_block("track_interface", [EXTERNAL]),
         *_block("track_file", ["isolation"]),
         *_block("virtual_ipaddress", [f"{v[4]} dev {TRANSIT}"]),
-        *_block("virtual_ipaddress_excluded", [f"{v[6]} dev {TRANSIT}", *_outside(gateway)]),
-        *_block("virtual_routes", _routes(gateway)),
+        *_block(
+            "virtual_ipaddress_excluded",
+            [f"{v[6]} dev {TRANSIT}", *(f"{a} dev {EXTERNAL}" for a in outside(gateway))],
+        ),
+        *_block(
+            "virtual_routes", [f"{p} {_by_way_of(hops)}" for p, hops in routes_outside(gateway)]
+        ),
     ]
     body = "\n".join(f"  {line}" for line in lines)
     watched = "\n".join(_block("track_file isolation", [f'file "{isolation}"', "weight 1"]))
@@ -69,16 +74,15 @@ def _block(name: str, lines: Iterator[str] | list[str]) -> list[str]:
     return [f"{name} {{", *(f"  {line}" for line in lines), "}"]
 
 
-def _outside(gateway: Gateway) -> Iterator[str]:
-    """What the router is outside, once each."""
+def outside(gateway: Gateway) -> list[str]:
+    """What the router is outside, once each, as address/length."""
     own = [str(ip_interface(a)) for a in gateway.external]
     if any(ip_interface(a).version == 6 for a in own):
         own.append(f"{link_local(gateway.external_mac)}/64")
     held = {ip_interface(a).ip for a in own}
     stand_in = {IPv4Address(a) for a, _ in gateway.floating}
     stand_in |= {IPv4Address(f.floating) for f in gateway.forwardings}
-    for address in (*own, *(f"{a}/32" for a in sorted(stand_in - held))):
-        yield f"{address} dev {EXTERNAL}"
+    return [*own, *(f"{a}/32" for a in sorted(stand_in - held))]
 
 
 def link_local(mac: str) -> str:
@@ -88,18 +92,19 @@ def link_local(mac: str) -> str:
     return str(ip_address(b"\xfe\x80" + bytes(6) + interface))
 
 
-def _routes(gateway: Gateway) -> Iterator[str]:
-    for prefix in gateway.on_link:
-        yield f"{ip_network(prefix)} dev {EXTERNAL}"
+def routes_outside(gateway: Gateway) -> list[tuple[str, tuple[str, ...]]]:
+    """Prefixes with their next hops; without one for those that are on the link."""
     found = {str(ip_network(prefix)): hops for prefix, hops in gateway.routes}
     for hop in map(ip_address, gateway.next_hops):
         found.setdefault(transit.ANY[hop.version], (str(hop),))
-    for prefix, hops in sorted(found.items()):
-        yield f"{prefix} {_by_way_of([str(ip_address(hop)) for hop in hops])}"
+    on_link: list[tuple[str, tuple[str, ...]]] = [(str(ip_network(p)), ()) for p in gateway.on_link]
+    return on_link + [
+        (p, tuple(str(ip_address(h)) for h in hops)) for p, hops in sorted(found.items())
+    ]
 
 
 def _by_way_of(hops: Sequence[str]) -> str:
     """Of several each flow takes one."""
-    if len(hops) == 1:
-        return f"via {hops[0]} dev {EXTERNAL} onlink"
-    return " ".join(f"nexthop via {hop} dev {EXTERNAL} onlink weight 1" for hop in hops)
+    if len(hops) > 1:
+        return " ".join(f"nexthop via {hop} dev {EXTERNAL} onlink weight 1" for hop in hops)
+    return f"via {hops[0]} dev {EXTERNAL} onlink" if hops else f"dev {EXTERNAL}"
