@@ -23,7 +23,7 @@ from typing import Any
 from polpo.testing.gateways import OUTSIDE, SERVER, GatewayCloud, Probe, gateway_cloud
 from polpo.testing.hosts import PREFIX, UNDERLAY, HostUnderTest, eventually, inside, pings, sh
 
-TIMES, ROUNDS, SECONDS = 20, 20, 1.0
+TIMES, ROUNDS, SECONDS = 20, 60, 0.3
 PORT = 5000
 FLOATING = 1000
 ACCEPT = f"""

@@ -94,3 +94,14 @@ def summed(whole: bytes) -> bytes:
         ends = whole[22:54] + struct.pack("!IBBBB", len(body), 0, 0, 0, 58) if six else b""
         body = body[:2] + checksum(ends + body[:2] + bytes(2) + body[4:]) + body[4:]
     return head + body
+
+
+def whole(given: bytes) -> bool:
+    """Whether all its checksums are right: IPv4's, and those of TCP, UDP and ICMP."""
+    six = given[12:14] == b"\x86\xdd"
+    at = 54 if six else 14 + (given[14] & 15) * 4
+    protocol, body = given[20 if six else 23], given[at:]
+    pseudo = given[22:54] if six else given[26:34]
+    pseudo += struct.pack("!II", len(body), protocol)
+    summed = checksum((b"" if protocol == 1 else pseudo) + body)
+    return summed == bytes(2) and (six or checksum(given[14:at]) == bytes(2))

@@ -22,11 +22,20 @@ from polpo.kernel import bpf
 from polpo.kernel.ring import Ring
 from polpo.target.rows import AnyRow
 
-OWN, VXLAN, UNKNOWN, SENT, DROPPED = "192.0.2.1", 99, 50, 7, 2
+OWN, VXLAN, METADATA, UNKNOWN, SENT, DROPPED = "192.0.2.1", 99, 98, 50, 7, 2
 TO_AGENT = 0xFFFFFFFF
 IFINDEXES = range(11, 19)
 SIZES = dict.fromkeys(("flows", "fdb", "neighbours", "moved", "moved_fdb", "fragments"), 512)
-LEARNED = ("flows", "moved", "moved_fdb", "fragments", "allowances", "counters", "buckets")
+LEARNED = (
+    "flows",
+    "moved",
+    "moved_fdb",
+    "fragments",
+    "allowances",
+    "counters",
+    "buckets",
+    "callers",
+)
 CONTEXT = struct.Struct(
     "=10I I I 5I 31I"
 )  # struct __sk_buff: ifindex is the 11th, cb from the 13th
@@ -54,7 +63,7 @@ class Rig:
     def start(self) -> None:
         bpf.mount(self.directory)
         run("ip", "netns", "add", self.namespace)
-        for index in (*IFINDEXES, VXLAN, UNKNOWN):
+        for index in (*IFINDEXES, VXLAN, METADATA, UNKNOWN):
             ip = ("ip", "-n", self.namespace, "link")
             peer = ("peer", "name", f"p{index}")
             run(*ip, "add", f"d{index}", "index", str(index), "type", "veth", *peer)
@@ -67,6 +76,7 @@ class Rig:
     ) -> None:
         """The tables hold these rows and nothing else; the model as well. `own` is the VTEP."""
         entries = Entries(own, VXLAN)
+        entries.set_metadata(METADATA)
         entries.set_plugs(plugs)
         for name, given in rows.items():
             entries.apply(name, given)
@@ -88,6 +98,9 @@ class Rig:
     def from_overlay(self, vni: int, vtep: str, frame: bytes) -> Verdict:
         remote = int.from_bytes(socket.inet_aton(vtep), "little")
         return self._run("overlay_test", frame, VXLAN, [vni, remote])
+
+    def from_metadata(self, frame: bytes) -> Verdict:
+        return self._run("from_metadata", frame, METADATA, [])
 
     def _run(self, program: str, frame: bytes, ifindex: int, cb: list[int]) -> Verdict:
         before = self.drops()
@@ -124,6 +137,8 @@ class Rig:
         if port == ifindex:
             return Verdict(answer=data, drop=Drop(reason) if reason else None)
         assert not reason
+        if port == METADATA:
+            return Verdict(call=data)
         vtep = socket.inet_ntoa(host.to_bytes(4, "little"))
         verdict = Verdict(host=vtep) if port == VXLAN else Verdict(port=port)
         left = data if vni else _changed(frame, data)

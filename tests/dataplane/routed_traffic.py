@@ -74,7 +74,9 @@ def routed_scenes(draw: st.DrawFn) -> Scene:
     between = draw(some(([], BETWEEN, BETWEEN, BETWEEN)))
     first = [*draw(interfaces([*FIRST, *GATEWAY])), *between, *draw(some((SPREAD, [])))]
     first += draw(some(([], OUTSIDE)))
-    second = [*draw(interfaces(SECOND)), *draw(some((BACK, BACK, [])))]
+    taken = {row.mac for row in first if isinstance(row, Interface)}
+    second = [x for x in draw(interfaces(SECOND)) if getattr(x, "mac", "") not in taken]
+    second += draw(some((BACK, BACK, [])))
     for router in (first, second):
         given = draw(routes()) if draw(st.booleans()) else []
         prefixes = {row.prefix for row in given if isinstance(row, Route)}

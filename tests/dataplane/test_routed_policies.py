@@ -76,6 +76,13 @@ def test_ports_without_port_security_cannot_send_from_elsewhere_either(rig: Rig)
     assert sent(rig, 4, "fd00::1", 101, "fe80::9").drop == Drop.REVERSE_PATH
 
 
+def test_a_link_local_source_stays_on_its_link_whatever_routes_say(rig: Rig) -> None:
+    """RFC 4291 2.5.6; a user's default route leads to a workload in the very network."""
+    rig.set(*scene(first=[*FIRST, Route("::/0", ((7, "fd00::3"),))]))
+    assert sent(rig, 1, "fd00:0:0:1::2", source="fe80::ff:fe00:1").drop == Drop.REVERSE_PATH
+    assert sent(rig, 1, "fd00:0:0:1::2").drop is None
+
+
 def test_a_router_answers_whoever_asks_it(rig: Rig) -> None:
     """Its own address may be asked from any: from link-local ones, for instance."""
     link_local = "fe80::ff:fe00:1"

@@ -15,22 +15,31 @@ from polpo.model.host import Host
 from polpo.model.network import HostRoute, Network, Subnet
 from polpo.model.object import Object
 from polpo.model.port import AddressPair, FixedIP, Port
+from polpo.model.probe import Probe, ProbePlace
 from polpo.model.qos import BandwidthLimit, DscpMarking, QosPolicy
-from polpo.model.router import INTERFACES, Router
+from polpo.model.router import INTERFACES, FloatingIP, Router
 from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.model.snapshot import Snapshot
 from polpo.target import rows
+from polpo.target.row import Row
 from polpo.target.rows import Slices
 
-R = TypeVar("R", bound=rows.Row)
+R = TypeVar("R", bound=Row)
 few = st.integers(0, 2)
 GROUPS = ("g0", "g1", "g2")
 PREFIXES = ("10.0.0.0", "10.1.0.0", "fd02::")  # of subnets, by number
 
 hosts = st.builds(
-    lambda n, net: Host(id=f"H{n}", name=f"h{n}", address=f"192.0.{net}.{n}", token_hash=f"t{n}"),
+    lambda n, net, zone: Host(
+        id=f"H{n}",
+        name=f"h{n}",
+        address=f"192.0.{net}.{n}",
+        token_hash=f"t{n}",
+        availability_zone=zone,
+    ),
     few,
     few,
+    st.sampled_from(("east", "west")),
 )
 networks = st.builds(
     lambda n, spare, mtu, up, domain, qos: Network(
@@ -100,7 +109,7 @@ rules = st.builds(
     st.sampled_from((None, None, "A0", "A1")),
 )
 ports = st.builds(
-    lambda n, net, host, groups, guarded, pairs, wiring, qos, owner: Port(
+    lambda n, net, host, groups, guarded, pairs, wiring, qos, owner, profile: Port(
         id=f"P{n}",
         network_id=f"N{net}",
         mac_address=f"02:00:00:00:00:0{n}",
@@ -112,6 +121,7 @@ ports = st.builds(
         wiring=wiring,
         qos_policy_id=qos,
         device_owner=owner,
+        profile=profile,
     ),
     st.integers(0, 5),
     few,
@@ -122,6 +132,19 @@ ports = st.builds(
     st.integers(0, 9),
     st.sampled_from(("", "Q0", "Q1")),
     st.sampled_from(("", "compute:nova", "network:dhcp")),
+    st.sampled_from(({}, {"metadata": {"meta": {"a": "b"}}}, {"metadata": "nonsense"})),
+)
+floating_ips = st.builds(
+    lambda n, port: FloatingIP(
+        id=f"F{n}",
+        floating_network_id="N1",
+        floating_ip_address=f"203.0.113.{n}",
+        floating_port_id="",
+        port_id=port,
+        fixed_ip_address=f"10.0.0.{n}" if port else "",
+    ),
+    few,
+    st.sampled_from(("", "P0", "P1")),
 )
 routers = st.builds(
     lambda n, spare, up, outside, routes: Router(
@@ -163,13 +186,28 @@ interfaces = st.builds(
     st.integers(0, 4).map(bool),
     st.sampled_from(INTERFACES),
 )
+probes = st.builds(
+    lambda n, hosts, armed: Probe(
+        id=f"B{n}",
+        sender="P0",
+        frame="00" * 40,
+        places=tuple(ProbePlace(host, ("P0",)) for host in hosts),
+        until="",
+        armed=armed,
+    ),
+    few,
+    st.lists(st.sampled_from(("h0", "h1", "h2")), unique=True, min_size=1),
+    st.booleans(),
+)
 objects = st.one_of(
+    probes,
     hosts,
     networks,
     subnets,
     address_groups,
     rules,
     qos_policies,
+    floating_ips,
     ports,
     ports,
     routers,

@@ -22,12 +22,14 @@ from polpo.agent.gateway.isolation import Isolation
 from polpo.agent.guards import Guards
 from polpo.agent.host_ends import HostEnds
 from polpo.agent.loop import Loop, Pass
+from polpo.agent.metadata.service import Metadata
 from polpo.agent.metrics import Figures, Metrics
 from polpo.agent.observed import Observed
 from polpo.agent.page import Page
 from polpo.agent.patience import Patience
 from polpo.agent.plugging import Plugging
 from polpo.agent.plugs import Plugs
+from polpo.agent.probes import Probes
 from polpo.agent.reconciler import Step
 from polpo.agent.reporter import Reporter, now
 from polpo.agent.tables import Tables
@@ -71,6 +73,9 @@ class Agent:
             self.observed, self.tables, self.switch.programs["from_port"], monotonic
         )
         self.responder = self._responder()
+        self.metadata = Metadata(
+            config, self.target, self.world.ports, self.devices, self.drift, self.patience
+        )
         self.loop = Loop(
             self.target, self.world, self.tables, self._steps(), self.patience, monotonic
         )
@@ -119,21 +124,25 @@ class Agent:
         """In the order of putting; removing goes the other way."""
         config, ports, devices, plugs = self.config, self.world.ports, self.devices, self.plugs
         around = (self.drift, self.patience)
-        port, overlay = (self.switch.programs[n].id for n in ("from_port", "from_overlay"))
+        guards = [
+            self.switch.programs[n].id for n in ("from_port", "from_overlay", "from_metadata")
+        ]
         tunnel = wanted.tunnel(config.underlay, config.vxlan_port)
         with_routes = self.gateways.instances.wires
         return [
             *self.gateways.before(),
+            *self.metadata.before(),
             Step(TunnelDevice(devices), lambda: tunnel, *around),
             Step(HostEnds(devices, plugs, ports), lambda: wanted.host_ends(ports), *around),
             self.tables,
-            Step(self.guards, lambda: wanted.programs(ports, port, overlay), *around),
+            Step(self.guards, lambda: wanted.programs(ports, *guards), *around),
             Step(Gates(devices, plugs), lambda: wanted.gates(ports, self.guards.guarded), *around),
             Step(
                 Workloads(devices, ports),
                 lambda: with_routes(wanted.wires(ports, self.target.subnet), ports),
                 *around,
             ),
+            *self.metadata.after(),
             *self.gateways.after(),
         ]
 
@@ -145,7 +154,8 @@ class Agent:
         )
         self.reporter = Reporter(self.controller, self.status, monotonic)
         self.metrics = Metrics(self.status, self.figures)
-        self.loop.after += [self.reporter.wake, self.announcer.look]
+        self.probes = self._probes()
+        self.loop.after += [self.probes.look, self.reporter.wake, self.announcer.look]
         self.loop.after_pass.append(self._after_pass)
         plugging = Plugging(
             self.controller,
@@ -158,6 +168,17 @@ class Agent:
             plugging, self.status, self.metrics.text, lambda name: name in self.devices.read()
         )
         self.door = Door(self.config.socket, handlers)
+
+    def _probes(self) -> Probes:
+        return Probes(
+            self.target,
+            self.world.ports,
+            self.gateways.instances.all,
+            self.devices.index,
+            self.switch.programs["send_in"],
+            self.observed.drops,
+            self.reporter.wake,
+        )
 
     def carrying(self) -> tuple[str, ...]:
         return self.world.carrying(self.guards)
@@ -174,6 +195,7 @@ class Agent:
             ready=self.gateways.roles.ready,
             looked=self.gateways.roles.looked,
             uplinks=self.gateways.instances.uplinks(),
+            sighted=self.probes.sighted(),
             heard=self.isolation.heard(),
             error=self.loop.error(),
             version=version("polpo"),
@@ -189,13 +211,14 @@ class Agent:
             disk_errors=self.file.errors,
             traffic=self.observed.traffic(),
             asked=self.responder.asked,
-            answers=self.responder.answers,
+            answers={**self.responder.answers, **self.metadata.answers()},
         )
 
     def _after_pass(self) -> None:
         self.metrics.loop_seconds.observe(self.loop.last_s)
         self.observed.forget_gone()
         self.responder.renew()
+        self.metadata.answering.renew()
         self.gateways.look(self.target.revision)
         if self.loop.error() is None:
             for directory in self._stale:  # nothing is guarded by a former layout any more
@@ -222,6 +245,7 @@ class Agent:
         loop.add_reader(names, lambda: self._names_woken(names))
         self._events = here  # kept open
         self.responder.listen()
+        self.metadata.listener.listen()
 
     async def _serve_metrics(self) -> None:
         if not self.config.metrics_listen:

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from polpo.agent.devices import Devices
 from polpo.agent.ownership import (
     FILTER_HANDLE,
+    METADATA,
     PREFERENCE,
     TUNNEL,
     is_filter,
     is_host_end,
+    is_metadata,
     is_tunnel,
 )
 from polpo.agent.plugs import Plugs
@@ -17,6 +19,8 @@ from polpo.kernel import filters
 from polpo.kernel.bpf import Program
 from polpo.kernel.netlink import Netlink
 from polpo.target.changes import Changes
+
+BY_DEVICE = {TUNNEL: "from_overlay", METADATA: "from_metadata"}
 
 
 class Guards:
@@ -33,7 +37,7 @@ class Guards:
         mine = {
             name: self._program(link.index)
             for name, link in self._devices.read().items()
-            if is_host_end(link) or is_tunnel(link) or name in taps
+            if is_host_end(link) or is_tunnel(link) or is_metadata(link) or name in taps
         }
         self.guarded = {name: program for name, program in mine.items() if program is not None}
         return dict(self.guarded)
@@ -48,7 +52,7 @@ class Guards:
         return None
 
     def _put(self, device: str, program: int) -> None:
-        loaded = self._programs["from_overlay" if device == TUNNEL else "from_port"]
+        loaded = self._programs[BY_DEVICE.get(device, "from_port")]
         netlink, index = self._devices.netlink, self._devices.index(device)
         filters.put_filter(netlink, index, PREFERENCE, FILTER_HANDLE, loaded.label, loaded.fd)
         self.guarded[device] = program

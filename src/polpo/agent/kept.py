@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Generic, TypeVar
 
-from polpo.target.rows import AnyRow, Row
+from polpo.target.row import Row
+from polpo.target.rows import AnyRow
 from polpo.target.wire import Line
 
 R = TypeVar("R", bound=Row)

@@ -9,7 +9,9 @@
 | filter | cls_bpf on one of the devices above, at preference 28783, named `polpo-...` |
 | clsact qdisc | shared; removed with the device, or when its last filter was ours |
 | namespace of a gateway | named `polpo-<host>-<router's number>`, named in plugs.json |
-| all that is in it | within such a namespace: devices, rules, addresses, all is ours |
+| pair that leads to the metadata service | `polpo-md`, in link group 28783 |
+| namespace of the metadata service | named `polpo-<name of runtime_dir>-metadata` |
+| all that is in these | within such a namespace: devices, rules, addresses, all is ours |
 | VLAN device of an uplink | named `pv<vlan>-<uplink's index>`, in link group 28783 |
 | keepalived of a gateway | its pid file in <runtime_dir>/gateways, and its command line |
 | address, route in a workload | protocol 112, on the device of a plug |
@@ -20,6 +22,7 @@ What is not in this table is never changed and never removed.
 """
 
 import re
+from pathlib import Path
 
 from polpo.kernel.links import Link
 
@@ -27,6 +30,7 @@ GROUP = 28783  # "po"
 TUNNEL = "polpo0"
 PREFERENCE = GROUP
 FILTER_HANDLE = 1
+METADATA = "polpo-md"
 TRANSIT, EXTERNAL = "transit0", "external0"
 _HOST_END = re.compile(r"pp[0-9a-f]{11}")
 _VLAN = re.compile(r"pv[0-9]{1,4}-[0-9]+")
@@ -47,6 +51,11 @@ def gateway_netns(host: str, vni: int) -> str:
     return f"polpo-{host}-{vni}"
 
 
+def metadata_netns(runtime: Path) -> str:
+    """The namespace of an agent's metadata service: one for each runtime directory."""
+    return f"polpo-{runtime.name}-metadata"
+
+
 def vlan_device(uplink: int, vlan: int) -> str:
     """The name of our VLAN device on the uplink with this index."""
     return f"pv{vlan}-{uplink}"
@@ -62,6 +71,10 @@ def is_host_end(link: Link) -> bool:
 
 def is_tunnel(link: Link) -> bool:
     return link.name == TUNNEL and link.group == GROUP
+
+
+def is_metadata(link: Link) -> bool:
+    return link.name == METADATA and link.kind == "veth" and link.group == GROUP
 
 
 def is_filter(preference: int, name: str) -> bool:

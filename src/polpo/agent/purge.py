@@ -7,7 +7,13 @@ from polpo.agent.config import Config
 from polpo.agent.devices import Devices
 from polpo.agent.gateway.keepalived import end_all
 from polpo.agent.guards import remove_filter
-from polpo.agent.ownership import is_host_end, is_tunnel, is_vlan_device
+from polpo.agent.ownership import (
+    is_host_end,
+    is_metadata,
+    is_tunnel,
+    is_vlan_device,
+    metadata_netns,
+)
 from polpo.agent.plugs import Plug, Plugs, SpoiltPlugs
 from polpo.kernel import bpf, mounts, netns
 from polpo.kernel.links import delete_link, set_link
@@ -20,8 +26,9 @@ def purge(config: Config) -> None:
     with Netlink() as netlink:
         devices = Devices(netlink)
         for link in devices.read().values():
-            if is_host_end(link) or is_tunnel(link) or is_vlan_device(link):
+            if any(ours(link) for ours in (is_host_end, is_tunnel, is_vlan_device, is_metadata)):
                 delete_link(netlink, link.index)
+        netns.delete(metadata_netns(config.runtime))
         for plug in _plugs(config):
             _unplug(plug, devices)
     _remove_pins(config)

@@ -58,7 +58,8 @@ class Reporter:
 
 def _essence(status: Status) -> tuple[object, ...]:
     gateways = status.active, status.ready, status.looked, status.uplinks
-    return status.revision, status.ports, status.error, status.moved, gateways
+    seen = status.moved, status.sighted
+    return status.revision, status.ports, status.error, seen, gateways
 
 
 def now() -> str:

@@ -13,7 +13,7 @@ import structlog
 from polpo.agent.bulk import write_rows
 from polpo.agent.devices import Devices
 from polpo.agent.drift import Drift
-from polpo.agent.ownership import TUNNEL
+from polpo.agent.ownership import METADATA, TUNNEL
 from polpo.agent.patience import Patience
 from polpo.agent.target import Target
 from polpo.agent.wanted import Wired
@@ -110,7 +110,9 @@ class Tables:
         tunnel = self._devices.read().get(TUNNEL)
         if tunnel is None:
             return  # the tunnel's own failure says why
+        service = self._devices.known.get(METADATA)
         self._entries.set_vxlan(tunnel.index)
+        self._entries.set_metadata(service.index if service else 0)
         self._entries.set_plugs(self._plugs())
         if self._clock() >= self._verify_at or self._patience.any_of(self.noun):
             self._verify()

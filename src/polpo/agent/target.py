@@ -2,6 +2,7 @@
 
 from polpo.agent.kept import Kept
 from polpo.target import wire
+from polpo.target.probe_row import Probe
 from polpo.target.rows import (
     Endpoint,
     Gateway,
@@ -25,7 +26,7 @@ class Target:
         self.revision = 0
         self.known = False  # before a first target is in, nothing is written to the kernel
         self._waiting: list[Line] = []
-        self.subnets, self.interfaces = Kept(Subnet), Kept(Interface)
+        self.subnets, self.interfaces, self.probes = Kept(Subnet), Kept(Interface), Kept(Probe)
 
     def hear(self, line: Line) -> list[Line] | None:
         """The batch that this line completes and that is now applied; None within a batch.
@@ -45,6 +46,7 @@ class Target:
         wire.apply_line(self.slices, line)
         self.subnets.hear(line)
         self.interfaces.hear(line)
+        self.probes.hear(line)
 
     def forget_half_said(self) -> None:
         """The stream was cut: what had no revision yet will be said again."""

@@ -7,8 +7,9 @@ import msgspec
 
 from polpo.agent.addressing import Address, SubnetOf, addresses
 from polpo.agent.devices import device_of
-from polpo.agent.ownership import TUNNEL, alias
+from polpo.agent.ownership import METADATA, TUNNEL, alias
 from polpo.agent.plugs import Plug
+from polpo.dataplane.metadata import ADDRESSES
 from polpo.kernel.addresses import Route
 from polpo.kernel.links import Vxlan
 from polpo.target.rows import Port
@@ -75,14 +76,17 @@ def host_ends(ports: Mapping[str, Wired]) -> dict[str, HostEnd]:
     }
 
 
-def programs(ports: Mapping[str, Wired], from_port: int, from_overlay: int) -> dict[str, int]:
+def programs(
+    ports: Mapping[str, Wired], from_port: int, from_overlay: int, from_metadata: int
+) -> dict[str, int]:
     """Device -> id of the program that has to guard it."""
-    return dict.fromkeys(ports, from_port) | {TUNNEL: from_overlay}
+    return dict.fromkeys(ports, from_port) | {TUNNEL: from_overlay, METADATA: from_metadata}
 
 
 def gates(ports: Mapping[str, Wired], guarded: Mapping[str, int]) -> dict[str, bool]:
     """Device -> up. A device without its filter stays shut: its frames would reach the host."""
-    wanted = {device: port.admin_up for device, (port, _) in ports.items()} | {TUNNEL: True}
+    wanted = {device: port.admin_up for device, (port, _) in ports.items()}
+    wanted |= {TUNNEL: True, METADATA: True}
     return {device: up and device in guarded for device, up in wanted.items()}
 
 
@@ -101,8 +105,14 @@ def wire(port: Port, plug: Plug, own: Sequence[Address]) -> Wire:
         mac=port.mac,
         mtu=port.mtu,
         addresses=frozenset(f"{x.address}/{x.prefix_length}" for x in own),
-        routes=routes(own),
+        routes=routes(own) | metadata_routes(port, own),
     )
+
+
+def metadata_routes(port: Port, own: Sequence[Address]) -> frozenset[Route]:
+    """The metadata service is on every link, whether or not the gateway is somebody."""
+    known = port.instance and any(":" not in address.address for address in own)
+    return frozenset({Route(f"{ADDRESSES[0]}/32", None)} if known else ())
 
 
 def routes(addresses: Sequence[Address]) -> frozenset[Route]:

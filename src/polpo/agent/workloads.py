@@ -39,14 +39,14 @@ class Workloads:
     def _read(self, device: str, end: Link) -> Wire | None:
         try:
             with netns.netlink_in(self._ports[device].plug.netns) as netlink:
-                return self._decoded(device, end, _raw(netlink, end.peer))
+                return self._decoded(device, end, raw(netlink, end.peer))
         except OSError:
             return None  # the namespace is gone, or being unmounted
 
     def _decoded(self, device: str, end: Link, raw: list[list[bytes]]) -> Wire | None:
         """Decode only what differs from last time."""
         if device not in self._seen or self._seen[device][0] != raw:
-            wire = _decode(end, raw)
+            wire = decode(end, raw)
             if wire is None:
                 return None
             self._seen[device] = raw, wire
@@ -58,15 +58,15 @@ class Workloads:
             raise FileNotFoundError(2, "the host's end is missing")
         name = self._ports[device].plug.netns
         with netns.netlink_in(name) as netlink:
-            link = _other_end(netlink, end)
+            link = other_end(netlink, end)
             if link is None:  # carried off to another namespace: begin anew
                 delete_link(self._devices.netlink, end.index)
                 raise FileNotFoundError(2, f"{wire.device} is not in namespace {name}")
-            _set_device(netlink, link, wire, name)
-            _set_addresses(netlink, link.index, wire)
+            set_device(netlink, link, wire, name)
+            set_addresses(netlink, link.index, wire)
 
 
-def _raw(netlink: Netlink, index: int) -> list[list[bytes]]:
+def raw(netlink: Netlink, index: int) -> list[list[bytes]]:
     return [
         dump_links(netlink),
         addresses.dump_addresses(netlink, index),
@@ -74,7 +74,7 @@ def _raw(netlink: Netlink, index: int) -> list[list[bytes]]:
     ]
 
 
-def _decode(end: Link, raw: list[list[bytes]]) -> Wire | None:
+def decode(end: Link, raw: list[list[bytes]]) -> Wire | None:
     links = {link.index: link for link in map(parse_link, raw[0])}
     link = links.get(end.peer)
     if link is None or link.peer != end.index:
@@ -90,13 +90,13 @@ def _decode(end: Link, raw: list[list[bytes]]) -> Wire | None:
     )
 
 
-def _other_end(netlink: Netlink, end: Link) -> Link | None:
+def other_end(netlink: Netlink, end: Link) -> Link | None:
     links = {link.index: link for link in map(parse_link, dump_links(netlink))}
     link = links.get(end.peer)
     return link if link is not None and link.peer == end.index else None
 
 
-def _set_device(netlink: Netlink, link: Link, wire: Wire, name: str) -> None:
+def set_device(netlink: Netlink, link: Link, wire: Wire, name: str) -> None:
     if link.name != wire.device:  # Linux renames only what is down
         set_link(netlink, link.index, up=False)
         set_link(netlink, link.index, name=wire.device)
@@ -107,7 +107,7 @@ def _set_device(netlink: Netlink, link: Link, wire: Wire, name: str) -> None:
     set_link(netlink, LOOPBACK, up=True)
 
 
-def _set_addresses(netlink: Netlink, index: int, wire: Wire) -> None:
+def set_addresses(netlink: Netlink, index: int, wire: Wire) -> None:
     """New addresses before old ones go; routes last, because they go with addresses."""
     held = addresses.parse_addresses(addresses.dump_addresses(netlink, index))
     for address in sorted(wire.addresses - held):

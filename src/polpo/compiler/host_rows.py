@@ -6,6 +6,7 @@ Each function gives the row for its key, or None where there is to be none.
 from ipaddress import ip_network
 
 from polpo.compiler import qos
+from polpo.compiler.instances import instance_of
 from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.routing import external_network
 from polpo.compiler.view import View
@@ -15,10 +16,8 @@ from polpo.target.rows import DhcpOption, Lease, Network, Pair, Policy, Port, Ro
 
 def port_row(view: View, host: str, id: str) -> Port | None:
     port = view.snapshot.get(model.Port, id)
-    if port is None or port.host != host or view.host(host) is None:
-        return None
-    network = view.network(port.network_id)
-    if network is None:
+    on, network = view.host(host), view.network(port.network_id) if port is not None else None
+    if port is None or port.host != host or on is None or network is None:
         return None
     guards = port.group_set if port.port_security_enabled else ()
     shape = qos.policy_of(view.snapshot, port, network)
@@ -40,6 +39,7 @@ def port_row(view: View, host: str, id: str) -> Port | None:
         ingress=qos.ingress(shape),
         egress=qos.egress(shape),
         dscp=qos.dscp(shape),
+        instance=instance_of(view, on, port),
     )
 
 

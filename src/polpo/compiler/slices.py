@@ -6,6 +6,7 @@ from polpo.compiler import gateway_rows
 from polpo.compiler.carriage import networks_of
 from polpo.compiler.gateway_rows import gateway_row
 from polpo.compiler.host_rows import network_row, policy_row, port_row, routing_row
+from polpo.compiler.probes import probe_row
 from polpo.compiler.shared_rows import (
     endpoint_row,
     groups_row,
@@ -19,6 +20,7 @@ from polpo.model.host import Host
 from polpo.model.network import Network, Subnet
 from polpo.model.placement import Placement
 from polpo.model.port import Port
+from polpo.model.probe import Probe
 from polpo.model.router import Router
 from polpo.model.snapshot import Snapshot
 from polpo.target.rows import AnyRow, Carrying, Slices
@@ -51,6 +53,7 @@ def host_slice(view: View, host: str) -> dict[str, AnyRow]:
     find = view.snapshot
     rows: list[AnyRow | None] = [port_row(view, host, p.id) for p in find.by(Port, "host", host)]
     rows += [policy_row(view, host, groups) for groups in find.traits(Port, "guards", host)]
+    rows += [probe_row(view, host, probe.id) for probe in find.by(Probe, "host", host)]
     return _by_key([*rows, *_gateways(view, host), *carrying(view, host)])
 
 

@@ -11,13 +11,16 @@ from typing import Any, TypeAlias
 
 from polpo.compiler import host_rows, shared_rows
 from polpo.compiler.numbers import Groups, groups_number
+from polpo.compiler.probes import probe_row
 from polpo.compiler.slices import HOSTS, host_name, network_name
 from polpo.compiler.view import View
 from polpo.model.change import Change
 from polpo.model.host import Host
 from polpo.model.network import Network, Subnet
 from polpo.model.port import Port
+from polpo.model.probe import Probe
 from polpo.model.qos import QosPolicy
+from polpo.model.router import FloatingIP
 from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.target.rows import AnyRow
 
@@ -52,6 +55,12 @@ def _touched(view: View, state: Any) -> Touched:
             return _host(view, state.name)
         case QosPolicy():
             return merged(_row(port) for port in _shaped(view, state.id))
+        case Probe():
+            hosts = {place.host for place in state.places}
+            return merged(_probe(host, state.id) for host in hosts)
+        case FloatingIP():
+            named = view.snapshot.get(Port, state.port_id)
+            return _row(named) if named is not None else {}
     return {}
 
 
@@ -68,11 +77,13 @@ def _seen(state: Any) -> tuple[Any, ...]:
             qos = state.qos_policy_id
             return (state.vni, state.mtu, state.admin_state_up, state.dns_domain, qos)
         case Host():
-            return (state.name, state.address)
+            return (state.name, state.address, state.availability_zone)
         case AddressGroup():
             return (state.addresses,)
         case QosPolicy():
             return (state.rules,)
+        case FloatingIP():
+            return (state.port_id, state.fixed_ip_address, state.floating_ip_address)
     return (state,)
 
 
@@ -101,6 +112,10 @@ def _shaped(view: View, policy: str) -> Iterator[Port]:
     yield from view.snapshot.by(Port, "qos_policy", policy)
     for network in view.snapshot.by(Network, "qos_policy", policy):
         yield from view.snapshot.by(Port, "network", network.id)
+
+
+def _probe(host: str, id: str) -> Touched:
+    return {(host_name(host), f"probe/{id}"): partial(probe_row, host=host, id=id)}
 
 
 def _policy(host: str, groups: Groups) -> Touched:
@@ -144,7 +159,9 @@ def _address_group(view: View, id: str) -> Touched:
 
 def _host(view: View, name: str) -> Touched:
     rows = merged(_port(view, port) for port in view.snapshot.by(Port, "host", name))
-    return rows | {(HOSTS, f"host/{name}"): partial(shared_rows.host_row, name=name)}
+    probes = (_probe(name, probe.id) for probe in view.snapshot.by(Probe, "host", name))
+    hosts = {(HOSTS, f"host/{name}"): partial(shared_rows.host_row, name=name)}
+    return rows | merged(probes) | hosts
 
 
 def merged(parts: Iterable[Touched]) -> Touched:

@@ -52,6 +52,7 @@ def port_entries(port: Port, plug: Plug, policy: int, asks: PortFlag = NOTHING) 
         | PortFlag.ADMIN_UP * port.admin_up
         | PortFlag.VETH * plug.veth
         | limit_flags(port)
+        | PortFlag.ASKS_METADATA * (port.instance is not None)
         | asks
     )
     value = PORT.pack(port.vni, pack_mac(port.mac), flags, port.dscp or 0, policy)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from polpo.dataplane.claims import Claims
 from polpo.dataplane.copies import Copies
 from polpo.dataplane.endpoints import Plug, endpoint_entries, port_entries
+from polpo.dataplane.metadata import neighbour_entries
 from polpo.dataplane.policies import peer_entries, policy_entries, version_of
 from polpo.dataplane.routes import check_row, router_entries
 from polpo.dataplane.services import Services
@@ -55,6 +56,7 @@ class Entries:
         self._claims = Claims(ORDER)
         self._copies = Copies(self._claims)
         self._services = Services()
+        self._vxlan = self._metadata = 0
         self.set_vxlan(vxlan)
 
     @property
@@ -68,7 +70,17 @@ class Entries:
 
     def set_vxlan(self, ifindex: int) -> None:
         """The VXLAN device was made, or made again."""
-        self._claims.put(("",), [("host", U32.pack(0), HOST.pack(ifindex))])
+        self._vxlan = ifindex
+        self._set_host()
+
+    def set_metadata(self, ifindex: int) -> None:
+        """So was the one that leads to the metadata service."""
+        self._metadata = ifindex
+        self._set_host()
+
+    def _set_host(self) -> None:
+        value = HOST.pack(self._vxlan, self._metadata)
+        self._claims.put(("",), [("host", U32.pack(0), value)])
 
     def apply(self, name: str, put: Iterable[AnyRow] = (), gone: Iterable[str] = ()) -> None:
         """Rows of a slice that are gone (by key), and rows that are new or replaced."""
@@ -133,7 +145,7 @@ class Entries:
                 self._claims.put(place, [entry])
             case Network():
                 entry = ("networks", U32.pack(row.vni), U32.pack(row.domain))
-                self._claims.put(place, [entry])
+                self._claims.put(place, [entry, *neighbour_entries(row.vni)])
             case Interface() | Route() | Member():
                 check_row(row)
 

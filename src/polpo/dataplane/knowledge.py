@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from polpo.dataplane import metadata
+from polpo.dataplane.calls import Caller, CallerKey
 from polpo.dataplane.endpoints import Plug, link_local
 from polpo.dataplane.frames import Transport
 from polpo.dataplane.policies import what_of
@@ -83,6 +85,7 @@ class Knowledge:
         self.fragments: dict[tuple[object, ...], Transport] = {}
         self.moved: dict[tuple[int, bytes], tuple[bytes, int]] = {}
         self.moved_fdb: dict[tuple[int, bytes], Where] = {}
+        self.callers: dict[CallerKey, Caller] = {}
 
     def endpoints(self, vni: int) -> Iterator[Endpoint]:
         rows = self.rows.get(f"network/{vni}", ())
@@ -120,6 +123,8 @@ class Knowledge:
         for _, interface in self.interfaces(vni):
             if address in names_of(interface):
                 return pack_mac(interface.mac), 0
+        if vni in self.networks and address in metadata.PACKED:
+            return metadata.voice(vni), 0
         return self.moved.get((vni, address))
 
     def where(self, vni: int, mac: bytes) -> Where | None:
@@ -138,6 +143,7 @@ class Knowledge:
         """False for what cannot have moved: the addresses in rows stay where these say."""
         fixed = {pack_address(a) for row in self.endpoints(vni) for a in row.addresses}
         fixed = fixed.union(*(names_of(interface) for _, interface in self.interfaces(vni)))
+        fixed |= metadata.PACKED if vni in self.networks else set()
         if mac[0] & 1 or address in fixed:
             return False
         known = [row for row in self.endpoints(vni) if pack_mac(row.mac) == mac]

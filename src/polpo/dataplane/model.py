@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from polpo.dataplane.calls import Caller, answered, called, calls
 from polpo.dataplane.frames import (
     ARP,
     ICMPV6,
@@ -17,11 +18,15 @@ from polpo.dataplane.frames import (
     Malformed,
     Transport,
     advertisement,
+    parse_ethernet,
     parse_packet,
+    transport_of,
 )
 from polpo.dataplane.knowledge import Knowledge, Where
 from polpo.dataplane.marking import marked
+from polpo.dataplane.metadata import caller
 from polpo.dataplane.passage import ERRORS, Passage
+from polpo.dataplane.prefixes import inside
 from polpo.dataplane.routed_frames import echoed, forwarded, is_routed, is_told, told, voice
 from polpo.dataplane.router_model import RouterModel, addresses_of
 from polpo.dataplane.steps import Stopped
@@ -72,16 +77,27 @@ class Forwarding(Passage):
     # IP
 
     def ip(self, t: Transport) -> Verdict:
-        self.find_way(t)
+        call = self.sender and self.sender.instance and calls(self.frame, t, self.raw)
+        if not call:
+            self.find_way(t)
         if not self.frame.multicast:
             if self.frame.icmp and t.kind in ERRORS[self.frame.ethertype == IPV6]:
                 self.find_related()
             elif not self.exempt_sending and not self.exempt_receiving:
                 self.find_flow(t)
         self.leave()
+        if call:
+            return self.as_marked(lambda: self.call(t))
         return self.asked() or self.as_marked(
             lambda: self.follow(self.way, t) if self.way else self.forward()
         )
+
+    def call(self, t: Transport) -> Verdict:
+        """To the metadata service."""
+        frame, ifindex, six = self.frame, self.came.ifindex, self.frame.ethertype == IPV6
+        who = Caller(frame.source, frame.source_mac, frame.destination_mac)
+        self.model.callers[ifindex, t.source_port, six] = who
+        return Verdict(call=called(self.raw, six, ifindex))
 
     def as_marked(self, forward: Callable[[], Verdict]) -> Verdict:
         """What becomes of the packet with the DSCP of the sender's QoS policy."""
@@ -89,7 +105,9 @@ class Forwarding(Passage):
         if dscp is not None:
             self.raw = marked(came, dscp)
         verdict = forward()
-        as_it_is = self.raw == came or verdict.drop or verdict.answer or verdict.frame
+        as_it_is = (
+            self.raw == came or verdict.drop or verdict.answer or verdict.call or verdict.frame
+        )
         return verdict if as_it_is else replace(verdict, frame=self.raw)
 
     def find_way(self, t: Transport) -> None:
@@ -119,7 +137,11 @@ class Forwarding(Passage):
     def vet_way_back(self, router: RouterModel) -> None:
         """The router would send to the source by way of the network that it sends from."""
         back = router.find(self.frame.source)
-        if back is None or self.vni not in [hop.vni for hop in back.hops]:
+        if (
+            inside(self.frame.source, "fe80::/10")
+            or back is None
+            or self.vni not in [hop.vni for hop in back.hops]
+        ):
             self.model.record(Stopped(router.row.vni, Drop.REVERSE_PATH))
             raise Dropped(Drop.REVERSE_PATH)
 
@@ -290,6 +312,19 @@ class Model(Knowledge):
         if vtep not in self.hosts:
             return Verdict(drop=Drop.UNKNOWN_VTEP)
         return self.decide(vni, Where(vtep=vtep), None, frame)
+
+    def from_metadata(self, frame: bytes) -> Verdict:
+        """An answer of the metadata service."""
+        parsed = parse_ethernet(frame)
+        parse_packet(parsed, frame[14:])
+        six, to = parsed.ethertype == IPV6, transport_of(parsed).destination_port
+        for (ifindex, port, family), who in self.callers.items():
+            name = caller(ifindex, six)
+            if (port, family) == (to, six) and parsed.destination.endswith(name):
+                listening = self.ports.get(ifindex)
+                if listening and listening.admin_up and listening.instance:
+                    return Verdict(port=ifindex, frame=answered(frame, six, who))
+        return Verdict(drop=Drop.DESTINATION_DOWN)
 
     def decide(self, vni: int, came: Where, sender: Port | None, frame: bytes) -> Verdict:
         try:

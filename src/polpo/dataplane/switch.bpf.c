@@ -29,6 +29,11 @@
 #define IPV6_ROUTE (1U << 31)
 #define SAYS 1000      // what routers may say in a second, on each CPU
 #define NS_KBPS 8000000ULL // a byte takes so many nanoseconds at 1 kbit/s
+#define METADATA 0xa9fea9fe // 169.254.169.254, fe80::a9fe:a9fe: the metadata service,
+#define CALLERS 0xf0000000  // to which a port is 240.0.0.0 and its ifindex,
+#define CALLERS6 0xfd706f6c706f0000ULL // or fd70:6f6c:706f::<ifindex>
+#define CALLING (1U << 31)
+#define CALLS 100      // connections to it that a port may begin each second
 #define QUOTE 128      // bytes of the packet that an ICMP error is about
 
 // A function that the verifier looks at once, and not for each way that leads to it: else it takes
@@ -75,7 +80,7 @@ enum reason { // of a drop; the same numbers as tables.Drop
 
 enum { PORT_SECURITY = 1, ADMIN_UP = 2, VETH = 4 };         // struct port, flags
 enum { ASKS_DHCPV4 = 8, ASKS_DHCPV6 = 16, ASKS_ROUTER = 32 };
-enum { LIMITED_INGRESS = 64, LIMITED_EGRESS = 128, MARKED = 256 };
+enum { LIMITED_INGRESS = 64, LIMITED_EGRESS = 128, MARKED = 256, ASKS_METADATA = 512 };
 enum { FIXED = 1, PAIR = 2, MAC_ONLY = 3 };                 // allowed
 enum { INGRESS = 0, EGRESS = 1, IPV6_SIDE = 2 };            // side of a policy
 enum { REPLIED = 1, FIN_SENT = 2, FIN_REPLIED = 4, RESET = 8, REVOKED = 16 }; // struct flow, state
@@ -212,9 +217,9 @@ struct flood_key {
 	__u32 index;
 };
 
-struct host {
+struct host { // ifindexes, 0 while there is no such device
 	__u32 vxlan;
-	__u32 pad;
+	__u32 metadata;
 };
 
 struct counter { // as the workload sees it: `in` is what was delivered to it
@@ -280,13 +285,26 @@ struct transport { // what the first fragment says of its layer 4, and the later
 	__u16 pad;
 };
 
+struct caller_key { // one end of a connection to the metadata service
+	__u32 ifindex;
+	__be16 port;
+	__u16 family; // 4 or 6
+};
+
+struct caller { // who it is within its network, and whom it spoke to
+	union address address;
+	__u8 mac[6];
+	__u8 spoken_to[6];
+	__u32 pad;
+};
+
 struct asked { // a question for the agent
 	__u32 ifindex;
 	__u32 length; // of the frame, though there may be less of it here
 	__u8 frame[1504];
 };
 
-struct allowance { // how often in this second of CLOCK_MONOTONIC: a port has asked, routers spoke
+struct allowance { // how often in this second of CLOCK_MONOTONIC: a port asked, routers spoke
 	__u64 second;
 	__u32 asked;
 	__u32 pad;
@@ -322,6 +340,7 @@ TABLE(moved_fdb, LRU_HASH, struct mac_key, struct where, 16384, 0);
 TABLE(flows, LRU_HASH, struct flow_key, struct flow, 1 << 18, 0);
 TABLE(fragments, LRU_HASH, struct fragment_key, struct transport, 8192, 0);
 TABLE(allowances, LRU_HASH, __u32, struct allowance, 8192, 0);
+TABLE(callers, LRU_HASH, struct caller_key, struct caller, 32768, 0);
 TABLE(said, PERCPU_ARRAY, __u32, struct allowance, 1, 0);
 TABLE(buckets, HASH, struct limit_key, struct bucket, 131072, BPF_F_NO_PREALLOC);
 TABLE(counters, PERCPU_HASH, __u32, struct counter, 65536, BPF_F_NO_PREALLOC);
@@ -1296,6 +1315,9 @@ SUBPROGRAM int comes_back(struct packet *p)
 {
 	REQUIRE(p);
 	struct route *route = route_of(p->way.first, &p->source);
+	const __u8 *source = p->source.byte;
+	if (source[0] == 0xfe && (source[1] & 0xc0) == 0x80)
+		return 0; // whatever routes say, link-local sources stay on their link (RFC 4291 2.5.6)
 	if (!route || route->own)
 		return 0;
 	for (int i = 0; i < HOPS; i++) {
@@ -1365,20 +1387,21 @@ static __always_inline __u16 question(const struct packet *p)
 	return !ipv4 && solicits ? ASKS_ROUTER : 0;
 }
 
-static __always_inline bool may_ask(const struct packet *p)
+// `what` is 0 for questions to the agent, CALLING for connections to the metadata service.
+static __always_inline bool may_ask(const struct packet *p, __u32 what, __u32 most)
 {
-	__u32 ifindex = p->ifindex;
+	__u32 who = p->ifindex | what;
 	struct allowance first = {.second = p->now / SECOND, .asked = 1};
-	struct allowance *allowance = bpf_map_lookup_elem(&allowances, &ifindex);
+	struct allowance *allowance = bpf_map_lookup_elem(&allowances, &who);
 	if (!allowance) {
-		bpf_map_update_elem(&allowances, &ifindex, &first, BPF_ANY);
+		bpf_map_update_elem(&allowances, &who, &first, BPF_ANY);
 		return true;
 	}
 	if (allowance->second != first.second) {
 		allowance->second = first.second;
 		allowance->asked = 0;
 	}
-	if (allowance->asked >= ASKS)
+	if (allowance->asked >= most)
 		return false;
 	__sync_fetch_and_add(&allowance->asked, 1);
 	return true;
@@ -1389,7 +1412,7 @@ SUBPROGRAM int ask(struct __sk_buff *skb, struct packet *p)
 {
 	REQUIRE(p);
 	__u64 length = skb->len; // 64 bits: clang would check a copy of 32, and the verifier object
-	if (!may_ask(p))
+	if (!may_ask(p, 0, ASKS))
 		return drop(skb, ASKED_TOO_OFTEN, p->ifindex);
 	struct asked *record = bpf_ringbuf_reserve(&asked, sizeof(*record), 0);
 	if (!record)
@@ -1405,6 +1428,85 @@ SUBPROGRAM int ask(struct __sk_buff *skb, struct packet *p)
 	bpf_ringbuf_submit(record, 0);
 	skb->cb[1] = TO_AGENT;
 	return TC_ACT_SHOT;
+}
+
+static __always_inline bool is_metadata(const struct packet *p, const union address *address)
+{
+	if (address->word[3] != bpf_htonl(METADATA))
+		return false;
+	if (p->ethertype == ETH_P_IP)
+		return true;
+	return address->half[0] == bpf_cpu_to_be64(0xfe80ULL << 48) && !address->word[2];
+}
+
+// Plain HTTP, and nothing around it that a stack might take for more.
+static __always_inline bool calls_metadata(const struct packet *p)
+{
+	__u32 header = p->ethertype == ETH_P_IP ? sizeof(struct ipv4) : sizeof(struct ipv6);
+	return is_metadata(p, &p->destination) && p->transport.protocol == IPPROTO_TCP &&
+	       p->transport.destination_port == bpf_htons(80) && !p->later && !p->more &&
+	       p->offset == ETH_HLEN + header;
+}
+
+static __always_inline bool keep_caller(struct packet *p)
+{
+	struct caller now = {.address = p->source};
+	struct caller_key key = {.ifindex = p->ifindex,
+				 .port = p->transport.source_port,
+				 .family = p->ethertype == ETH_P_IP ? 4 : 6};
+	struct caller *known = bpf_map_lookup_elem(&callers, &key);
+	if (known && known->address.half[0] == now.address.half[0] &&
+	    known->address.half[1] == now.address.half[1] && same_mac(known->mac, p->source_mac) &&
+	    same_mac(known->spoken_to, p->destination_mac))
+		return true;
+	if (!may_ask(p, CALLING, CALLS))
+		return false;
+	__builtin_memcpy(now.mac, p->source_mac, 6);
+	__builtin_memcpy(now.spoken_to, p->destination_mac, 6);
+	return !bpf_map_update_elem(&callers, &key, &now, BPF_ANY);
+}
+
+// Another source or destination, and the checksums with it.
+static __always_inline void set_end(struct __sk_buff *skb, struct packet *p, bool source,
+				    const union address *from, union address *to)
+{
+	__u32 sum = p->offset + 16; // of TCP
+	if (p->ethertype == ETH_P_IP) {
+		bpf_l4_csum_replace(skb, sum, from->word[3], to->word[3], BPF_F_PSEUDO_HDR | 4);
+		bpf_l3_csum_replace(skb, ETH_HLEN + 10, from->word[3], to->word[3], 4);
+		bpf_skb_store_bytes(skb, ETH_HLEN + (source ? 12 : 16), &to->word[3], 4, 0);
+		return;
+	}
+	__s64 diff = bpf_csum_diff((__be32 *)from, 16, (__be32 *)to, 16, 0);
+	bpf_l4_csum_replace(skb, sum, 0, diff, BPF_F_PSEUDO_HDR);
+	bpf_skb_store_bytes(skb, ETH_HLEN + (source ? 8 : 24), to, 16, 0);
+}
+
+// To the metadata service, from an address that says which port it is.
+SUBPROGRAM int to_metadata(struct __sk_buff *skb, struct packet *p)
+{
+	const __u8 mac[6] = {0x02, 0x70, 0x6f, 0xfe, 0xa9, 0xfe};
+	union address caller = {};
+	__u32 zero = 0;
+	REQUIRE(p);
+	struct host *own = bpf_map_lookup_elem(&host, &zero);
+	__u32 service = own ? own->metadata : 0;
+	if (!service || p->ifindex & CALLERS)
+		return drop(skb, UNHEARD, p->ifindex);
+	if (!keep_caller(p))
+		return drop(skb, ASKED_TOO_OFTEN, p->ifindex);
+	if (p->ethertype == ETH_P_IP) {
+		set_v4(&caller, bpf_htonl(CALLERS | p->ifindex));
+	} else {
+		caller.half[0] = bpf_cpu_to_be64(CALLERS6);
+		caller.word[3] = bpf_htonl(p->ifindex);
+	}
+	set_end(skb, p, true, &p->source, &caller);
+	set_macs(skb, p->source_mac, mac);
+	if (skb->pkt_type != PACKET_HOST)
+		bpf_skb_change_type(skb, PACKET_HOST);
+	skb->cb[1] = service;
+	return bpf_redirect_peer(service, 0);
 }
 
 static __always_inline int leave(struct packet *p, struct flow *flow, struct port *sender)
@@ -1821,7 +1923,8 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 	bool group = is_group(p->destination_mac);
 	struct where *where = group ? NULL : where_is(p->vni, p->destination_mac);
 	int reason, trouble = PASSED;
-	if (sender && where && where->router)
+	bool calls = sender && !group && (sender->flags & ASKS_METADATA) && calls_metadata(p);
+	if (sender && !calls && where && where->router)
 		trouble = begin_way(skb, p, where);
 	struct flow *flow = flow_of(skb, p);
 	if (sender && (sender->flags & PORT_SECURITY))
@@ -1834,6 +1937,8 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 		return ask(skb, p);
 	if (shape(skb, p))
 		return drop(skb, OVER_LIMIT, p->ifindex);
+	if (calls)
+		return to_metadata(skb, p);
 	if (p->way.first)
 		return route_packet(skb, p, flow, trouble);
 	return group ? to_group(skb, p) : forward_to(skb, p, flow, where);
@@ -2144,6 +2249,50 @@ int from_overlay(struct __sk_buff *skb)
 	else
 		return drop(skb, NO_TUNNEL, 0);
 	return overlay(skb, key.tunnel_id, &vtep);
+}
+
+// Attached to nothing. A test run of it has the frame come in at the device as if its owner had
+// sent it: so the agent can send a packet, to be followed, also for a tap.
+SEC("tc")
+int send_in(struct __sk_buff *skb)
+{
+	return bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS) ? TC_ACT_SHOT : TC_ACT_OK;
+}
+
+static __always_inline __u32 caller_of(const struct packet *p)
+{
+	const union address *to = &p->destination;
+	if (p->ethertype == ETH_P_IP)
+		return bpf_ntohl(to->word[3]) & ~CALLERS;
+	return to->half[0] == bpf_cpu_to_be64(CALLERS6) ? bpf_ntohl(to->word[3]) : 0;
+}
+
+// At the host's end of the pair that leads to the metadata service: its answers, to who asked.
+SEC("tc")
+int from_metadata(struct __sk_buff *skb)
+{
+	struct packet *p = new_packet();
+	if (!p || parse_ethernet(skb, p))
+		return drop(skb, MALFORMED, 0);
+	if (p->ethertype != ETH_P_IP && p->ethertype != ETH_P_IPV6)
+		return drop(skb, ETHERTYPE, 0);
+	int reason = parse_ip(skb, p);
+	if (reason)
+		return drop(skb, reason, 0);
+	if (p->transport.protocol != IPPROTO_TCP || p->later || !is_metadata(p, &p->source))
+		return drop(skb, UNKNOWN_DESTINATION, 0);
+	struct caller_key key = {.ifindex = caller_of(p),
+				 .port = p->transport.destination_port,
+				 .family = p->ethertype == ETH_P_IP ? 4 : 6};
+	__u32 ifindex = key.ifindex;
+	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	struct caller *caller = bpf_map_lookup_elem(&callers, &key);
+	if (!port || !caller || !(port->flags & ADMIN_UP) || !(port->flags & ASKS_METADATA))
+		return drop(skb, DESTINATION_DOWN, 0);
+	struct caller to = *caller;
+	set_end(skb, p, false, &p->destination, &to.address);
+	set_macs(skb, to.spoken_to, to.mac);
+	return to_port(skb, ifindex, port);
 }
 
 // Loaded by tests only: a test run cannot set what the tunnel said, so it is in cb.

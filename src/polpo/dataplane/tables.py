@@ -36,7 +36,7 @@ class Drop(enum.IntEnum):
     UNKNOWN_VNI = 18  # tunnelled for a network that this host does not carry
     NO_TUNNEL = 19  # to or from the overlay without a tunnel
     ASKED_TOO_OFTEN = 20  # DHCP and router solicitations: more than the agent is to be asked
-    UNHEARD = 21  # asked, but the agent has not taken what was asked before
+    UNHEARD = 21  # asked, but the agent has not taken what was asked before, or serves nothing
     NO_ROUTE = 22  # the router has no route, or the destination is one that is never routed
     TIME_EXCEEDED = 23  # TTL or hop limit, at a router
     TOO_BIG = 24  # for the link that the router sends it to
@@ -58,6 +58,7 @@ class PortFlag(enum.IntFlag):
     LIMITED_INGRESS = 64  # there is a row in `limits`
     LIMITED_EGRESS = 128
     MARKED = 256  # what the port sends gets its DSCP
+    ASKS_METADATA = 512  # the metadata service knows the port
 
 
 class Allowed(enum.IntEnum):
@@ -124,7 +125,7 @@ IPV6_ROUTE = 1 << 31
 U32 = Layout("__u32", value="I")
 U64 = Layout("__u64", value="Q")
 ADDRESS = Layout("address", byte="16s")
-HOST = Layout("host", vxlan="I", pad="4x")
+HOST = Layout("host", vxlan="I", metadata="I")
 PORT = Layout("port", vni="I", mac="6s", flags="H", dscp="B", pad="3x", policy="Q")
 LIMIT_KEY = Layout("limit_key", ifindex="I", side="I")
 LIMIT = Layout("limit", kbps="Q", burst="Q")
@@ -174,6 +175,8 @@ FLOW = Layout(
     low="24s",
     high="24s",
 )
+CALLER_KEY = Layout("caller_key", ifindex="I", port="2s", family="H")
+CALLER = Layout("caller", address="16s", mac="6s", spoken_to="6s", pad="4x")
 ALLOWANCE = Layout("allowance", second="Q", asked="I", pad="4x")
 FRAGMENT_KEY = Layout(
     "fragment_key",
@@ -219,6 +222,7 @@ TABLES = {
         Table("flows", "lru_hash", FLOW_KEY, FLOW, ours=False),
         Table("fragments", "lru_hash", FRAGMENT_KEY, TRANSPORT, ours=False),
         Table("allowances", "lru_hash", U32, ALLOWANCE, ours=False),
+        Table("callers", "lru_hash", CALLER_KEY, CALLER, ours=False),
         Table("said", "percpu_array", U32, ALLOWANCE, ours=False),
         Table("buckets", "hash", LIMIT_KEY, BUCKET, ours=False),
         Table("counters", "percpu_hash", U32, COUNTER, ours=False),

@@ -6,7 +6,7 @@ from polpo.dataplane.tables import Drop
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """One of the first six fields is set; `drop` and `answer` are when a router tells of an error.
+    """One of the first seven fields is set; both `drop` and `answer` when a router says why.
 
     `frame`: how it leaves, if it was changed; `vni`, of a routed packet: in which network.
     """
@@ -17,6 +17,7 @@ class Verdict(msgspec.Struct, frozen=True):
     answer: bytes | None = None  # the switch's own reply, to the asking port
     copies: int | None = None  # a broadcast: how many were sent
     asked: bytes | None = None  # what the agent was handed
+    call: bytes | None = None  # as it goes to the metadata service
     frame: bytes | None = None
     vni: int | None = None
 

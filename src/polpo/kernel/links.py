@@ -21,7 +21,7 @@ from polpo.kernel.netlink import (
 )
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
-IFF_UP = 1
+IFF_UP, IFF_NOARP = 1, 0x80
 ADDRESS, IFNAME, MTU, LINK, TXQLEN, LINKINFO, IFALIAS, GROUP = 1, 3, 4, 5, 13, 18, 20, 27
 NET_NS_FD, EXT_MASK, CARRIER = 28, 29, 33
 INFO_KIND, INFO_DATA = 1, 2
@@ -49,6 +49,7 @@ class Link(msgspec.Struct, frozen=True):
 
     `peer` is the index of a veth's other end, or of what a macvlan or VLAN is on; each in its
     own namespace. `mode` is of a macvlan, `vlan` a VLAN's id. `carrier`: up, and the cable is in.
+    Without `arp` no MAC is asked for.
     """
 
     index: int
@@ -63,6 +64,7 @@ class Link(msgspec.Struct, frozen=True):
     vxlan: Vxlan | None = None
     mode: int = 0
     vlan: int = 0
+    arp: bool = True
     carrier: bool = False
 
 
@@ -91,6 +93,7 @@ def parse_link(body: bytes) -> Link:
         vxlan=_parse_vxlan(data) if kind == "vxlan" else None,
         mode=number(attributes(data).get(MACVLAN_MODE)) if kind == "macvlan" else 0,
         vlan=number(attributes(data).get(VLAN_ID)) if kind == "vlan" else 0,
+        arp=not flags & IFF_NOARP,
         carrier=bool(number(found.get(CARRIER))),
     )
 
@@ -163,6 +166,7 @@ def set_link(
     index: int,
     *,
     up: bool | None = None,
+    arp: bool | None = None,
     mtu: int | None = None,
     mac: str | None = None,
     alias: str | None = None,
@@ -173,7 +177,8 @@ def set_link(
     settings += attribute(ADDRESS, _mac(mac)) if mac is not None else b""
     settings += text(IFALIAS, alias) if alias is not None else b""
     settings += text(IFNAME, name) if name is not None else b""
-    flags, change = (IFF_UP if up else 0), (0 if up is None else IFF_UP)
+    flags = (IFF_UP if up else 0) | (IFF_NOARP if arp is False else 0)
+    change = (0 if up is None else IFF_UP) | (0 if arp is None else IFF_NOARP)
     netlink.write(RTM_NEWLINK, _INFO.pack(0, 0, index, flags, change) + settings)
 
 

@@ -73,6 +73,11 @@ def netlink_in(name: str) -> Netlink:
     return Netlink(inside(name, route_socket))
 
 
+def has_ipv6() -> bool:
+    """Whether the kernel does."""
+    return Path("/proc/sys/net/ipv6").exists()
+
+
 def write_sysctls(settings: dict[str, str]) -> None:
     """Write /proc/sys/net/<path>, which shows the namespace of the task that opens it.
 

@@ -158,6 +158,15 @@ def separated(proof: Proof) -> Check:
     return Check("the other project is unreachable, with the same addresses", passed, figure)
 
 
+def told(proof: Proof) -> Check:
+    """web2 and other-web have the same address; the metadata service tells each who it is."""
+    path, asked = "/latest/meta-data/hostname", ("web2", "other-web")
+    got = [probes.get(proof.at(name), "169.254.169.254", path=path) for name in asked]
+    passed = [answer.text for answer in got] == list(asked)
+    figure = f"{got[0].took_ms:.1f} ms" if passed else f"got {[answer.text for answer in got]}"
+    return Check("metadata: ports with the same address are told apart", passed, figure)
+
+
 def agent_killed(proof: Proof) -> Check:
     """kill -9 of both hosts' agents under traffic, and their return: no packet may be lost."""
     pinging = probes.start_ping(proof.at("client"), "10.0.0.12", count=300, interval_s=0.01)
@@ -185,6 +194,7 @@ CHECKS: tuple[Callable[[Proof], Check], ...] = (
     reply,
     spoofed,
     separated,
+    told,
     gateway_lost,
     agent_killed,
 )

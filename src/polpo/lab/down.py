@@ -37,8 +37,8 @@ def _purge(host: LabHost) -> None:
 
 
 def _leftovers(lab: Lab) -> list[str]:
-    """Workloads' namespaces that an agent could not remove."""
+    """Namespaces that an agent could not remove: workloads', and of its own services."""
     folder = Path("/run/netns")
     hosts = {host.netns for host in lab.hosts}
-    found = folder.glob(f"{lab.prefix}-*") if folder.exists() else ()
+    found = [*folder.glob(f"{lab.prefix}-*"), *folder.glob(f"polpo-{lab.prefix}-*")]
     return sorted(path.name for path in found if path.name not in hosts)

@@ -18,12 +18,12 @@ class Got(msgspec.Struct, frozen=True):
     took_ms: float
 
 
-def get(netns: str, address: str, port: int = 80, patience_s: float = 3) -> Got:
+def get(netns: str, address: str, port: int = 80, patience_s: float = 3, path: str = "/") -> Got:
     """GET http://address:port/ from the namespace."""
     host = f"[{address}]" if ":" in address else address
     words = (
         *("curl", "--silent", "--globoff", "--noproxy", "*", "--max-time", str(patience_s)),
-        *("--write-out", "\n%{time_total}", f"http://{host}:{port}/"),
+        *("--write-out", "\n%{time_total}", f"http://{host}:{port}{path}"),
     )
     code, said = attempt(*inside(netns, *words))
     text, _, seconds = said.rstrip().rpartition("\n")

@@ -4,7 +4,7 @@ A row is the whole truth about its key: it replaces whatever was known of that k
 its absence from a full slice means that the thing is gone. Rows are grouped into *slices*:
 
     host/<name>      what only this host needs: its own ports, the policies these use, the networks
-                     and routers it carries, its instances of routers' gateways
+                     and routers it carries, its instances of routers' gateways, packets to follow
     network/<vni>    what every host that carries the network needs: endpoints, group sets, subnets
     router/<vni>     what every host that carries the router needs: interfaces, routes
     hosts            the hosts of the cloud: who may send us tunnelled packets
@@ -20,13 +20,9 @@ from typing import TypeAlias
 
 import msgspec
 
-
-class Row(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="row"):
-    """One fact. `key` is unique within its slice."""
-
-    @property
-    def key(self) -> str:
-        raise NotImplementedError
+from polpo.target.instance import Instance
+from polpo.target.probe_row import Probe
+from polpo.target.row import Row
 
 
 class Host(Row, frozen=True, omit_defaults=True, tag_field="row", tag="host"):
@@ -115,6 +111,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     Without `port_security` the port is not filtered and may send from any address.
     `hostname` is what DHCP tells the port that it is called, empty for nothing.
     `ingress` and `egress` limit what the port receives and sends; `dscp` marks what it sends.
+    Without an `instance` the port has no metadata service.
     """
 
     id: str
@@ -132,6 +129,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     ingress: Limit | None = None
     egress: Limit | None = None
     dscp: int | None = None
+    instance: Instance | None = None
 
     @property
     def key(self) -> str:
@@ -385,6 +383,7 @@ AnyRow: TypeAlias = (
     | Route
     | Member
     | Gateway
+    | Probe
 )
 Slices: TypeAlias = dict[str, dict[str, AnyRow]]
 """slice name -> row key -> row: a whole target."""

@@ -20,6 +20,9 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     ready     numbers of those whose gateway here is whole: active, or able to be at any time
     looked    revision of the target that the host has looked at its gateways with, for these two
     uplinks   physical network -> device that leads there: those whose device is up and has carrier
+    sighted   where packets that are followed were seen: (probe, place); a place is `sent`, `out` or
+              `in` (of the tunnel), `to/<port>`, `left/<router's number>` or `dropped/<reason>`: for
+              this a packet was dropped since the probe was armed, though maybe another one
     heard     addresses of hosts that answered an echo of late (asked by hosts with uplinks)
     error     what kept the agent from reaching the target, None if nothing does
     """
@@ -34,6 +37,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     ready: tuple[int, ...] = ()
     looked: int = 0
     uplinks: dict[str, str] = {}
+    sighted: tuple[tuple[str, str], ...] = ()
     heard: tuple[str, ...] = ()
     error: str | None = None
     version: str = ""

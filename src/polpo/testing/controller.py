@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from polpo.target import rows, wire
+from polpo.target.instance import Instance
+from polpo.target.probe_row import Probe
 from polpo.target.status import Status
 from polpo.target.wire import SliceLine
 
@@ -60,6 +62,7 @@ class Controller:
         self.interfaces: list[rows.Interface] = []  # of the router that is there if it has any
         self.extra: list[rows.Endpoint] = []
         self.gateways: dict[str, list[rows.Gateway]] = {}  # by host
+        self.probes: dict[str, list[Probe]] = {}  # by host
         self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were
         self.statuses: dict[str, Status] = {}
         self.refuse = 0  # the HTTP status that every request is answered with; 0: none is
@@ -108,7 +111,7 @@ class Controller:
         carrying: list[rows.Carrying] = [rows.Network(self.vni, 1400)]
         if self.interfaces:
             carrying = [rows.Network(self.vni, 1400, ROUTER.vni), rows.Routing(ROUTER.vni)]
-        return _keyed([*carrying, ALLOW_ALL, *mine, *gateways])
+        return _keyed([*carrying, ALLOW_ALL, *mine, *gateways, *self.probes.get(host, [])])
 
     def _endpoint(self, port: str) -> rows.Endpoint:
         row = self.ports[port]
@@ -129,6 +132,7 @@ class Controller:
                 rows.Lease(f"10.7.0.{number}", SUBNETS[0].id),
                 rows.Lease(f"fd07::{number:x}", SUBNETS[1].id),
             ),
+            instance=Instance(id=f"vm-{number}", network="net"),
         )
         return port
 

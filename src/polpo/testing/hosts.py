@@ -85,6 +85,11 @@ class HostUnderTest:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     def cpu_s(self) -> float:
         """Processor time that the agent has used."""
         assert self._process

@@ -2,7 +2,7 @@
 
     blue (10.0.0.0/24, fd00::/64) ---- router r ---- green (10.1.0.0/24, fd01::/64)
                                           |
-                                       outside (203.0.113.0/24), by gateways on h1 and h2
+                                       outside (203.0.113.0/24), by gateways on h1 and h3
 
 Ports are bound to hosts by their names: a1 is in blue on h1, b2 in green on h2. Group `web` lets
 TCP 80 in from members of `clients`.
@@ -15,7 +15,9 @@ from msgspec.structs import replace
 from polpo.model.host import Host
 from polpo.model.network import HostRoute, Network, Subnet
 from polpo.model.object import Object
+from polpo.model.placement import Placement, instance_id
 from polpo.model.port import FixedIP, Port
+from polpo.model.router import GATEWAY as OUTSIDE
 from polpo.model.router import INTERFACE, FloatingIP, Router
 from polpo.model.security_group import SecurityGroup, SecurityGroupRule
 from polpo.model.snapshot import Snapshot
@@ -70,7 +72,13 @@ SUBNETS = [
         gateway_ip="fd01::1",
         project_id=OURS,
     ),
-    Subnet(id="outside4", network_id="outside", ip_version=4, cidr="203.0.113.0/24"),
+    Subnet(
+        id="outside4",
+        network_id="outside",
+        ip_version=4,
+        cidr="203.0.113.0/24",
+        gateway_ip="203.0.113.1",
+    ),
 ]
 
 
@@ -143,6 +151,24 @@ PORTS = [
 ]
 ROUTER = Router(id="r", name="r", vni=9, project_id=OURS)
 OUT = replace(ROUTER, gateway_port_id="g", external_network_id="outside")
+GATEWAY: list[Object] = [
+    OUT,
+    Port(
+        id="g",
+        network_id="outside",
+        mac_address="fa:16:3e:00:00:09",
+        fixed_ips=(FixedIP("outside4", "203.0.113.5"),),
+        device_id="r",
+        device_owner=OUTSIDE,
+    ),
+    *(
+        Placement(
+            id=instance_id("r", number), router_id="r", instance=number, host=host, priority=200
+        )
+        for number, host in ((3, "h3"), (4, "h1"))
+    ),
+]
+"""The router's way out: instance 3 on h3, 4 on h1."""
 FLOATING = FloatingIP(
     id="fip",
     floating_network_id="outside",

@@ -11,7 +11,7 @@ from polpo.target.rows import Gateway
 from polpo.trace import words
 from polpo.trace.gateway import Outcome, Packet, pass_through
 from polpo.trace.story import Story
-from polpo.trace.values import Kind, Question, Thing, Trace
+from polpo.trace.values import Kind, Question, Start, Thing, Trace
 from polpo.trace.workload import Sending, frame, sending
 from polpo.trace.world import World
 
@@ -25,7 +25,7 @@ def trace(world: World, question: Question) -> Trace:
     """The port exists."""
     journey = _Journey(world, question)
     journey.begin()
-    return Trace(tuple(journey.steps), journey.reason)
+    return Trace(tuple(journey.steps), journey.reason, journey.start)
 
 
 class _Journey(Story):
@@ -35,6 +35,7 @@ class _Journey(Story):
         super().__init__(world)
         self.asked, self.source, self.passages = question, "", 0
         self.from_peer = False
+        self.start: Start | None = None
 
     def begin(self) -> None:
         port = self.world.snapshot.get(Port, self.asked.port)
@@ -71,6 +72,7 @@ class _Journey(Story):
         neighbour = self.world.switch(host).neighbour(row.vni, pack_address(next_hop))
         if neighbour is not None:
             macs = neighbour[0] + pack_mac(row.mac)
+            self.start = self.start or Start(macs, self.source, host)
             self.from_port(host, port, row.vni, frame(macs, self.source, self.asked))
         return neighbour is not None
 
@@ -108,6 +110,9 @@ class _Journey(Story):
             there = self.world.host_at(verdict.host)
             self.tunnel(host, there, verdict)
             self.from_overlay(there, port, self.world.switch(host).vtep, verdict)
+        elif verdict.call is not None:
+            text = "has the metadata service, which answers"
+            self.tell(Kind.ANSWER, text, Thing("host", host), host)
         elif verdict.port is not None:
             self.arrive(host, self.world.port_at(host, verdict.port), happened)
         else:

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from polpo.model.protocol import NUMBERS
 from polpo.target.rows import Forwarding, Gateway
 
+INSIDE = "inside"
+
 
 class Packet(msgspec.Struct, frozen=True):
     source: str
@@ -43,13 +45,13 @@ def pass_through(row: Gateway, packet: Packet, active: bool, from_peer: bool = F
     aimed = _aimed(row, packet)
     if aimed.to in {text.partition("/")[0] for text in row.external}:
         return Outcome("own", aimed, aimed)
-    if _within(aimed.to, row.inside):
+    hop = _next_hop(row, aimed.to)
+    if hop is None:
+        return Outcome("dropped", aimed, aimed, reason="no_route_outside")
+    if hop == INSIDE:
         if aimed == packet:
             return Outcome("dropped", aimed, aimed, reason="not_translated")
         return Outcome("inside", aimed, _hidden(row, aimed, hairpin=True))
-    hop = _next_hop(row, aimed.to)
-    if not hop:
-        return Outcome("dropped", aimed, aimed, reason="no_route_outside")
     left = _hidden(row, aimed, hairpin=False)
     if left == packet and not _within(left.source, row.routed):
         return Outcome("dropped", aimed, left, reason="not_translated")
@@ -60,7 +62,8 @@ def _aimed(row: Gateway, packet: Packet) -> Packet:
     """The destination as port forwardings and floating IPs have it; the former go first."""
     for forwarding in row.forwardings:
         if _is_for(forwarding, packet):
-            number = forwarding.port + packet.number - forwarding.first
+            shift = 0 if forwarding.one else packet.number - forwarding.first
+            number = forwarding.port + shift
             return replace(packet, to=forwarding.fixed, number=number)
     return replace(packet, to=dict(row.floating).get(packet.to, packet.to))
 
@@ -83,12 +86,18 @@ def _hidden(row: Gateway, packet: Packet, hairpin: bool) -> Packet:
     return packet
 
 
-def _next_hop(row: Gateway, to: str) -> str:
-    """Empty if there is no way."""
-    if _within(to, (*row.external, *row.on_link)):
-        return to
-    same = (hop for hop in row.next_hops if (":" in hop) == (":" in to))
-    return next(same, "")
+def _next_hop(row: Gateway, to: str) -> str | None:
+    """By the longest prefix; INSIDE for the router's own, None if there is no way."""
+    ways = [(prefix, INSIDE) for prefix in row.inside]
+    ways += [(prefix, to) for prefix in (*row.external, *row.on_link)]
+    ways += [(prefix, hops[0]) for prefix, hops in row.routes]
+    ways += [("::/0" if ":" in hop else "0.0.0.0/0", hop) for hop in row.next_hops]
+    found = [(prefix, hop) for prefix, hop in ways if _within(to, (prefix,))]
+    return max(found, key=_length, default=("", None))[1]
+
+
+def _length(way: tuple[str, str]) -> int:
+    return ip_network(way[0], strict=False).prefixlen
 
 
 def _within(address: str, prefixes: tuple[str, ...]) -> bool:

@@ -54,11 +54,23 @@ class Step(msgspec.Struct, frozen=True):
     vni: int = 0
 
 
+class Start(msgspec.Struct, frozen=True):
+    """How the workload sends it: destination and source MAC, its address, the host it is on."""
+
+    macs: bytes
+    source: str
+    host: str
+
+
 class Trace(msgspec.Struct, frozen=True):
-    """All steps; the last one is the verdict. `reason` is why it was dropped, a word."""
+    """All steps; the last one is the verdict. `reason` is why it was dropped, a word.
+
+    `start` is None if it never gets to a switch.
+    """
 
     steps: tuple[Step, ...]
     reason: str = ""
+    start: Start | None = None
 
     @property
     def verdict(self) -> str:

@@ -118,10 +118,13 @@ class World:
         found = self.snapshot.by(FloatingIP, "address", address)
         return next((Thing("floatingip", ip.id) for ip in found), None)
 
+    def gateways(self, host: str) -> list[Gateway]:
+        """Its instances of routers' gateways."""
+        return [row for row in self.own(host) if isinstance(row, Gateway)]
+
     def gateway(self, host: str, port: str) -> Gateway | None:
-        """The instance of a router's gateway whose end inside the port is."""
-        found = (r for r in self.own(host) if isinstance(r, Gateway) and r.port == port)
-        return next(found, None)
+        """The instance whose end inside the port is."""
+        return next((row for row in self.gateways(host) if row.port == port), None)
 
     def _learn(self, model: Model) -> None:
         """What announcements have taught it."""
@@ -133,6 +136,6 @@ class World:
     def _active(self) -> Iterator[tuple[int, str, str]]:
         """The addresses that active gateways have in their transit networks."""
         for vni, host in self.seen.active.items():
-            for row in self.own(host) if self.view.host(host) else ():
-                if isinstance(row, Gateway) and row.vni == vni:
+            for row in self.gateways(host) if self.view.host(host) else ():
+                if row.vni == vni:
                     yield from ((vni, address, row.port) for address in ACTIVE_ADDRESSES)

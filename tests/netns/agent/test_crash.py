@@ -108,7 +108,10 @@ def seen() -> str:
     if netns.identity(WORKLOAD) is not None:
         text += inside(WORKLOAD, "ip -d addr") + inside(WORKLOAD, "ip route")
         text += inside(WORKLOAD, "ip -6 route") + inside(HOST, "tc qdisc")
-    text = re.sub(r"(link/ether|permaddr|link-netnsid|ifindex|id|jited|promiscuity) \S+", "", text)
+    text = re.sub(
+        r"(link/ether|permaddr|link-netnsid|ifindex|id|jited|promiscuity|state) \S+", "", text
+    )
+    text = re.sub(r"NO-CARRIER,|,LOWER_UP", "", text)  # which Linux says up to a second later
     text = re.sub(r"^\d+: |@if\d+", "", text, flags=re.MULTILINE)
     return re.sub(r" inet6 fe80::\S+ .*\n.*\n", "", text)  # comes when duplicates are looked for
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from polpo.lab import probes
+
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 
 BIN = Path(sys.executable).parent
@@ -137,3 +139,57 @@ def test_a_trace_says_what_packets_meet(lab: UsersLab) -> None:
     done = subprocess.run(words, env=os.environ | exported, capture_output=True, check=False)
     assert done.returncode == 1
     assert done.stdout.decode().splitlines()[-1] == "it is dropped: ingress policy"
+
+
+@pytest.mark.parametrize(
+    ("to", "port", "verdict"),
+    [
+        ("10.0.0.12", 80, "delivered"),
+        ("10.0.0.12", 81, "dropped"),
+        ("10.0.1.12", 80, "delivered"),
+        ("fd00:11::12", 80, "delivered"),
+        ("10.0.1.12", 81, "dropped"),
+        ("203.0.113.1", 80, "left"),
+        ("2001:db8::1", 80, "left"),
+        ("203.0.113.12", 80, "delivered"),
+        ("10.0.9.9", 80, "left"),
+    ],
+)
+def test_a_trace_is_what_curl_finds(lab: UsersLab, to: str, port: int, verdict: str) -> None:
+    """Where it leaves for the outside, there may be nobody."""
+    words = [str(BIN / "polpo"), "trace", "--from", "client", "--to", to, "--tcp", str(port)]
+    exported = {"OS_CLIENT_CONFIG_FILE": str(lab.clouds), "OS_CLOUD": "polpo"}
+    done = subprocess.run(
+        [*words, "--json"], env=os.environ | exported, capture_output=True, check=False
+    )
+    found = json.loads(done.stdout)
+    assert found["verdict"] == verdict, found
+    served = probes.get(f"{PREFIX}-client", to, port, patience_s=1).text is not None
+    assert served == (verdict != "dropped" and to != "10.0.9.9")
+
+
+@pytest.mark.parametrize(
+    ("to", "what", "verdict"),
+    [
+        ("10.0.0.12", ("--tcp", "80"), "delivered"),
+        ("10.0.0.11", ("--icmp",), "delivered"),
+        ("10.0.0.12", ("--tcp", "81"), "dropped"),
+        ("fd00:11::12", ("--tcp", "80"), "delivered"),
+        ("10.0.0.1", ("--icmp",), "answered"),
+        ("203.0.113.1", ("--udp", "53"), "left"),
+        ("203.0.113.12", ("--tcp", "80"), "delivered"),
+        ("10.0.1.99", ("--tcp", "80"), "dropped"),
+    ],
+)
+def test_a_packet_that_is_sent_is_seen_where_the_trace_has_it(
+    lab: UsersLab, to: str, what: tuple[str, ...], verdict: str
+) -> None:
+    words = ("trace", "--from", "client", "--to", to, *what, "--live", "--json")
+    exported = {"OS_CLIENT_CONFIG_FILE": str(lab.clouds), "OS_CLOUD": "polpo"}
+    done = subprocess.run(
+        [str(BIN / "polpo"), *words], env=os.environ | exported, capture_output=True, check=False
+    )
+    found = json.loads(done.stdout)
+    assert found["verdict"] == verdict
+    assert found["live"]["agrees"], found
+    assert False not in [step["seen"] for step in found["steps"]], found

@@ -1,13 +1,11 @@
-"""What a gateway's row comes to: rules, configuration, routes; and what a change of it cuts."""
+"""What a gateway's row comes to: rules, configuration, routes."""
 
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from polpo.agent.gateway import transit, vrrp
-from polpo.agent.gateway.revoked import Revoked, revoked
 from polpo.agent.gateway.ruleset import ruleset
 from polpo.agent.gateway.vrrp import link_local
 from polpo.kernel.addresses import Route
@@ -64,9 +62,19 @@ def test_of_two_floating_ips_for_one_address_it_speaks_as_the_first() -> None:
 
 
 def test_without_an_ipv4_address_outside_nothing_is_translated_to_it() -> None:
-    rules = ruleset(changed(external=("2001:db8::5/64",), floating=(), snat=()))
+    rules = ruleset(changed(external=("2001:db8::5/64",), snat=()))
     assert "snat ip to ip saddr map" in rules
     assert "@sources" not in rules
+
+
+def test_there_are_no_rules_for_what_the_row_does_not_have() -> None:
+    """They would cost each new connection."""
+    plain = ruleset(changed(floating=()))
+    assert "map @" not in plain
+    assert "ip saddr @sources snat ip to 203.0.113.5" in plain
+    forwarding = Forwarding("203.0.113.8", "tcp", 80, 80, "10.0.0.1", 80)
+    assert "map @forwardings" in ruleset(changed(floating=(), forwardings=(forwarding,)))
+    assert "map @floating" in ruleset(ROW)
 
 
 @pytest.mark.parametrize(
@@ -157,21 +165,3 @@ def test_routes_lead_inside_by_the_router_and_onward_by_the_peer() -> None:
         Route("0.0.0.0/0", "169.254.0.4", 4096),
         Route("::/0", "fe80::4", 4096),
     }
-
-
-def test_a_floating_ip_that_comes_or_goes_cuts_what_is_about_it_alone() -> None:
-    cut = Revoked(frozenset({IPv4Address("10.0.0.9")}), frozenset({IPv4Address("203.0.113.9")}))
-    assert revoked(ROW, changed(floating=())) == cut
-    assert revoked(changed(floating=()), ROW) == cut
-    assert revoked(ROW, changed(priority=1)) == Revoked()
-
-
-def test_other_translation_for_all_cuts_all() -> None:
-    assert revoked(ROW, changed(snat=())).everything
-    assert revoked(ROW, changed(external=("203.0.113.6/24",))).everything
-
-
-def test_a_moved_forwarded_port_cuts_what_came_by_its_address() -> None:
-    forwarding = Forwarding("203.0.113.8", "tcp", 80, 80, "10.0.0.1", 80)
-    cut = revoked(ROW, changed(forwardings=(forwarding,)))
-    assert cut == Revoked(destinations=frozenset({IPv4Address("203.0.113.8")}))

@@ -1,10 +1,13 @@
 """Target and plugs -> what each reconciler has to make true."""
 
+import msgspec
+
 from polpo.agent import wanted
 from polpo.agent.addressing import Address, addresses
-from polpo.agent.ownership import TUNNEL
+from polpo.agent.ownership import METADATA, TUNNEL
 from polpo.agent.plugs import Plug
 from polpo.kernel.addresses import Route
+from polpo.target.instance import Instance
 from polpo.target.rows import Lease, Port, Subnet
 
 ID = "0123456789abcdef-0000-4000-8000"
@@ -59,7 +62,15 @@ def test_a_gateway_does_not_route_to_itself() -> None:
     assert not wanted.routes((Address("10.0.0.1", 24, gateway="10.0.0.1"),))
 
 
+def test_the_metadata_service_is_on_the_link() -> None:
+    known = msgspec.structs.replace(PORT, instance=Instance("vm", "n"))
+    assert wanted.metadata_routes(known, ADDRESSES) == {Route("169.254.169.254/32", None)}
+    assert not wanted.metadata_routes(known, (Address("fd00::5", 64),))
+    assert not wanted.metadata_routes(PORT, ADDRESSES)
+
+
 def test_no_device_opens_without_its_filter() -> None:
     wired = wanted.wired({ID: PORT}, [PLUG], lambda n: True)
-    assert wanted.gates(wired, {}) == {DEVICE: False, TUNNEL: False}
-    assert wanted.gates(wired, {DEVICE: 1, TUNNEL: 2}) == {DEVICE: True, TUNNEL: True}
+    assert wanted.gates(wired, {}) == {DEVICE: False, TUNNEL: False, METADATA: False}
+    guarded = {DEVICE: 1, TUNNEL: 2, METADATA: 3}
+    assert wanted.gates(wired, guarded) == dict.fromkeys(guarded, True)

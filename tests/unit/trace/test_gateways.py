@@ -1,13 +1,11 @@
 """What gateways make of packets, and traces through them to the outside and back."""
 
-from collections.abc import Mapping
-
 import pytest
 from msgspec.structs import replace
 
 from polpo.model.object import Object
 from polpo.target import rows
-from polpo.testing.traced import FLOATING, OUT, PORTS, snapshot
+from polpo.testing.traced import FLOATING, GATEWAY, PORTS, rule, snapshot
 from polpo.trace.engine import trace
 from polpo.trace.gateway import Packet, pass_through
 from polpo.trace.values import Question, Trace
@@ -31,7 +29,11 @@ ROW = rows.Gateway(
     snat=("10.0.0.0/24", "10.1.0.0/24"),
     routed=("fd00::/64",),
     floating=(("203.0.113.22", "10.1.0.22"),),
-    forwardings=(rows.Forwarding("203.0.113.30", "tcp", 8000, 8009, "10.1.0.21", 80),),
+    forwardings=(
+        rows.Forwarding("203.0.113.30", "tcp", 8000, 8009, "10.1.0.21", 80),
+        rows.Forwarding("203.0.113.30", "udp", 53, 54, "10.1.0.21", 5353, one=True),
+    ),
+    routes=(("198.18.0.0/15", ("203.0.113.7",)), ("10.1.0.128/25", ("203.0.113.8",))),
 )
 
 
@@ -49,6 +51,13 @@ def test_what_leaves_is_translated() -> None:
     assert passed("10.1.0.22", "9.9.9.9")[1] == "203.0.113.22", "its floating IP"
     assert passed("10.0.0.11", "203.0.113.9")[4] == "203.0.113.9", "on the link outside"
     assert passed("10.0.0.11", "198.51.100.7")[4] == "198.51.100.7"
+
+
+def test_extra_routes_lead_outside_by_the_longest_prefix() -> None:
+    assert passed("10.0.0.11", "198.18.1.1")[4] == "203.0.113.7"
+    assert passed("10.0.0.11", "10.1.0.200")[4] == "203.0.113.8", "longer than what is inside"
+    everywhere = replace(ROW, next_hops=(), routes=(("0.0.0.0/0", ("203.0.113.9",)),))
+    assert passed("10.0.0.11", "9.9.9.9", row=everywhere)[4] == "203.0.113.9"
 
 
 def test_without_snat_only_floating_ips_and_routed_addresses_leave() -> None:
@@ -76,6 +85,8 @@ def test_floating_ips_and_forwarded_ports_lead_back_inside() -> None:
     assert passed("10.0.0.11", "203.0.113.22")[:3] == ("inside", "203.0.113.5", "10.1.0.22")
     assert passed("10.1.0.22", "203.0.113.22")[:3] == ("inside", "203.0.113.22", "10.1.0.22")
     assert passed("10.0.0.11", "203.0.113.30", 8003)[2:4] == ("10.1.0.21", "83")
+    names = pass_through(ROW, Packet("10.0.0.11", "203.0.113.30", 17, 54), active=True)
+    assert names.packet.number == 5353, "all to the one port"
     assert passed("10.0.0.11", "203.0.113.30", 8010)[:3] == (
         *("outside", "203.0.113.5", "203.0.113.30"),
     )
@@ -98,36 +109,6 @@ def test_an_instance_that_is_not_active_passes_it_on() -> None:
 # traces
 
 
-class Furnished(World):
-    """With a gateway of the router on h1 (instance 4) and on h3 (3), as its rows would be."""
-
-    def rows(self, host: str) -> Mapping[str, tuple[rows.AnyRow, ...]]:
-        given = {name: tuple(found) for name, found in super().rows(host).items()}
-        number = {"h1": 4, "h3": 3}.get(host, 0)
-        if number:
-            domain = [name for name in super().rows("h1") if not name.startswith("host/")]
-            given |= {name: super(Furnished, self).rows("h1")[name] for name in domain}
-            networks = [rows.Network(vni, 1450, 9) for vni in (7, 8, 9)]
-            gateway = replace(ROW, port=f"t{number}", instance=number)
-            mine = given[f"host/{host}"]
-            given[f"host/{host}"] = (*mine, *networks, _transit(number), gateway)
-        if "network/9" in given or number:
-            ends = [_endpoint(4, "192.0.2.1"), _endpoint(3, "192.0.2.3")]
-            given["network/9"] = (*given.get("network/9", ()), *ends)
-        return given
-
-
-def _transit(number: int) -> rows.Port:
-    leases = (rows.Lease(f"169.254.0.{number}", ""), rows.Lease(f"fe80::{number}", ""))
-    mac = f"0e:0{number}:00:00:00:09"
-    return rows.Port(f"t{number}", 9, mac, 1450, 0, leases, port_security=False)
-
-
-def _endpoint(number: int, host: str) -> rows.Endpoint:
-    addresses = (f"169.254.0.{number}", f"fe80::{number}")
-    return rows.Endpoint(f"t{number}", f"0e:0{number}:00:00:00:09", host, addresses)
-
-
 def ask(
     to: str,
     *more: Object,
@@ -136,7 +117,7 @@ def ask(
     number: int = 80,
     active: str = "h3",
 ) -> Trace:
-    world = Furnished(snapshot(OUT, *more), Seen(active={9: active} if active else {}))
+    world = World(snapshot(*GATEWAY, *more), Seen(active={9: active} if active else {}))
     return trace(world, Question(by, to, protocol, number))
 
 
@@ -192,6 +173,8 @@ def test_a_floating_ip_of_a_neighbour_leads_out_and_back() -> None:
     ]
     web = replace(PORTS[3], security_groups=("web", "clients"))
     assert ask("203.0.113.22", FLOATING, web).reason == "ingress_policy", "it is no client any more"
+    opened = rule("web-any", "web", "ingress", remote_ip_prefix="203.0.113.0/24")
+    assert ask("203.0.113.22", FLOATING, opened).verdict == "delivered"
 
 
 def test_the_routers_address_outside() -> None:

@@ -126,6 +126,17 @@ def test_a_subnets_host_route_goes_before_its_gateway() -> None:
     assert end(found) == ("delivered", "", "a9")
 
 
+def test_the_metadata_service_is_on_every_link() -> None:
+    answer = "answer: h1 has the metadata service, which answers @h1"
+    for service in ("169.254.169.254", "fe80::a9fe:a9fe"):
+        found = ask(service)
+        assert told(found)[-1] == answer
+        assert "next hop" in told(found)[1]
+        assert "rule" in told(found)[2]
+        assert found.verdict == "answered"
+    assert end(ask("169.254.169.254", number=22))[1] == "unknown_destination"
+
+
 def test_who_sends_nothing() -> None:
     a1 = PORTS[0]
     assert end(ask("10.1.0.22", replace(a1, host=""))) == ("dropped", "unbound", "a1")

@@ -4,7 +4,7 @@ Mask, MTU and what is said of the lease go to every client, as Neutron's do; the
 ask for it (or name nothing that they ask for).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 
 import msgspec
@@ -36,7 +36,8 @@ def configuration(link: Link, subnet: Subnet, address: bytes, wishes: Wishes) ->
     """For the owner of `address` (packed), which is of the subnet."""
     extra = wishes.extra(link.port)
     gateway = _gateway(subnet, address, extra)
-    known = dict(_known(link.port, subnet, gateway)) | extra
+    routes = _routes(subnet, gateway, link.router(subnet).forwards)
+    known = dict(_known(link.port, subnet, gateway, routes)) | extra
     known.pop(NEXT_SERVER, None)
     if LEASE in extra:
         known |= dict(_times(int.from_bytes(extra[LEASE], "big"))) | extra
@@ -50,7 +51,9 @@ def _times(lease_s: int) -> Iterator[tuple[int, bytes]]:
         yield code, seconds.to_bytes(4, "big")
 
 
-def _known(port: Port, subnet: Subnet, gateway: str | None) -> Iterator[tuple[int, bytes]]:
+def _known(
+    port: Port, subnet: Subnet, gateway: str | None, routes: Iterable[tuple[str, str]]
+) -> Iterator[tuple[int, bytes]]:
     """What follows from the rows."""
     network = IPv4Network(subnet.cidr)
     yield from _times(LEASE_S)
@@ -65,9 +68,9 @@ def _known(port: Port, subnet: Subnet, gateway: str | None) -> Iterator[tuple[in
         yield HOSTNAME, port.hostname.removesuffix(".").encode()
     if subnet.domain:
         yield DOMAIN, subnet.domain.encode()
-    routes = b"".join(values.route(to, via) for to, via in _routes(subnet, gateway))
-    yield ROUTES, routes
-    yield ROUTES_MICROSOFT, routes
+    packed = b"".join(values.route(to, via) for to, via in routes)
+    yield ROUTES, packed
+    yield ROUTES_MICROSOFT, packed
 
 
 def _gateway(subnet: Subnet, address: bytes, extra: Mapping[int, bytes]) -> str | None:
@@ -79,11 +82,14 @@ def _gateway(subnet: Subnet, address: bytes, extra: Mapping[int, bytes]) -> str 
     return subnet.gateway
 
 
-def _routes(subnet: Subnet, gateway: str | None) -> Iterator[tuple[str, str]]:
-    """Who takes these routes takes no other (RFC 3442): the default route is among them."""
+def _routes(subnet: Subnet, gateway: str | None, routed: bool) -> Iterator[tuple[str, str]]:
+    """Who takes these routes takes no other (RFC 3442): the default route is among them.
+
+    A gateway may be nobody: the metadata service is behind it only if there is a router.
+    """
     yield from subnet.routes
     given = [to for to, _ in subnet.routes]
     if METADATA not in given:
-        yield METADATA, gateway or ON_LINK
+        yield METADATA, gateway if gateway and routed else ON_LINK
     if gateway and "0.0.0.0/0" not in given:
         yield "0.0.0.0/0", gateway

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from polpo.agent.config import Config
 from polpo.agent.devices import Devices
@@ -11,6 +12,7 @@ from polpo.agent.gateway.handover import Handover
 from polpo.agent.gateway.instances import Instances
 from polpo.agent.gateway.keepalived import Keepalived
 from polpo.agent.gateway.namespaces import Namespaces
+from polpo.agent.gateway.revocations import Looked, Revocations
 from polpo.agent.gateway.roles import Roles
 from polpo.agent.gateway.rules import Rules
 from polpo.agent.patience import Patience
@@ -19,7 +21,9 @@ from polpo.runtime.clock import monotonic
 
 SOON_S = 0.2  # what keepalived takes to begin
 WORD_S = 10.0  # for so long a new agent starts none without the controller's word
-NOUNS = ("gateway", "namespace", "rules", "external", "keepalived")  # keys are routers' numbers
+NOUNS = ("gateway", "namespace", "rules", "revocation", "external", "keepalived")
+"""Whose keys are routers' numbers."""
+AnyStep: TypeAlias = Step[int, str] | Step[int, Looked] | Step[str, Vlan] | Step[int, External]
 
 
 class Gateways:
@@ -74,12 +78,18 @@ class Gateways:
         namespaces = Namespaces(self.instances.all)
         yield Step(namespaces, namespaces.wanted, *self._around)
 
-    def after(self) -> Iterator[Step[int, str] | Step[str, Vlan] | Step[int, External]]:
+    def after(self) -> Iterator[AnyStep]:
         """When they have their ends in the transit networks. Nothing passes without rules."""
+        rules, keepalived = self._rules, self._keepalived
+        revocations = Revocations(
+            self.instances.all,
+            rules.placed,
+            lambda vni: self.handover.moves(vni) + rules.doubts(vni),
+        )
         vlans = Vlans(self._devices, self.instances)
         externals = Externals(self._devices, self.instances)
-        rules, keepalived = self._rules, self._keepalived
         yield Step(rules, rules.wanted, *self._around)
+        yield Step(revocations, revocations.wanted, *self._around)
         yield Step(vlans, vlans.wanted, *self._around)
         yield Step(externals, externals.wanted, *self._around)
         yield Step(keepalived, keepalived.wanted, *self._around)

@@ -14,6 +14,7 @@ Only the two instances are on that network, and only the peer's address is let i
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -48,6 +49,7 @@ class Handover:
         self._fetching: dict[int, asyncio.Task[None]] = {}
         self._fetched: set[int] = set()
         self._retired: dict[int, float] = {}
+        self._moves: Counter[int] = Counter()
         self._log = structlog.get_logger("polpo.agent")
 
     def may_take_over(self, vni: int) -> bool:
@@ -57,6 +59,10 @@ class Handover:
         self._fetch(vni)
         return False
 
+    def moves(self, vni: int) -> int:
+        """How often it has become active, or got connections: what it has may be anything then."""
+        return self._moves[vni]
+
     def look(self) -> None:
         """Follow who has become active, and who is no longer."""
         now = frozenset(self._active())
@@ -64,6 +70,7 @@ class Handover:
         self._seen = now
         for vni in now - before:
             self._retired.pop(vni, None)
+            self._moves[vni] += 1
             self._fetch(vni)
         self._retired |= dict.fromkeys(before - now, self._clock())
         self._fetched = {v for v in self._fetched if v in self._instances and self._is_moving(v)}
@@ -135,6 +142,7 @@ class Handover:
             reason = str(e) or type(e).__name__
             self._log.info("the peer's connections are not to be had", router=vni, reason=reason)
         finally:
+            self._moves[vni] += 1
             del self._fetching[vni]
             if self._is_wanted(vni):
                 self._fetched.add(vni)

@@ -24,7 +24,7 @@ SETTINGS = {
     f"ipv4/conf/{which}/{name}": value
     for which in ("all", "default")
     for name, value in (
-        ("rp_filter", "2"),
+        ("rp_filter", "0"),  # the rules look at it, for both families: `arriving`
         ("send_redirects", "0"),
         ("accept_redirects", "0"),
         ("accept_source_route", "0"),

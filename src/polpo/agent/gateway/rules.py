@@ -8,16 +8,16 @@ been changed by somebody; one that we have not written ourselves (the agent has 
 written again, which moves no connection: their translations are conntrack's.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
 from polpo.agent.gateway import limits
 from polpo.agent.gateway.instances import Instance
-from polpo.agent.gateway.revoked import Revoked, revoked
 from polpo.agent.gateway.ruleset import TABLE
 from polpo.agent.reconciler import Failures, one_by_one
-from polpo.kernel import conntrack, netns, nftables
+from polpo.kernel import netns, nftables
 from polpo.target.changes import Changes
 from polpo.target.rows import Gateway
 
@@ -42,7 +42,21 @@ class Rules:
     def __init__(self, instances: Mapping[int, Instance]) -> None:
         self._instances = instances
         self._written: dict[int, _Written] = {}
+        self._doubts: Counter[int] = Counter()
         self.in_place: set[int] = set()
+
+    def doubts(self, vni: int) -> int:
+        """How often its rules had to be written again: what passed meanwhile is anybody's guess."""
+        return self._doubts[vni]
+
+    def placed(self) -> dict[int, Gateway]:
+        """The rows whose rules are in place: of one that has been refused, the former."""
+        wanted = self.wanted()
+        return {
+            vni: self._instances[vni].row if written.rules == wanted[vni] else written.row
+            for vni, written in self._written.items()
+            if vni in self.in_place and vni in wanted
+        }
 
     def wanted(self) -> dict[int, str]:
         return {vni: instance.rules + instance.limits for vni, instance in self._instances.items()}
@@ -75,14 +89,13 @@ class Rules:
     def _put(self, vni: int, rules: str) -> None:
         instance, before = self._instances[vni], self._written.get(vni)
         identity = netns.identity(instance.netns)
-        if before is not None and before.namespace != identity:
+        generation = netns.inside(instance.netns, nftables.generation)
+        if before is None or (before.namespace, before.generation) != (identity, generation):
             before = None
+            self._doubts[vni] += 1
         generation, listing = netns.inside(instance.netns, partial(_write, instance, before))
         self._written[vni] = _Written(instance.row, rules, identity, generation, listing)
         self.in_place.add(vni)
-        if before is not None:
-            cut = revoked(before.row, instance.row)
-            netns.inside(instance.netns, lambda: _forget(cut))
 
 
 def _listing() -> str:
@@ -92,18 +105,11 @@ def _listing() -> str:
 
 
 def _write(instance: Instance, before: _Written | None) -> tuple[int, str]:
-    """Should somebody write between the two, the next look finds another generation."""
-    if before is not None and before.generation == nftables.generation():
-        limiting = limits.changed(before.row, instance.row)
-    else:
-        limiting = instance.limits
+    """Should somebody write between the two, the next look finds another generation.
+
+    before: what is there, if that is known.
+    """
+    limiting = limits.changed(before.row, instance.row) if before else instance.limits
     nftables.apply(instance.rules + limiting)
     generation = nftables.generation()
     return generation, _listing()
-
-
-def _forget(cut: Revoked) -> None:
-    if cut.everything:
-        conntrack.forget_all()
-    elif cut.sources or cut.destinations:
-        conntrack.forget(cut.sources, cut.destinations)

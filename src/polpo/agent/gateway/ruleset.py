@@ -9,22 +9,29 @@ One more floating IP is one more element of two maps; the rules are the same for
   connection's later packets, when the standby is active itself.
 - translate_*: floating IPs both ways, port forwardings, SNAT. What came from inside and goes back
   there translated (hairpin) gets an address outside as its source too: the answer comes back.
-- passing: what is established, translated, or routed as it is.
-- leaving: nothing leaves untranslated, and a standby, which has the same MAC, says nothing at all.
+  Only a connection's first packet comes here. It goes no further if nothing was to be done with it
+  and it is not routed as it is: no connection is begun untranslated.
+- passing: each packet of what is translated, or routed as it is; and the first of a connection
+  outward, which translate_source sees next.
+- speaking: what the gateway says itself, it says as itself; a standby, which has the same MAC
+  outside, says nothing at all.
 - marking: DSCP of what floating IPs send. nftables sets constants only: a chain for each mark.
 - own: no answer (no TCP reset) to what is not for the gateway: after a failover a server's packet
   may come before the client's, which has its connection picked up.
+
+A packet of a connection that is known passes two chains, with one rule that matters in each; there
+are rules only for what the row has. Each costs connections a second (`bench/gateway.py`).
 """
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv4Network, ip_interface, ip_network
+from ipaddress import IPv4Address, IPv4Network, ip_network
 
 from polpo.agent.gateway import transit
+from polpo.agent.gateway.translation import forwarded, inward, outward, own_ipv4
 from polpo.agent.ownership import EXTERNAL, TRANSIT
-from polpo.target.rows import Forwarding, Gateway
+from polpo.target.rows import Gateway
 
 TABLE = "inet polpo"
-PROTOCOLS = {"tcp": 6, "udp": 17, "dccp": 33, "sctp": 132, "udplite": 136}
 VRRP = 112
 
 
@@ -32,18 +39,19 @@ def ruleset(gateway: Gateway) -> str:
     """Replaces the whole table at once. ValueError if the row makes no sense."""
     lines = [f"table {TABLE}", f"delete table {TABLE}", f"table {TABLE} {{"]
     lines += [*_collections(gateway), *_arriving(), *_translating(gateway)]
-    lines += [*_passing(gateway), *_leaving(), *_marking(gateway), *_own(gateway), "}"]
+    lines += [*_passing(gateway), *_speaking(), *_marking(gateway), *_own(gateway), "}"]
     return "\n".join(lines) + "\n"
 
 
 def _collections(gateway: Gateway) -> Iterator[str]:
-    inward = {IPv4Address(a): IPv4Address(b) for a, b in gateway.floating}
-    outward = {b: a for a, b in reversed(inward.items())}  # of several for one, the first
-    for name, pairs in (("floating", inward), ("fixed", outward)):
+    for name, pairs in (("floating", inward(gateway)), ("fixed", outward(gateway))):
         elements = (f"{a} : {b}" for a, b in pairs.items())
         yield _collection(f"map {name}", "ipv4_addr : ipv4_addr", elements)
     kind = "inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service"
-    ports = (element for f in gateway.forwardings for element in _forwarded(f))
+    ports = (
+        f"{protocol} . {floating} . {port} : {fixed} . {to}"
+        for (protocol, floating, port), (fixed, to) in forwarded(gateway)
+    )
     yield _collection("map forwardings", kind, ports)
     kind = "{}; flags interval; auto-merge"
     yield _collection(
@@ -61,68 +69,62 @@ def _collection(name: str, kind: str, elements: Iterable[str]) -> str:
     return f"{name} {{ type {kind}; {f'elements = {{ {listed} }}; ' if listed else ''}}}"
 
 
-def _forwarded(f: Forwarding) -> Iterator[str]:
-    """Element by element: nft can't shift a range of ports."""
-    floating, fixed, protocol = IPv4Address(f.floating), IPv4Address(f.fixed), PROTOCOLS[f.protocol]
-    for port in range(f.first, f.last + 1):
-        inside = f.port if f.one else f.port + port - f.first
-        yield f"{protocol} . {floating} . {port} : {fixed} . {inside}"
-
-
 def _arriving() -> Iterator[str]:
+    yield "chain from_inside {"
+    yield "fib daddr . iif oif exists notrack"
+    yield "}"
     yield "chain arriving { type filter hook prerouting priority raw; policy accept;"
-    yield f'iifname "{EXTERNAL}" ip6 saddr :: icmpv6 type nd-neighbor-solicit accept'
-    yield f'iifname "{EXTERNAL}" fib saddr . iif oif missing drop'
-    yield f'iifname "{TRANSIT}" fib daddr oifname "{TRANSIT}" notrack'
+    yield f'iifname "{TRANSIT}" goto from_inside'
+    yield "fib saddr . iif oif exists accept"
+    yield "ip6 saddr :: icmpv6 type nd-neighbor-solicit accept"
+    yield "drop"
     yield "}"
 
 
 def _translating(gateway: Gateway) -> Iterator[str]:
     yield "chain translate_destination { type nat hook prerouting priority dstnat; policy accept;"
-    yield "dnat ip to meta l4proto . ip daddr . th dport map @forwardings"
-    yield "dnat ip to ip daddr map @floating"
+    if gateway.forwardings:
+        yield "dnat ip to meta l4proto . ip daddr . th dport map @forwardings"
+    if gateway.floating:
+        yield "dnat ip to ip daddr map @floating"
+    yield "}"
+    own = own_ipv4(gateway)
+    as_floating = ["snat ip to ip saddr map @fixed"] if gateway.floating else []
+    as_router = [f"snat ip to {own}"] if own else []
+    yield "chain hairpin {"
+    yield from ("ct status & dnat == 0 drop", *as_floating, *as_router)
     yield "}"
     yield "chain translate_source { type nat hook postrouting priority srcnat; policy accept;"
-    hairpin = f'iifname "{TRANSIT}" oifname "{TRANSIT}" ct status dnat'
-    yield f'oifname "{EXTERNAL}" snat ip to ip saddr map @fixed'
-    yield f"{hairpin} snat ip to ip saddr map @fixed"
-    if own := own_ipv4(gateway):
-        yield f'oifname "{EXTERNAL}" ip saddr @sources snat ip to {own}'
-        yield f"{hairpin} snat ip to {own}"
+    outward = [*as_floating, *(f"ip saddr @sources {source}" for source in as_router)]
+    yield from (f'oifname "{EXTERNAL}" {source}' for source in outward)
+    yield f'iifname "{TRANSIT}" oifname "{TRANSIT}" goto hairpin'
+    yield f'oifname != "{EXTERNAL}" accept'
+    yield from ("ip saddr @routed4 accept", "ip6 saddr @routed6 accept")
+    yield from ("fib saddr . oif type local accept", "drop")
     yield "}"
-
-
-def own_ipv4(gateway: Gateway) -> IPv4Address | None:
-    """What SNAT translates to."""
-    addresses = (ip_interface(text).ip for text in gateway.external)
-    return next((a for a in addresses if isinstance(a, IPv4Address)), None)
 
 
 def _passing(gateway: Gateway) -> Iterator[str]:
+    """An ICMP error counts as what it is about."""
+    outward = f'iifname "{TRANSIT}" oifname "{EXTERNAL}"'
+    inward = f'iifname "{EXTERNAL}" oifname "{TRANSIT}"'
+    mac = bytes.fromhex(gateway.peer_mac.replace(":", "")).hex(":")
+    onward = f'iifname "{TRANSIT}" oifname "{TRANSIT}" ether saddr != {mac}'
     yield "chain passing { type filter hook forward priority filter; policy drop;"
-    yield "ct state established,related accept"
+    yield "ct status & (snat | dnat) != 0 accept"
+    yield f"{outward} ct status & confirmed == 0 accept"
     yield "ct state invalid drop"
-    yield f'iifname "{TRANSIT}" oifname "{EXTERNAL}" accept comment "see leaving"'
     for version, word in ((4, "ip"), (6, "ip6")):
-        inward = f'iifname "{EXTERNAL}" oifname "{TRANSIT}"'
+        yield f"{outward} {word} saddr @routed{version} accept"
         yield f"{inward} {word} daddr @routed{version} accept"
         peer = transit.address(version, transit.peer(gateway))
-        mac = bytes.fromhex(gateway.peer_mac.replace(":", "")).hex(":")
-        onward = f'iifname "{TRANSIT}" oifname "{TRANSIT}" ether saddr != {mac}'
         yield f"{onward} rt {word} nexthop {peer} accept"
-    yield f'oifname "{TRANSIT}" ct status dnat accept'
     yield "}"
 
 
-def _leaving() -> Iterator[str]:
-    """After translation. An ICMP error counts as what it is about."""
-    yield "chain leaving { type filter hook postrouting priority srcnat + 10; policy accept;"
-    yield f'oifname != "{EXTERNAL}" accept'
-    yield "ct status & (snat | dnat) != 0 accept"
-    yield "ip saddr @routed4 accept"
-    yield "ip6 saddr @routed6 accept"
-    yield "fib saddr type local accept"
-    yield "drop"
+def _speaking() -> Iterator[str]:
+    yield "chain speaking { type filter hook output priority filter; policy accept;"
+    yield f'oifname "{EXTERNAL}" fib saddr . oif type != local drop'
     yield "}"
 
 

@@ -19,6 +19,7 @@ Handler: TypeAlias = Callable[[Parts, Request], Awaitable[Response]]
 
 def routes(parts: Parts) -> list[BaseRoute]:
     """The busiest first: a router looks from the top."""
+    tracing = Tracing()
 
     def route(path: str, method: str, handler: Handler) -> Route:
         return Route(path, _guarded(parts, handler), methods=[method])
@@ -30,7 +31,8 @@ def routes(parts: Parts) -> list[BaseRoute]:
         route("/hosts/{host}/ports/{port}", "DELETE", agents.unbind_port),
         route("/revisions/{revision}", "GET", revisions.await_revision),
         route("/status", "GET", revisions.show_status),
-        route("/trace", "GET", Tracing().show),
+        route("/trace", "GET", tracing.show),
+        route("/trace", "POST", tracing.prove),
         route("/hosts", "GET", hosts.list_hosts),
         route("/hosts", "POST", hosts.make_host),
         route("/hosts/{host}", "GET", hosts.show_host),

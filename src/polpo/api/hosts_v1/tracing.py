@@ -1,5 +1,6 @@
 """`GET /v1/trace?from=PORT&to=ADDRESS&protocol=tcp&port=443`: what would become of such a packet.
 
+`POST /v1/trace` with the same as a JSON object sends it, too (see live.py).
 From the asker's own ports only, and what others own is not named (see tracing_view.py). With what
 hosts have reported: which ports are plugged in, where gateways are active, what has moved.
 """
@@ -8,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,9 +17,11 @@ from polpo.api.context import Context
 from polpo.api.hosts_v1.callers import calling_user
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
+from polpo.api.hosts_v1.live import send
 from polpo.api.hosts_v1.parts import Parts
 from polpo.api.hosts_v1.reports import Reports
-from polpo.api.hosts_v1.tracing_view import shown
+from polpo.api.hosts_v1.tracing_view import shown, with_sightings
+from polpo.dataplane import metadata
 from polpo.model.host import Host
 from polpo.model.port import Port
 from polpo.model.protocol import ICMP, ICMPV6, WITH_PORTS
@@ -36,15 +40,42 @@ class Tracing:
         self._one = asyncio.Lock()
 
     async def show(self, parts: Parts, request: Request) -> Response:
-        context, snapshot = await calling_user(parts, request), parts.store.snapshot
-        question = _question(request.query_params)
+        context = await calling_user(parts, request)
+        return await self._answer(parts, context, _question(request.query_params), live=False)
+
+    async def prove(self, parts: Parts, request: Request) -> Response:
+        context = await calling_user(parts, request)
+        if not context.may_write:
+            raise Refused(403, "Who may only look may not have packets sent.")
+        return await self._answer(parts, context, _question(await _body(request)), live=True)
+
+    async def _answer(
+        self, parts: Parts, context: Context, question: Question, live: bool
+    ) -> Response:
+        snapshot = parts.store.snapshot
         _check_port(snapshot, context, question.port)
         world = World(snapshot, _seen(snapshot, parts.reports))
         async with self._one:
             found = await asyncio.to_thread(trace, world, question)
+            sighted = await send(parts, world, question, found) if live else None
         said = shown(snapshot, context, found)
         said |= {"revision": snapshot.revision, "pending": _pending(parts, snapshot)}
+        if sighted is not None:
+            said = with_sightings(said, context, found, question.port, sighted)
         return answer({"trace": said})
+
+
+async def _body(request: Request) -> dict[str, str]:
+    """{"trace": {"from": ..., "to": ..., "protocol": ..., "port": ...}}"""
+    try:
+        asked = msgspec.json.decode(await request.body(), type=_Body).trace
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Refused(400, str(error)) from error
+    return {name: str(value) for name, value in asked.items()}
+
+
+class _Body(msgspec.Struct, frozen=True):
+    trace: dict[str, str | int]
 
 
 def _question(query: Mapping[str, str]) -> Question:
@@ -66,7 +97,7 @@ def _address(text: str) -> IPv4Address | IPv6Address:
         raise Refused(400, f"to: {error}") from error
     many = to.is_multicast or to.is_unspecified or str(to) == "255.255.255.255"
     near = to.version == 6 and (to.is_link_local or to.ipv4_mapped is not None)
-    if many or near or to.is_loopback:
+    if str(to) not in metadata.ADDRESSES and (many or near or to.is_loopback):
         raise Refused(400, "to: one host's address, neither loopback nor link-local (IPv6).")
     return to
 

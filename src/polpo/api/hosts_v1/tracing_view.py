@@ -15,6 +15,7 @@ from polpo.model.port import Port
 from polpo.model.router import FloatingIP, Router
 from polpo.model.security_group import SecurityGroupRule
 from polpo.model.snapshot import Snapshot
+from polpo.trace.live import Sighted, is_seen, outcome
 from polpo.trace.values import Kind, Step, Thing, Trace
 
 TYPES: Mapping[str, type[Object]] = {
@@ -36,6 +37,22 @@ UNSAID = {
 def shown(snapshot: Snapshot, context: Context, trace: Trace) -> dict[str, Any]:
     steps = [_step(snapshot, context, step) for step in trace.steps]
     return {"verdict": trace.verdict, "reason": trace.reason or None, "steps": steps}
+
+
+def with_sightings(
+    said: dict[str, Any], context: Context, trace: Trace, sender: str, sighted: Sighted
+) -> dict[str, Any]:
+    """What was seen of the packet that was sent, at each step and in all. Why other packets were
+    dropped on the hosts meanwhile is the admin's to see.
+    """
+    seen = outcome(sender, sighted)
+    reasons = seen.reasons if context.is_admin else seen.reasons & {trace.reason}
+    steps = [
+        step | {"seen": is_seen(told, trace, sender, sighted)}
+        for step, told in zip(said["steps"], trace.steps, strict=True)
+    ]
+    live = {"verdict": seen.verdict, "reasons": sorted(reasons), "agrees": seen.agrees(trace)}
+    return said | {"steps": steps, "live": live}
 
 
 def _step(snapshot: Snapshot, context: Context, step: Step) -> dict[str, Any]:

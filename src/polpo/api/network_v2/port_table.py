@@ -4,6 +4,7 @@ from typing import Any
 
 from polpo.api.network_v2 import dns_names, qos_binding, values
 from polpo.api.network_v2.attributes import REQUIRED, Attribute, shown, table
+from polpo.api.network_v2.port_profile import profile
 from polpo.api.network_v2.values import Kind, boolean, list_of, nullable, one_of, record, text
 
 VNIC_TYPES = (
@@ -43,19 +44,6 @@ def fixed_ips() -> Kind:
     return Kind(read, wishes.schema)
 
 
-def _profile() -> Kind:
-    """Anything that is an object; a virtual machine's host keeps its notes there."""
-
-    def read(value: Any) -> dict[str, Any]:
-        if value is None or value == "":
-            return {}
-        if not isinstance(value, dict):
-            raise ValueError(f"'{value}' is not a dictionary")
-        return value
-
-    return Kind(read, {"type": "object"})
-
-
 TABLE = table(
     "port",
     {
@@ -93,7 +81,7 @@ TABLE = table(
             kind=one_of(*VNIC_TYPES), default="normal", field="vnic_type", sort=False
         ),
         "binding:profile": Attribute(
-            kind=_profile(), default={}, admin=True, hidden=True, filter=False, sort=False
+            kind=profile(), default={}, admin=True, hidden=True, filter=False, sort=False
         ),
         "binding:vif_type": shown(text(), hidden=True, sort=False),
         "binding:vif_details": shown(hidden=True, filter=False, sort=False),

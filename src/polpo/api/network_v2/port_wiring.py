@@ -20,8 +20,9 @@ WIRED = (
     "extra_dhcp_opts",
     "dns_name",
     "qos_policy_id",
+    "profile",
 )
-"""The fields that end up in a host's target."""
+"""The fields that the port's host, or others, must know before it can be used."""
 
 
 def put(w: Writing, before: Port, after: Port) -> Port:

@@ -44,7 +44,7 @@ def test_an_offer_has_all_that_a_client_needs() -> None:
         28: bytes([10, 0, 0, 255]),
         12: b"web",
         15: b"example.org",
-        121: bytes([16, 10, 9, 10, 0, 0, 9, 32, 169, 254, 169, 254, 10, 0, 0, 1, 0, 10, 0, 0, 1]),
+        121: bytes([16, 10, 9, 10, 0, 0, 9, 32, 169, 254, 169, 254, 0, 0, 0, 0, 0, 10, 0, 0, 1]),
         249: said.options[121],
     }
 
@@ -139,6 +139,12 @@ def test_without_a_gateway_the_metadata_address_is_on_the_link() -> None:
     options = said4(asked4(Link(LINK.port, (bare,)), DISCOVER)).options
     assert options[121] == bytes([32, 169, 254, 169, 254, 0, 0, 0, 0])
     assert 3 not in options
+
+
+def test_with_a_router_the_metadata_address_is_behind_it() -> None:
+    plain = msgspec.structs.replace(FOUR, routes=())
+    options = said4(asked4(Link(LINK.port, (plain,), (ROUTER,)), DISCOVER)).options
+    assert options[121] == bytes([32, 169, 254, 169, 254, 10, 0, 0, 1, 0, 10, 0, 0, 1])
 
 
 def test_answers_come_from_the_routers_mac_where_there_is_one() -> None:
