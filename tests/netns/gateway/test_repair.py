@@ -116,16 +116,7 @@ async def whole(scene: Scene, host: HostUnderTest) -> None:
     await scene.cloud.settled()
 
 
-UNSETTLED = ("namespace deleted",)  # passes alone, not always after others: not explained yet
-
-
-@pytest.mark.parametrize(
-    "sabotage",
-    [
-        pytest.param(name, marks=[pytest.mark.unsettled] if name in UNSETTLED else [])
-        for name in SABOTAGES
-    ],
-)
+@pytest.mark.parametrize("sabotage", SABOTAGES)
 async def test_sabotage_is_repaired_and_counted(sabotage: str, scene: Scene) -> None:
     kind, damage = SABOTAGES[sabotage]
     active, _ = await scene.cloud.settled()

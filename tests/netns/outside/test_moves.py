@@ -14,7 +14,7 @@ from polpo.lab.command import run
 from polpo.lab.running import Running
 from polpo.testing.gateways import Probe, echo
 
-pytestmark = [pytest.mark.netns, pytest.mark.unsettled, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 
 
 class Traffic:

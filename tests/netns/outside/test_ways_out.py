@@ -7,7 +7,7 @@ from tests.netns.outside.conftest import FAR, FAR_ROUTER, WORLD, WORLD6, Scene, 
 
 from polpo.lab import outside, probes
 
-pytestmark = [pytest.mark.netns, pytest.mark.unsettled, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 
 
 def asked(caller: str, address: str, port: int = 80) -> str:

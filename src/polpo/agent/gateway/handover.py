@@ -14,6 +14,7 @@ Only the two instances are on that network, and only the peer's address is let i
 import asyncio
 import contextlib
 import socket
+import struct
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -108,14 +109,18 @@ class Handover:
             del self._listening[vni]
 
     async def _answer(
-        self, vni: int, name: str, _: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, vni: int, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        with contextlib.suppress(OSError):
-            writer.write(await asyncio.to_thread(netns.inside, name, connections.dump))
-            await writer.drain()
-            if vni in self._retired:
-                self._retire(vni)
-        writer.close()
+        """Until the peer has it all, and has hung up."""
+        _leave_nothing(writer.get_extra_info("socket"))
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(2 * TIMEOUT_S):
+                writer.write(await asyncio.to_thread(netns.inside, name, connections.dump))
+                writer.write_eof()
+                await reader.read()
+        if vni in self._retired:
+            self._retire(vni)
+        writer.transport.abort()
 
     def _retire(self, vni: int) -> None:
         del self._retired[vni]
@@ -161,12 +166,20 @@ def _listening(address: str) -> socket.socket:
     return sock
 
 
+def _leave_nothing(sock: socket.socket) -> None:
+    """Reset when it is closed: one that waits for its peer keeps a deleted namespace alive, and with
+    it a device outside that has the router's MAC.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+
+
 async def _read(instance: Instance) -> bytes:
     """All that the peer says."""
     peer = transit.address(4, transit.peer(instance.row))
     made = partial(socket.socket, socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     loop, found = asyncio.get_running_loop(), bytearray()
     with netns.inside(instance.netns, made) as sock:
+        _leave_nothing(sock)
         await loop.sock_connect(sock, (peer, transit.HANDOVER_PORT))
         while piece := await loop.sock_recv(sock, PIECE):
             found += piece
