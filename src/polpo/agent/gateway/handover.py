@@ -167,8 +167,8 @@ def _listening(address: str) -> socket.socket:
 
 
 def _leave_nothing(sock: socket.socket) -> None:
-    """Reset when it is closed: one that waits for its peer keeps a deleted namespace alive, and with
-    it a device outside that has the router's MAC.
+    """Reset when it is closed: one that waits for its peer keeps a deleted namespace alive, and
+    with it a device outside that has the router's MAC.
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
 
