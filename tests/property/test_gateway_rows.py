@@ -120,7 +120,7 @@ floating = st.builds(
 placements = st.builds(
     lambda router, instance, host, priority, preempt: Placement(
         id=instance_id(router, instance),
-        router_id=router,
+        function_id=router,
         instance=instance,
         host=host,
         priority=priority,
@@ -181,7 +181,7 @@ OUTSIDE: list[tuple[Any, bool]] = [
         (
             Placement(
                 id=instance_id("T1", instance),
-                router_id="T1",
+                function_id="T1",
                 instance=instance,
                 host=host,
                 priority=HIGH,

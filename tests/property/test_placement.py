@@ -71,7 +71,7 @@ class Cloud:
         )
 
     def place(self) -> None:
-        needs = sorted(self.needs.values(), key=lambda need: need.router_id)
+        needs = sorted(self.needs.values(), key=lambda need: need.function_id)
         wanted = place(needs, self.homes(), self.placements, self.said())
         shuffled = self.random.sample(self.placements, len(self.placements))
         assert place(needs, self.homes(), shuffled, self.said()) == wanted, "two runs agree"
@@ -85,14 +85,14 @@ class Cloud:
             ]
 
     def check(self, placements: list[Placement]) -> None:
-        assert len({(p.router_id, p.instance) for p in placements}) == len(placements)
-        assert len({(p.router_id, p.host) for p in placements}) == len(placements)
+        assert len({(p.function_id, p.instance) for p in placements}) == len(placements)
+        assert len({(p.function_id, p.host) for p in placements}) == len(placements)
         assert all(p.instance in (3, 4) for p in placements)
 
     def hear(self, host: Host) -> None:
         """Its agent takes in the target."""
-        mine = {p.router_id: p for p in self.placements if p.host == host.name and not p.leaving}
-        numbers = {need.router_id: number for number, need in self.needs.items()}
+        mine = {p.function_id: p for p in self.placements if p.host == host.name and not p.leaving}
+        numbers = {need.function_id: number for number, need in self.needs.items()}
         held = {numbers[id]: p for id, p in mine.items() if id in numbers}
         for number in host.held.keys() - held.keys():
             if self.active.get(number) == host.name:
@@ -122,12 +122,12 @@ class Cloud:
             if not (host.cut_off or host.mute) and self.random.random() < 0.6:
                 self.hear(host)
         self.elect()
-        homes = {(p.router_id, p.host) for p in self.placements}
+        homes = {(p.function_id, p.host) for p in self.placements}
         self.deaf += [
             f"{number} on {host.name}"
             for host in self.hosts.values()
             for number in host.held
-            if not host.cut_off and (self.needs[number].router_id, host.name) not in homes
+            if not host.cut_off and (self.needs[number].function_id, host.name) not in homes
         ]
 
     def rounds(self, count: int) -> None:
@@ -196,7 +196,7 @@ def test_every_router_ends_up_with_what_there_is_for_it(
     settle(cloud)
     for number, need in cloud.needs.items():
         fit = {h.name for h in cloud.fit(need)}
-        homes = {p.host for p in cloud.placements if p.router_id == need.router_id}
+        homes = {p.host for p in cloud.placements if p.function_id == need.function_id}
         assert len(homes & fit) == min(need.instances, len(fit))
         if fit:
             assert cloud.active.get(number) in homes & fit
@@ -237,7 +237,7 @@ def test_what_is_well_placed_stays_and_is_spread(
     assert cloud.placements == before
     zones = {h.zone for h in cloud.hosts.values()}
     for need in cloud.needs.values():
-        homes = [cloud.hosts[p.host] for p in before if p.router_id == need.router_id]
+        homes = [cloud.hosts[p.host] for p in before if p.function_id == need.function_id]
         if len(zones) == 2 and need.instances == 2:
             assert {h.zone for h in homes} == zones
     if len(zones) == 1 and before:

@@ -42,7 +42,7 @@ class Carried:
 
     def _live(self, router: Router) -> list[Report]:
         """The reports of the living hosts that it is placed on."""
-        hosts = (p.host for p in self._snapshot.by(Placement, "router", router.id))
+        hosts = (p.host for p in self._snapshot.by(Placement, "function", router.id))
         reports = (self._reports.get(h) for h in hosts if self._reports.is_alive(h))
         return [report for report in reports if report is not None]
 

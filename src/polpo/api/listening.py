@@ -1,8 +1,9 @@
-"""What hosts' reports say to the placer of gateways: who is there, and what gateways are doing."""
+"""What hosts' reports say to the placer: who is there, and what instances there are doing."""
 
 from polpo.api.hosts_v1.reports import Report, Reports
 from polpo.placement import homes
 from polpo.placement.homes import Said
+from polpo.placement.needs import ANYWHERE
 from polpo.placement.presence import Presence
 from polpo.runtime.clock import Clock
 
@@ -39,16 +40,21 @@ class Listening:
         return [(host, report) for host, report in live if report.seen >= since]
 
     def _offers(self) -> dict[str, frozenset[str]]:
-        return {host: frozenset(report.status.uplinks) for host, report in self._live()}
+        return {host: frozenset(_networks(report)) for host, report in self._live()}
 
     def _keeps(self, now: float) -> dict[str, set[str]]:
         for host, report in self._reports.items():
-            self._seen |= {(host, network): report.seen for network in report.status.uplinks}
+            self._seen |= {(host, network): report.seen for network in _networks(report)}
         self._seen = {x: at for x, at in self._seen.items() if now - at <= self._patience_s}
         kept: dict[str, set[str]] = {}
         for host, network in self._seen:
             kept.setdefault(host, set()).add(network)
         return kept
+
+
+def _networks(report: Report) -> set[str]:
+    """The physical networks that the host has; whatever it has, what needs none can be there."""
+    return {ANYWHERE, *report.status.uplinks}
 
 
 def _report(report: Report) -> homes.Report:

@@ -20,10 +20,12 @@ def networks_of(snapshot: Snapshot, host: str) -> Collection[str]:
 def hosts_of(snapshot: Snapshot, domain: Domain) -> frozenset[str]:
     """The names of the hosts that have to do with any network or router of the domain."""
     hosts = [snapshot.traits(Port, "carried_by", network) for network in domain.networks]
-    homes = [p.host for router in domain.routers for p in snapshot.by(Placement, "router", router)]
+    homes = [
+        p.host for router in domain.routers for p in snapshot.by(Placement, "function", router)
+    ]
     return frozenset(homes).union(*hosts)
 
 
 def routers_of(snapshot: Snapshot, host: str) -> list[str]:
     """The ids of the routers whose gateways have an instance on the host."""
-    return [placement.router_id for placement in snapshot.by(Placement, "host", host)]
+    return [placement.function_id for placement in snapshot.by(Placement, "host", host)]

@@ -49,14 +49,14 @@ def instances(view: View, router: Router | None) -> list[Instance]:
     gateway = view.gateway(router) if router is not None else None
     if router is None or gateway is None:
         return []
-    found = view.snapshot.by(Placement, "router", router.id)
+    found = view.snapshot.by(Placement, "function", router.id)
     return [Instance(placement, router, gateway) for placement in found]
 
 
 def _instance(view: View, id: str) -> Instance | None:
     """By its placement's id."""
     placement = view.snapshot.get(Placement, id)
-    found = instances(view, view.router(placement.router_id)) if placement is not None else []
+    found = instances(view, view.router(placement.function_id)) if placement is not None else []
     return next((x for x in found if x.placement.id == id), None)
 
 

@@ -60,7 +60,7 @@ def host_slice(view: View, host: str) -> dict[str, AnyRow]:
 def _gateways(view: View, host: str) -> Iterator[AnyRow | None]:
     """The host's instances of routers' gateways, and their ends in transit networks."""
     for placement in view.snapshot.by(Placement, "host", host):
-        router = view.router(placement.router_id)
+        router = view.router(placement.function_id)
         if router is not None:
             yield gateway_row(view, host, router.vni)
             yield gateway_rows.port_row(view, host, placement.id)
@@ -91,7 +91,7 @@ def network_slice(view: View, network: Network) -> dict[str, AnyRow]:
 
 def transit_slice(view: View, router: Router) -> dict[str, AnyRow]:
     """The network between a router and its gateway's instances."""
-    placements = view.snapshot.by(Placement, "router", router.id)
+    placements = view.snapshot.by(Placement, "function", router.id)
     ends = [gateway_rows.endpoint_row(view, router.vni, p.id) for p in placements]
     subnets = [gateway_rows.subnet_row(view, router.vni, id) for id in gateway_rows.SUBNETS]
     return _by_key([*ends, *subnets])

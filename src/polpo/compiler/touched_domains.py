@@ -45,7 +45,7 @@ def touched_carriage(before: View, after: View, changes: Changes) -> Touched:
     }
     views = (before, after)
     moved = [place for place in places if len({_is_tied(view, *place) for view in views}) > 1]
-    homes = {(p.host, p.router_id) for p in states if isinstance(p, Placement)}
+    homes = {(p.host, p.function_id) for p in states if isinstance(p, Placement)}
     parts = [_because_of(view, *place) for place in moved for view in views]
     return merged([*parts, *(_because_of_router(view, *at) for at in homes for view in views)])
 

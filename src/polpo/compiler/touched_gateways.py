@@ -56,8 +56,8 @@ def _routers(view: View, state: Any) -> Iterator[str]:
     match state:
         case Router():
             yield state.id
-        case Placement() | FloatingIP():
-            yield from filter(None, [state.router_id])
+        case Placement(function_id=id) | FloatingIP(router_id=id):
+            yield from filter(None, [id])
         case QosPolicy():
             yield from _shaped(view, state.id)
         case Port() if state.device_owner == GATEWAY or state.device_owner in INTERFACES:
@@ -70,7 +70,7 @@ def _routers(view: View, state: Any) -> Iterator[str]:
             for subnet in view.snapshot.by(Subnet, "subnetpool", state.id):
                 yield from _routers_at(view, subnet.network_id)
         case Host():
-            yield from (p.router_id for p in view.snapshot.by(Placement, "host", state.name))
+            yield from (p.function_id for p in view.snapshot.by(Placement, "host", state.name))
 
 
 def _shaped(view: View, policy_id: str) -> Iterator[str]:
@@ -95,7 +95,7 @@ def _gateway(view: View, router: Router) -> Touched:
         (slice, f"subnet/{id}"): partial(gateway_rows.subnet_row, vni=vni, id=id)
         for id in gateway_rows.SUBNETS
     }
-    for placement in view.snapshot.by(Placement, "router", router.id):
+    for placement in view.snapshot.by(Placement, "function", router.id):
         here, id = placement.host, placement.id
         endpoint = partial(gateway_rows.endpoint_row, vni=vni, id=id)
         rows[slice, f"endpoint/{id}"] = endpoint

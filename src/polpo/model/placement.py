@@ -1,4 +1,7 @@
-"""Placements: on which host an instance of a router's gateway lives. The cloud's own, no user's."""
+"""Placements: on which host an instance of a network function lives. The cloud's own, no user's.
+
+A network function is a router's gateway, or a load balancer.
+"""
 
 from typing import ClassVar
 from uuid import NAMESPACE_OID, uuid5
@@ -13,8 +16,9 @@ HIGH, LOW, MOVING = 200, 150, 250
 
 
 class Placement(Object, frozen=True, kw_only=True, omit_defaults=True):
-    """`id` is `instance_id` of router and instance, and also that of its transit network's port.
+    """`id` is `instance_id` of function and instance, and also that of its transit network's port.
 
+    function_id  of the router or of the load balancer
     preempt    it is to become the active one now: a planned move
     leaving    its host is to take it down, before it is anywhere else
     came_from  the host that it was drained from, if it was
@@ -22,7 +26,7 @@ class Placement(Object, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: ClassVar[str] = "placement"
 
-    router_id: str
+    function_id: str
     instance: int
     host: str
     priority: int
@@ -33,13 +37,13 @@ class Placement(Object, frozen=True, kw_only=True, omit_defaults=True):
     def claims(self) -> tuple[Claim, ...]:
         """No instance twice, and no two on one host: whoever places them."""
         return (
-            (f"placement/{self.router_id}", str(self.instance)),
-            (f"placement-host/{self.router_id}", self.host),
+            (f"placement/{self.function_id}", str(self.instance)),
+            (f"placement-host/{self.function_id}", self.host),
         )
 
     def index(self) -> tuple[IndexEntry, ...]:
-        return (("router", self.router_id), ("host", self.host))
+        return (("function", self.function_id), ("host", self.host))
 
 
-def instance_id(router_id: str, instance: int) -> str:
-    return str(uuid5(NAMESPACE_OID, f"polpo/{router_id}/{instance}"))
+def instance_id(function_id: str, instance: int) -> str:
+    return str(uuid5(NAMESPACE_OID, f"polpo/{function_id}/{instance}"))

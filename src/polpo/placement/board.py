@@ -26,25 +26,25 @@ class Board:
         said: Said,
     ) -> None:
         self.needs, self.homes, self.said = needs, homes, said
-        self._at: dict[str, Instances] = {need.router_id: () for need in needs}
+        self._at: dict[str, Instances] = {need.function_id: () for need in needs}
         self._loads, self._actives = Counter[str](), Counter[str]()
-        for placement in sorted(placements, key=lambda p: (p.router_id, p.instance)):
-            if placement.router_id in self._at:
-                self.put(placement.router_id, (*self.of(placement.router_id), placement))
+        for placement in sorted(placements, key=lambda p: (p.function_id, p.instance)):
+            if placement.function_id in self._at:
+                self.put(placement.function_id, (*self.of(placement.function_id), placement))
 
-    def of(self, router_id: str) -> Instances:
-        return self._at[router_id]
+    def of(self, function_id: str) -> Instances:
+        return self._at[function_id]
 
     def all(self) -> list[Placement]:
-        return [placement for need in self.needs for placement in self._at[need.router_id]]
+        return [placement for need in self.needs for placement in self._at[need.function_id]]
 
-    def put(self, router_id: str, instances: Instances) -> None:
+    def put(self, function_id: str, instances: Instances) -> None:
         """In the place of what the router had."""
-        for placements, step in ((self._at[router_id], -1), (instances, 1)):
+        for placements, step in ((self._at[function_id], -1), (instances, 1)):
             for placement in placements:
                 self._loads[placement.host] += step
                 self._actives[placement.host] += step * (placement.priority >= HIGH)
-        self._at[router_id] = tuple(sorted(instances, key=lambda p: p.instance))
+        self._at[function_id] = tuple(sorted(instances, key=lambda p: p.instance))
 
     def candidate(self, need: Need, others: Iterable[Placement]) -> str | None:
         """A host for one more beside the others: in another zone if it can be, the least loaded."""
@@ -61,9 +61,9 @@ class Board:
             return None
         taken = {placement.instance for placement in now}
         instance = next(i for i in INSTANCES if i not in taken)
-        id = instance_id(need.router_id, instance)
+        id = instance_id(need.function_id, instance)
         return Placement(
-            id=id, router_id=need.router_id, instance=instance, host=host, priority=LOW
+            id=id, function_id=need.function_id, instance=instance, host=host, priority=LOW
         )
 
     def least_active(self, instances: Iterable[Placement]) -> Placement:

@@ -21,14 +21,14 @@ def drain(board: Board) -> None:
     for host in drained:
         if any(_is_under_way(board, host, need) for need in board.needs):
             continue
-        router_id, instances = next(_steps(board, host), ("", ()))
-        if router_id:
-            board.put(router_id, instances)
+        function_id, instances = next(_steps(board, host), ("", ()))
+        if function_id:
+            board.put(function_id, instances)
 
 
 def _is_under_way(board: Board, host: str, need: Need) -> bool:
     """Something that has left the host, or is about to, is not where it is to be yet."""
-    now = board.of(need.router_id)
+    now = board.of(need.function_id)
     here = any(placement.host == host for placement in now)
     moving = (
         placement
@@ -45,19 +45,19 @@ def _steps(board: Board, host: str) -> Iterator[tuple[str, Instances]]:
     here = [
         (need, placement)
         for need in board.needs
-        for placement in board.of(need.router_id)
+        for placement in board.of(need.function_id)
         if placement.host == host
     ]
     for step in (_leave, _hand_over):
         for need, placement in here:
             after = step(board, need, placement)
             if after is not None:
-                yield need.router_id, after
+                yield need.function_id, after
 
 
 def _leave(board: Board, need: Need, placement: Placement) -> Instances | None:
     """One that carries nothing goes to another host, or away where its peer is all that can be."""
-    others = beside(board.of(need.router_id), placement)
+    others = beside(board.of(need.function_id), placement)
     if placement.leaving or not _is_free(board, need, placement, others):
         return None
     stays = any(board.is_well(need, p) for p in others) or len(others) >= need.instances
@@ -78,7 +78,7 @@ def _is_free(board: Board, need: Need, placement: Placement, others: Instances) 
 
 def _hand_over(board: Board, need: Need, placement: Placement) -> Instances | None:
     """Has the peer become active, or get ready for it on another host."""
-    now = board.of(need.router_id)
+    now = board.of(need.function_id)
     others = beside(now, placement)
     if placement.leaving or board.said.of(placement) is None:  # nobody would take it down then
         return None

@@ -13,7 +13,7 @@ from polpo.placement.needs import Need
 
 def sent_away(board: Board, need: Need, placement: Placement) -> Instances:
     """The router's instances, with this one on its way; gone at once if it carries nothing."""
-    others = beside(board.of(need.router_id), placement)
+    others = beside(board.of(need.function_id), placement)
     if need.carries:
         return (*others, replace(placement, leaving=True, preempt=False))
     return moved_on(board, need, placement, others)

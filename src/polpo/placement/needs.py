@@ -1,21 +1,27 @@
-"""Routers that need a gateway, and what it needs."""
+"""Network functions that need homes, and what these are to have: gateways and load balancers."""
+
+from collections.abc import Iterator
 
 import msgspec
 
+from polpo.model.load_balancer import ACTIVE_STANDBY, PROXIED, LoadBalancer
 from polpo.model.network import Network
 from polpo.model.router import Router
 from polpo.model.snapshot import Snapshot
 
+ANYWHERE = ""
+
 
 class Need(msgspec.Struct, frozen=True):
-    """A router with a way out.
+    """A router with a way out, or a load balancer.
 
+    physical_network  that its hosts have to have: ANYWHERE for any host
     zones      availability zones that it may be in; empty for any
     instances  how many it wants: two, or one if it is not `ha`
     carries    whether there are packets to lose: not while it is switched off
     """
 
-    router_id: str
+    function_id: str
     vni: int
     physical_network: str
     zones: frozenset[str] = frozenset()
@@ -24,9 +30,30 @@ class Need(msgspec.Struct, frozen=True):
 
 
 def needs(snapshot: Snapshot) -> list[Need]:
-    """By router id. An external network that is nowhere outside needs nothing."""
-    found = (_need(snapshot, router) for router in snapshot.all(Router) if router.gateway_port_id)
-    return sorted((need for need in found if need), key=lambda need: need.router_id)
+    """By id."""
+    found = (*_gateways(snapshot), *_balancers(snapshot))
+    return sorted(found, key=lambda need: need.function_id)
+
+
+def _balancers(snapshot: Snapshot) -> Iterator[Need]:
+    for balancer in snapshot.all(LoadBalancer):
+        if balancer.provider == PROXIED:
+            yield Need(
+                function_id=balancer.id,
+                vni=balancer.vni,
+                physical_network=ANYWHERE,
+                zones=frozenset(filter(None, [balancer.compute_zone])),
+                instances=2 if balancer.topology == ACTIVE_STANDBY else 1,
+                carries=balancer.admin_state_up,
+            )
+
+
+def _gateways(snapshot: Snapshot) -> Iterator[Need]:
+    """An external network that is nowhere outside needs nothing."""
+    for router in snapshot.all(Router):
+        need = _need(snapshot, router) if router.gateway_port_id else None
+        if need is not None:
+            yield need
 
 
 def _need(snapshot: Snapshot, router: Router) -> Need | None:
@@ -34,7 +61,7 @@ def _need(snapshot: Snapshot, router: Router) -> Need | None:
     if network is None or not network.physical_network:
         return None
     return Need(
-        router_id=router.id,
+        function_id=router.id,
         vni=router.vni,
         physical_network=network.physical_network,
         zones=frozenset(router.availability_zone_hints),

@@ -22,10 +22,10 @@ def place(
     board = Board(needs, homes, placements, said)
     for need in needs:
         for step in (_arrived, departed, _found_again, _trimmed, _completed):
-            board.put(need.router_id, step(board, need, board.of(need.router_id)))
+            board.put(need.function_id, step(board, need, board.of(need.function_id)))
     drain(board)
     for need in needs:
-        board.put(need.router_id, _with_one_ahead(board, board.of(need.router_id)))
+        board.put(need.function_id, _with_one_ahead(board, board.of(need.function_id)))
     return board.all()
 
 
@@ -49,7 +49,7 @@ def _found_again(board: Board, need: Need, now: Instances) -> Instances:
             now = (*left, elsewhere(placement, host))
         elif placement.host not in board.homes:
             now = beside(now, placement)
-        board.put(need.router_id, now)
+        board.put(need.function_id, now)
     return now
 
 
@@ -71,8 +71,13 @@ def _ahead(board: Board, need: Need, placement: Placement) -> Placement:
 
 
 def _trimmed(board: Board, need: Need, now: Instances) -> Instances:
-    """Without what is not wanted any more. A drained host's is left to the draining."""
+    """Without what is not wanted any more, when it is known who is active.
+
+    A drained host's is left to the draining.
+    """
     if len(now) <= need.instances or any(_stays(board, need, p) for p in now):
+        return now
+    if need.carries and not any(board.said.is_active(p, need.vni) for p in now):
         return now
 
     def worth(p: Placement) -> tuple[bool, bool, bool, int]:

@@ -20,6 +20,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from polpo.target.balancer import Balancer
 from polpo.target.instance import Instance
 from polpo.target.probe_row import Probe
 from polpo.target.row import Row
@@ -383,6 +384,7 @@ AnyRow: TypeAlias = (
     | Route
     | Member
     | Gateway
+    | Balancer
     | Probe
 )
 Slices: TypeAlias = dict[str, dict[str, AnyRow]]

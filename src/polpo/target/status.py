@@ -6,6 +6,8 @@ report costs seconds, never the truth (the acknowledgement is level-triggered, l
 
 import msgspec
 
+from polpo.target.balancer import Balancing
+
 
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     """One host's report. It replaces the host's earlier one.
@@ -16,9 +18,10 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     drops     packets dropped since the tables were made, by reason
     rows      entries per table of the switch
     moved     addresses of allowed pairs as the switch learned them: (vni, address) -> port id
-    active    numbers of the routers whose gateway is active on this host
-    ready     numbers of those whose gateway here is whole: active, or able to be at any time
-    looked    revision of the target that the host has looked at its gateways with, for these two
+    active    numbers of the routers and load balancers whose instance here is the active one
+    ready     numbers of those whose instance here is whole: active, or able to be at any time
+    looked    revision of the target that the host has looked at its instances with, for these two
+    balancing  its instances of load balancers, by number
     uplinks   physical network -> device that leads there: those whose device is up and has carrier
     sighted   where packets that are followed were seen: (probe, place); a place is `sent`, `out` or
               `in` (of the tunnel), `to/<port>`, `left/<router's number>` or `dropped/<reason>`: for
@@ -36,6 +39,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     active: tuple[int, ...] = ()
     ready: tuple[int, ...] = ()
     looked: int = 0
+    balancing: dict[int, Balancing] = {}
     uplinks: dict[str, str] = {}
     sighted: tuple[tuple[str, str], ...] = ()
     heard: tuple[str, ...] = ()

@@ -163,7 +163,7 @@ GATEWAY: list[Object] = [
     ),
     *(
         Placement(
-            id=instance_id("r", number), router_id="r", instance=number, host=host, priority=200
+            id=instance_id("r", number), function_id="r", instance=number, host=host, priority=200
         )
         for number, host in ((3, "h3"), (4, "h1"))
     ),

@@ -223,7 +223,7 @@ async def test_a_living_host_with_gateways_stays(
 ) -> None:
     """A dead one may go: its gateways get other homes."""
     host = await enrol("h1", "192.0.2.1")
-    there = Placement(id="1", router_id="R", instance=3, host="h1", priority=200)
+    there = Placement(id="1", function_id="R", instance=3, host="h1", priority=200)
     await parts.store.write(lambda tx: tx.put(there))
     await client.post("/v1/hosts/h1/status", json={"revision": 1}, headers=bearer(host))
     refused = await client.delete("/v1/hosts/h1", headers=ADMIN)

@@ -46,7 +46,7 @@ class Replica:
         """Router -> hosts."""
         found: dict[str, set[str]] = {}
         for placement in self.store.snapshot.all(Placement):
-            found.setdefault(placement.router_id, set()).add(placement.host)
+            found.setdefault(placement.function_id, set()).add(placement.host)
         return found
 
 
@@ -110,7 +110,7 @@ async def test_many_replicas_place_once(replica: Replica, database_url: str) -> 
         await one.store.refresh()
         placements = list(one.store.snapshot.all(Placement))
         assert len(placements) == 2 * ROUTERS
-        assert len({(p.router_id, p.host) for p in placements}) == 2 * ROUTERS
+        assert len({(p.function_id, p.host) for p in placements}) == 2 * ROUTERS
         assert {p.revision_number for p in placements} == {0}, "each was written once"
         if one.store is not replica.store:
             await one.store.close()

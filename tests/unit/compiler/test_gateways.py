@@ -59,8 +59,8 @@ SIDES = [
 ]
 ROUTER = Router(id="R", vni=9, external_network_id="OUT", gateway_port_id="G")
 HOMES = [
-    Placement(id=instance_id("R", 3), router_id="R", instance=3, host="h1", priority=HIGH),
-    Placement(id=instance_id("R", 4), router_id="R", instance=4, host="h2", priority=LOW),
+    Placement(id=instance_id("R", 3), function_id="R", instance=3, host="h1", priority=HIGH),
+    Placement(id=instance_id("R", 4), function_id="R", instance=4, host="h2", priority=LOW),
 ]
 CLOUD: list[Object] = [
     *(*HOSTS, OUT, O4, O6, MORE, Network(id="A", vni=7, mtu=1450), A4, A6),

@@ -28,7 +28,7 @@ def homes(*found: Home) -> dict[str, Home]:
 
 def placement(instance: int, host: str, priority: int = LOW, router: str = "r") -> Placement:
     id = instance_id(router, instance)
-    return Placement(id=id, router_id=router, instance=instance, host=host, priority=priority)
+    return Placement(id=id, function_id=router, instance=instance, host=host, priority=priority)
 
 
 def said(**roles: str) -> Said:
@@ -77,7 +77,7 @@ def test_other_zones_go_before_smaller_loads() -> None:
     loaded = [placement(3, "b", HIGH, "s")]
     two = [NEED, Need("s", 8, "physnet1", instances=1)]
     placed = place(two, homes(home("a", "x"), home("b", "y"), home("c", "x")), loaded, NOTHING)
-    assert {p.host for p in placed if p.router_id == "r"} == {"a", "b"}
+    assert {p.host for p in placed if p.function_id == "r"} == {"a", "b"}
 
 
 def test_hints_are_respected_even_if_nothing_fits() -> None:

@@ -37,14 +37,14 @@ async def routers_on(call: Call, host_id: str) -> Answer:
         raise forbidden("get_l3-routers")
     reading = call.reading()
     host = agents.find(call, reading.snapshot, host_id)
-    placed = {p.router_id for p in reading.snapshot.by(Placement, "host", host.name)}
+    placed = {p.function_id for p in reading.snapshot.by(Placement, "host", host.name)}
     found = (reading.snapshot.get(Router, id) for id in sorted(placed))
     views = router.view(reading, [r for r in found if r is not None])
     return 200, {"routers": only(views, fields(call.query))}
 
 
 def _homes(snapshot: Snapshot, router: Router) -> list[Host]:
-    names = (p.host for p in snapshot.by(Placement, "router", router.id))
+    names = (p.host for p in snapshot.by(Placement, "function", router.id))
     ids = (snapshot.holder("host", name) for name in sorted(names))
     hosts = (snapshot.get(Host, id) for id in ids if id is not None)
     return [host for host in hosts if host is not None]

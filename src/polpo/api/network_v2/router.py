@@ -134,7 +134,7 @@ def _view(r: Reading, router: Router, status: str) -> View:
 
 def _zones(r: Reading, router: Router) -> list[str]:
     """Where its gateway is; a router without one is wherever its networks are."""
-    names = (p.host for p in r.snapshot.by(Placement, "router", router.id))
+    names = (p.host for p in r.snapshot.by(Placement, "function", router.id))
     hosts = (r.snapshot.get(Host, r.snapshot.holder("host", name) or "") for name in names)
     found = sorted({host.availability_zone for host in hosts if host is not None})
     return found or list(router.availability_zone_hints) or [r.settings.availability_zone]

@@ -24,7 +24,7 @@ FIP = FloatingIP(
     router_id="R",
 )
 HOMES = [
-    Placement(id=instance_id("R", n), router_id="R", instance=n, host=host, priority=HIGH)
+    Placement(id=instance_id("R", n), function_id="R", instance=n, host=host, priority=HIGH)
     for n, host in ((3, "h1"), (4, "h2"))
 ]
 

@@ -29,7 +29,7 @@ async def placed(cloud: NetworkCloud, *hosts: str, **attributes: Any) -> Router:
     for instance, host in zip((3, 4), hosts, strict=False):
         placement = Placement(
             id=instance_id(made["id"], instance),
-            router_id=made["id"],
+            function_id=made["id"],
             instance=instance,
             host=host,
             priority=HIGH,
