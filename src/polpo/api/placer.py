@@ -1,4 +1,4 @@
-"""Places routers' gateways, as `placement` says: when something moves, and once a second.
+"""Places network functions, as `placement` says: when something moves, and once a second.
 
 Each replica of the controller does so. What is to be is worked out once more within the transaction
 that writes it, and an instance and a home are claims: nothing is there twice.
@@ -9,14 +9,18 @@ from collections.abc import Coroutine
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from polpo.api.hosts_v1.reports import Reports
 from polpo.api.listening import Listening
 from polpo.model.host import Host
+from polpo.model.load_balancer import LoadBalancer
 from polpo.model.network import Network
 from polpo.model.placement import Placement
+from polpo.model.port import Port
 from polpo.model.router import Router
 from polpo.model.snapshot import Snapshot
+from polpo.placement.binding import rebound
 from polpo.placement.homes import Said
 from polpo.placement.needs import needs
 from polpo.placement.place import place
@@ -31,7 +35,7 @@ LOOK_S = 1.0
 GATHER_S = 0.1
 """At most one look in this time."""
 
-CONCERNED = (Router, Network, Host, Placement)
+CONCERNED = (Router, LoadBalancer, Network, Host, Placement)
 
 
 class Placer:
@@ -57,7 +61,7 @@ class Placer:
     async def look(self) -> None:
         """Once: write what is to be, if it is something else than what is."""
         snapshot = self._store.snapshot
-        if not snapshot.count(Router) and not snapshot.count(Placement):
+        if not any(snapshot.count(kind) for kind in (Router, LoadBalancer, Placement)):
             return
         presence, said = self._listening.presence(), self._listening.said()
         if self._done is not None:
@@ -71,21 +75,24 @@ class Placer:
 
 def _changes(
     snapshot: Snapshot, presence: Presence, said: Said
-) -> tuple[list[Placement], list[Placement]]:
-    """Placements to be removed, and to be put."""
+) -> tuple[list[Placement], list[Placement], list[Port]]:
+    """Placements to be removed, and to be put; and ports to be put."""
     now = {placement.id: placement for placement in snapshot.all(Placement)}
     wanted = place(needs(snapshot), homes(snapshot, presence), now.values(), said)
     left = {placement.id for placement in wanted}
     gone = [placement for id, placement in now.items() if id not in left]
-    return gone, [placement for placement in wanted if now.get(placement.id) != placement]
+    come = [placement for placement in wanted if now.get(placement.id) != placement]
+    return gone, come, list(rebound(snapshot, wanted))
 
 
 def _write(tx: Transaction, presence: Presence, said: Said) -> None:
-    gone, come = _changes(tx.snapshot, presence, said)
+    gone, come, ports = _changes(tx.snapshot, presence, said)
     for placement in gone:
         tx.remove(placement)
     for placement in come:
         tx.put(placement)
+    for port in ports:
+        tx.put(replace(port, wiring=tx.revision))
 
 
 async def _first(*waits: Coroutine[Any, Any, Any], within_s: float) -> None:

@@ -1,7 +1,8 @@
 """What has a host carry networks and domains. Pure.
 
 A host carries the networks that it has ports in, and all of the domains that these are in; and the
-domain of each router that it has an instance of a gateway of.
+domain of each router that it has an instance of a gateway of; and the network between the instances
+of each load balancer that it has one of.
 """
 
 from collections.abc import Collection
@@ -26,6 +27,6 @@ def hosts_of(snapshot: Snapshot, domain: Domain) -> frozenset[str]:
     return frozenset(homes).union(*hosts)
 
 
-def routers_of(snapshot: Snapshot, host: str) -> list[str]:
-    """The ids of the routers whose gateways have an instance on the host."""
+def functions_of(snapshot: Snapshot, host: str) -> list[str]:
+    """The ids of the routers and of the load balancers that have an instance on the host."""
     return [placement.function_id for placement in snapshot.by(Placement, "host", host)]

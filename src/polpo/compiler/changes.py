@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polpo.compiler.touched import Touched, touched
+from polpo.compiler.touched_balancers import touched_balancers
 from polpo.compiler.touched_domains import touched_carriage, touched_domains
 from polpo.compiler.touched_gateways import touched_gateways
 from polpo.compiler.view import View
@@ -24,6 +25,7 @@ def slice_changes(before: View, after: View, changes: Sequence[Change[Any]]) -> 
     for view in (before, after):
         rows.update(touched_domains(view, changes))
         rows.update(touched_gateways(view, changes))
+        rows.update(touched_balancers(view, changes))
         for change in changes:
             rows.update(touched(view, change))
     found: SliceChanges = {}

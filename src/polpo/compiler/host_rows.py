@@ -5,7 +5,7 @@ Each function gives the row for its key, or None where there is to be none.
 
 from ipaddress import ip_network
 
-from polpo.compiler import qos
+from polpo.compiler import qos, transit
 from polpo.compiler.instances import instance_of
 from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.routing import external_network
@@ -44,7 +44,7 @@ def port_row(view: View, host: str, id: str) -> Port | None:
 
 
 def network_row(view: View, host: str, vni: int) -> Network | None:
-    """Of a network with ports, or of a router's transit network, if the host carries it."""
+    """Of a network with ports, or of a function's transit network, if the host carries it."""
     if view.host(host) is None:
         return None
     network = view.network_of(vni)
@@ -57,9 +57,14 @@ def network_row(view: View, host: str, vni: int) -> Network | None:
 
 
 def _transit_row(view: View, host: str, vni: int) -> Network | None:
+    """All hosts that carry the router do; of a load balancer's, those of its instances."""
     router = view.router_of(vni)
-    outside = external_network(view.snapshot, router) if router is not None else None
-    if router is None or outside is None or host not in view.hosts(view.domain_of(router)):
+    if router is None:
+        found = transit.instances(view, transit.function_of(view, vni))
+        here = [x.function for x in found if x.placement.host == host]
+        return Network(vni, here[0].mtu) if here else None
+    outside = external_network(view.snapshot, router)
+    if outside is None or host not in view.hosts(view.domain_of(router)):
         return None
     return Network(vni, outside.mtu, view.domain_of(router).number)
 

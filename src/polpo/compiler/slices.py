@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from polpo.compiler import gateway_rows
-from polpo.compiler.carriage import networks_of
+from polpo.compiler import transit
+from polpo.compiler.balancer_rows import balancer_row
+from polpo.compiler.carriage import functions_of, networks_of
 from polpo.compiler.gateway_rows import gateway_row
 from polpo.compiler.host_rows import network_row, policy_row, port_row, routing_row
 from polpo.compiler.probes import probe_row
@@ -17,6 +18,7 @@ from polpo.compiler.shared_rows import (
 )
 from polpo.compiler.view import View
 from polpo.model.host import Host
+from polpo.model.load_balancer import LoadBalancer
 from polpo.model.network import Network, Subnet
 from polpo.model.placement import Placement
 from polpo.model.port import Port
@@ -43,9 +45,9 @@ def router_name(router: Router) -> str:
     return f"router/{router.vni}"
 
 
-def transit_name(router: Router) -> str:
-    """The name of the slice of a router's transit network."""
-    return f"network/{router.vni}"
+def transit_name(vni: int) -> str:
+    """The name of the slice of a network function's transit network."""
+    return f"network/{vni}"
 
 
 def host_slice(view: View, host: str) -> dict[str, AnyRow]:
@@ -54,16 +56,17 @@ def host_slice(view: View, host: str) -> dict[str, AnyRow]:
     rows: list[AnyRow | None] = [port_row(view, host, p.id) for p in find.by(Port, "host", host)]
     rows += [policy_row(view, host, groups) for groups in find.traits(Port, "guards", host)]
     rows += [probe_row(view, host, probe.id) for probe in find.by(Probe, "host", host)]
-    return _by_key([*rows, *_gateways(view, host), *carrying(view, host)])
+    return _by_key([*rows, *_functions(view, host), *carrying(view, host)])
 
 
-def _gateways(view: View, host: str) -> Iterator[AnyRow | None]:
-    """The host's instances of routers' gateways, and their ends in transit networks."""
+def _functions(view: View, host: str) -> Iterator[AnyRow | None]:
+    """The host's instances of network functions, and their ends in transit networks."""
     for placement in view.snapshot.by(Placement, "host", host):
-        router = view.router(placement.function_id)
-        if router is not None:
-            yield gateway_row(view, host, router.vni)
-            yield gateway_rows.port_row(view, host, placement.id)
+        function = transit.function(view, placement.function_id)
+        if function is not None:
+            yield gateway_row(view, host, function.vni)
+            yield balancer_row(view, host, function.vni)
+            yield transit.port_row(view, host, placement.id)
 
 
 def carrying(view: View, host: str) -> list[Carrying]:
@@ -75,6 +78,8 @@ def carrying(view: View, host: str) -> list[Carrying]:
         networks, routers = view.numbers(domain)
         rows += [network_row(view, host, vni) for vni in networks]
         rows += [routing_row(view, host, vni) for vni in routers]
+    balancers = map(view.balancer, functions_of(view.snapshot, host))
+    rows += [network_row(view, host, b.vni) for b in balancers if b is not None]
     return [row for row in rows if row is not None]
 
 
@@ -89,11 +94,11 @@ def network_slice(view: View, network: Network) -> dict[str, AnyRow]:
     return _by_key(rows)
 
 
-def transit_slice(view: View, router: Router) -> dict[str, AnyRow]:
-    """The network between a router and its gateway's instances."""
-    placements = view.snapshot.by(Placement, "function", router.id)
-    ends = [gateway_rows.endpoint_row(view, router.vni, p.id) for p in placements]
-    subnets = [gateway_rows.subnet_row(view, router.vni, id) for id in gateway_rows.SUBNETS]
+def transit_slice(view: View, function: Router | LoadBalancer) -> dict[str, AnyRow]:
+    """The network between a function's instances, and with the router if it is one's gateway."""
+    placements = view.snapshot.by(Placement, "function", function.id)
+    ends = [transit.endpoint_row(view, function.vni, p.id) for p in placements]
+    subnets = [transit.subnet_row(view, function.vni, id) for id in transit.SUBNETS]
     return _by_key([*ends, *subnets])
 
 
@@ -118,8 +123,11 @@ def shared_slice(view: View, name: str) -> dict[str, AnyRow]:
         return hosts_slice(view)
     kind, _, number = name.partition("/")
     network, router = view.network_of(int(number)), view.router_of(int(number))
-    if router is not None:
-        return (router_slice if kind == "router" else transit_slice)(view, router)
+    if router is not None and kind == "router":
+        return router_slice(view, router)
+    function = router or view.balancer_of(int(number))
+    if function is not None:
+        return transit_slice(view, function)
     return network_slice(view, network) if network is not None and kind == "network" else {}
 
 
@@ -128,8 +136,10 @@ def is_there(view: View, name: str) -> bool:
     if name == HOSTS:
         return True
     kind, _, number = name.partition("/")
-    router = view.router_of(int(number))  # has a network of its own, too: the transit network
-    return router is not None or (kind == "network" and view.network_of(int(number)) is not None)
+    vni = int(number)
+    if view.router_of(vni) is not None:  # has a network of its own, too: the transit network
+        return True
+    return kind == "network" and bool(view.network_of(vni) or view.balancer_of(vni))
 
 
 def all_slices(snapshot: Snapshot) -> Slices:
@@ -140,7 +150,9 @@ def all_slices(snapshot: Snapshot) -> Slices:
     slices |= {host_name(h.name): host_slice(view, h.name) for h in snapshot.all(Host)}
     slices |= {network_name(n): network_slice(view, n) for n in snapshot.all(Network)}
     slices |= {router_name(router): router_slice(view, router) for router in routers}
-    slices |= {transit_name(router): transit_slice(view, router) for router in routers}
+    slices |= {transit_name(router.vni): transit_slice(view, router) for router in routers}
+    for balancer in filter(None, (view.balancer(b.id) for b in snapshot.all(LoadBalancer))):
+        slices[transit_name(balancer.vni)] = transit_slice(view, balancer)
     return {name: rows for name, rows in slices.items() if rows}
 
 

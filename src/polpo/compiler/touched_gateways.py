@@ -1,12 +1,10 @@
 """Which rows of routers' gateways changes may concern. As in touched_domains.py, of all at once."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
-from polpo.compiler import gateway_rows
-from polpo.compiler.slices import host_name, transit_name
 from polpo.compiler.touched import Touched, merged
+from polpo.compiler.touched_transit import touched_transit
 from polpo.compiler.view import View
 from polpo.model.change import Change
 from polpo.model.host import Host
@@ -22,7 +20,7 @@ def touched_gateways(view: View, changes: Sequence[Change[Any]]) -> Touched:
     seen = [state for change in changes if _matters(change) for state in _states(change)]
     ids = {id for state in seen for id in _routers(view, state)}
     routers = filter(None, map(view.router, ids))
-    return merged(_gateway(view, router) for router in routers)
+    return merged(touched_transit(view, router.id, router.vni) for router in routers)
 
 
 def _states(change: Change[Any]) -> list[Any]:
@@ -86,21 +84,3 @@ def _routers_at(view: View, network_id: str) -> Iterator[str]:
     inside: Iterable[str] = view.snapshot.traits(Port, "routers", network_id)
     yield from inside
     yield from (r.id for r in view.snapshot.by(Router, "external_network", network_id))
-
-
-def _gateway(view: View, router: Router) -> Touched:
-    """All rows of its instances."""
-    slice, vni = transit_name(router), router.vni
-    rows: Touched = {
-        (slice, f"subnet/{id}"): partial(gateway_rows.subnet_row, vni=vni, id=id)
-        for id in gateway_rows.SUBNETS
-    }
-    for placement in view.snapshot.by(Placement, "function", router.id):
-        here, id = placement.host, placement.id
-        endpoint = partial(gateway_rows.endpoint_row, vni=vni, id=id)
-        rows[slice, f"endpoint/{id}"] = endpoint
-        port = partial(gateway_rows.port_row, host=here, id=id)
-        rows[host_name(here), f"port/{id}"] = port
-        gateway = partial(gateway_rows.gateway_row, host=here, vni=vni)
-        rows[host_name(here), f"gateway/{vni}"] = gateway
-    return rows

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from polpo.compiler.carriage import hosts_of, networks_of, routers_of
+from polpo.compiler.balancers import Tree, tree
+from polpo.compiler.carriage import functions_of, hosts_of, networks_of
 from polpo.compiler.domains import Domain, domain_of_network, domain_of_router, reshapes
 from polpo.compiler.gateways import gateway
 from polpo.compiler.numbers import Groups
@@ -11,6 +12,7 @@ from polpo.compiler.policies import policy
 from polpo.compiler.routing import routing
 from polpo.model.change import Change
 from polpo.model.host import Host
+from polpo.model.load_balancer import PROXIED, LoadBalancer
 from polpo.model.network import Network, Subnet
 from polpo.model.port import Port
 from polpo.model.router import Router
@@ -25,7 +27,7 @@ Domains = dict[str, Domain | None]
 class View:
     """Answers are those of `snapshot`; a second question for the same thing is a look-up."""
 
-    __slots__ = ("_domains", "_gateways", "_hosts", "_policies", "_routing", "snapshot")
+    __slots__ = ("_domains", "_gateways", "_hosts", "_policies", "_routing", "_trees", "snapshot")
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class View:
         self._hosts: dict[int, frozenset[str]] = {}  # by the domain's number
         self._routing: dict[str, dict[str, Interface | Route]] = {}
         self._gateways: dict[str, Gateway | None] = {}
+        self._trees: dict[str, Tree] = {}
 
     def after(self, snapshot: Snapshot, changes: Sequence[Change[Any]]) -> "View":
         """The view of a snapshot that is these changes later (or earlier)."""
@@ -91,6 +94,22 @@ class View:
             self._gateways[router.id] = gateway(self.snapshot, router, rows)
         return self._gateways[router.id]
 
+    def balancer(self, id: str) -> LoadBalancer | None:
+        """None as well if it is one that has no instances."""
+        balancer = self.snapshot.get(LoadBalancer, id)
+        return balancer if balancer is not None and balancer.provider == PROXIED else None
+
+    def balancer_of(self, vni: int) -> LoadBalancer | None:
+        """The load balancer of that number."""
+        id = self.snapshot.holder("vni", str(vni))
+        return self.balancer(id) if id is not None else None
+
+    def tree(self, balancer: LoadBalancer) -> Tree:
+        """The load balancer with all that is switched on of it."""
+        if balancer.id not in self._trees:
+            self._trees[balancer.id] = tree(self.snapshot, balancer)
+        return self._trees[balancer.id]
+
     def domain_of(self, router: Router) -> Domain:
         """That of a router that is switched on."""
         domain = self._domain(router.id, domain_of_router)
@@ -126,7 +145,7 @@ class View:
     def domains_on(self, host: str) -> Collection[Domain]:
         """Those that the host carries."""
         found = [self.domain(network) for network in networks_of(self.snapshot, host)]
-        routers = map(self.router, routers_of(self.snapshot, host))
+        routers = map(self.router, functions_of(self.snapshot, host))
         found += [self.domain_of(router) for router in routers if router is not None]
         return {domain.number: domain for domain in found if domain is not None}.values()
 

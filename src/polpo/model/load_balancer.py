@@ -68,7 +68,9 @@ class LoadBalancer(Owned, frozen=True, kw_only=True, omit_defaults=True):
         flavor = (("flavor", self.flavor_id),) if self.flavor_id else ()
         zone = (("availability_zone", self.availability_zone),) if self.availability_zone else ()
         found = (("vip_address", self.vip_address), ("vip_network", self.vip_network_id))
-        return (*super().index(), *found, *flavor, *zone)
+        subnets = {self.vip_subnet_id, *(vip.subnet_id for vip in self.additional_vips)} - {""}
+        held = (("vip_subnet", id) for id in sorted(subnets))
+        return (*super().index(), *found, *held, *flavor, *zone)
 
 
 class Part(Owned, frozen=True, kw_only=True, omit_defaults=True):

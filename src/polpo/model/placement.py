@@ -22,6 +22,7 @@ class Placement(Object, frozen=True, kw_only=True, omit_defaults=True):
     preempt    it is to become the active one now: a planned move
     leaving    its host is to take it down, before it is anywhere else
     came_from  the host that it was drained from, if it was
+    wish       which wish for a failover (LoadBalancer.wish) it has followed
     """
 
     kind: ClassVar[str] = "placement"
@@ -33,6 +34,7 @@ class Placement(Object, frozen=True, kw_only=True, omit_defaults=True):
     preempt: bool = False
     leaving: bool = False
     came_from: str = ""
+    wish: int = 0
 
     def claims(self) -> tuple[Claim, ...]:
         """No instance twice, and no two on one host: whoever places them."""

@@ -63,7 +63,12 @@ class Board:
         instance = next(i for i in INSTANCES if i not in taken)
         id = instance_id(need.function_id, instance)
         return Placement(
-            id=id, function_id=need.function_id, instance=instance, host=host, priority=LOW
+            id=id,
+            function_id=need.function_id,
+            instance=instance,
+            host=host,
+            priority=LOW,
+            wish=need.wish,
         )
 
     def least_active(self, instances: Iterable[Placement]) -> Placement:

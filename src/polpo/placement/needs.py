@@ -19,6 +19,7 @@ class Need(msgspec.Struct, frozen=True):
     zones      availability zones that it may be in; empty for any
     instances  how many it wants: two, or one if it is not `ha`
     carries    whether there are packets to lose: not while it is switched off
+    wish       counts the failovers that were asked for
     """
 
     function_id: str
@@ -27,6 +28,7 @@ class Need(msgspec.Struct, frozen=True):
     zones: frozenset[str] = frozenset()
     instances: int = 2
     carries: bool = True
+    wish: int = 0
 
 
 def needs(snapshot: Snapshot) -> list[Need]:
@@ -45,6 +47,7 @@ def _balancers(snapshot: Snapshot) -> Iterator[Need]:
                 zones=frozenset(filter(None, [balancer.compute_zone])),
                 instances=2 if balancer.topology == ACTIVE_STANDBY else 1,
                 carries=balancer.admin_state_up,
+                wish=balancer.wish,
             )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from polpo.model.placement import HIGH, LOW, Placement
+from polpo.model.placement import HIGH, LOW, MOVING, Placement
 from polpo.placement.board import Board, Instances, beside
 from polpo.placement.draining import drain
 from polpo.placement.homes import Home, Said
@@ -21,7 +21,7 @@ def place(
     """All of them, by router and instance. Unchanged ones are as they were given."""
     board = Board(needs, homes, placements, said)
     for need in needs:
-        for step in (_arrived, departed, _found_again, _trimmed, _completed):
+        for step in (_arrived, departed, _found_again, _trimmed, _completed, _wished):
             board.put(need.function_id, step(board, need, board.of(need.function_id)))
     drain(board)
     for need in needs:
@@ -101,6 +101,27 @@ def _completed(board: Board, need: Need, now: Instances) -> Instances:
             break
         now = (*now, more)
     return _with_one_ahead(board, now)
+
+
+def _wished(board: Board, need: Need, now: Instances) -> Instances:
+    """A failover that was asked for: once there is one that can, it becomes the active one."""
+    if not any(placement.wish < need.wish for placement in now):
+        return now
+    standing_by = (
+        p
+        for p in now
+        if board.is_well(need, p)
+        and board.said.is_ready(p, need.vni)
+        and not board.said.is_active(p, need.vni)
+    )
+    next_one = next(standing_by, None)
+    if next_one is None:
+        return now
+    asked = [replace(p, wish=need.wish, priority=LOW, preempt=False) for p in now]
+    return tuple(
+        replace(p, priority=MOVING, preempt=True) if p.instance == next_one.instance else p
+        for p in asked
+    )
 
 
 def _with_one_ahead(board: Board, now: Instances) -> Instances:

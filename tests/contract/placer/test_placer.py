@@ -1,7 +1,7 @@
 """The controller places gateways: once however many replicas do, and never for a short silence."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import msgspec
@@ -11,8 +11,11 @@ import pytest_asyncio
 from polpo.api.hosts_v1.reports import Reports
 from polpo.api.placer import Placer
 from polpo.model.host import Host
+from polpo.model.load_balancer import INSTANCE, LoadBalancer
 from polpo.model.network import Network
-from polpo.model.placement import Placement
+from polpo.model.object import Object
+from polpo.model.placement import INSTANCES, Placement, instance_id
+from polpo.model.port import Port
 from polpo.model.router import Router
 from polpo.store.store import Store
 from polpo.target.status import Status
@@ -183,3 +186,32 @@ async def test_it_looks_by_itself_when_something_moves(replica: Replica) -> None
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_load_balancers_ports_are_bound_where_its_instances_are(replica: Replica) -> None:
+    """Also on hosts without an uplink; and they move with the instance."""
+    await replica.store.write(lambda tx: [tx.put(x) for x in balanced()])
+    replica.hear("a", "b", "c", uplink="")
+    await replica.placer.look()
+    assert replica.where()["B"] == bound(replica) == {"a", "b"}
+    roles = {"active": (99,), "ready": (99,), "looked": 99}
+    await replica.wait(PATIENCE_S + 2, "b", "c", uplink="", **roles)
+    assert replica.where()["B"] == bound(replica) == {"b", "c"}
+
+
+def balanced() -> Iterator[Object]:
+    yield LoadBalancer(id="B", vni=99, vip_address="10.0.0.9", vip_network_id="N", vip_port_id="V")
+    for n in INSTANCES:
+        yield Port(
+            id=f"P{n}",
+            network_id="N",
+            mac_address=f"02:00:00:00:00:0{n}",
+            device_id=instance_id("B", n),
+            device_owner=INSTANCE,
+        )
+
+
+def bound(replica: Replica) -> set[str]:
+    ports = list(replica.store.snapshot.by(Port, "network", "N"))
+    assert all(port.wiring == port.revision for port in ports)
+    return {port.host for port in ports}

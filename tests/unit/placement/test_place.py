@@ -3,12 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
+from polpo.model.load_balancer import LoadBalancer
 from polpo.model.network import Network
 from polpo.model.placement import HIGH, LOW, MOVING, Placement, instance_id
 from polpo.model.router import Router
 from polpo.model.snapshot import Snapshot
 from polpo.placement.homes import Home, Report, Said
-from polpo.placement.needs import Need, needs
+from polpo.placement.needs import ANYWHERE, Need, needs
 from polpo.placement.place import place
 
 NETS, NONE = frozenset({"physnet1"}), frozenset[str]()
@@ -272,4 +273,38 @@ def test_routers_with_a_way_out_need_gateways() -> None:
     assert needs(Snapshot.of([outside, nowhere, *made], 1)) == [
         Need("1", 3, "physnet1"),
         Need("4", 6, "physnet1", frozenset({"x"}), 1, False),
+    ]
+
+
+def test_a_failover_that_is_asked_for_waits_for_a_standby_that_can() -> None:
+    asked = replace(NEED, wish=1)
+    two = homes(home("a"), home("b"))
+    assert place([asked], two, PAIR, said(a="active", b="")) == PAIR
+    first, second = place([asked], two, PAIR, said(a="active", b="ready"))
+    assert (first.priority, first.preempt, first.wish) == (LOW, False, 1)
+    assert (second.priority, second.preempt, second.wish) == (MOVING, True, 1)
+    under_way = [replace(p, revision=5) for p in (first, second)]
+    assert place([asked], two, under_way, said(a="active", b="ready")) == under_way
+    arrived = place([asked], two, under_way, said(a="ready", b="active"))
+    assert where(arrived) == {3: ("a", LOW), 4: ("b", HIGH)}
+
+
+def test_instances_made_after_a_failover_do_not_begin_another() -> None:
+    asked = replace(NEED, wish=3)
+    placed = place([asked], homes(home("a"), home("b")), [], NOTHING)
+    assert [p.wish for p in placed] == [3, 3]
+
+
+def test_load_balancers_need_any_two_hosts() -> None:
+    plain = LoadBalancer(id="1", vni=3, vip_address="", vip_network_id="N", vip_port_id="")
+    snapshot = Snapshot()
+    for balancer in (
+        replace(plain, wish=2),
+        replace(plain, id="2", vni=4, topology="SINGLE", compute_zone="x"),
+        replace(plain, id="3", vni=5, provider="switch"),
+    ):
+        snapshot = snapshot.put(balancer)
+    assert needs(snapshot) == [
+        Need("1", 3, ANYWHERE, wish=2),
+        Need("2", 4, ANYWHERE, frozenset({"x"}), 1),
     ]

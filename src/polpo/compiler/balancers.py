@@ -1,0 +1,84 @@
+"""What an instance of a load balancer is, but for which of the two it is. Pure.
+
+Values are the model's own, without what the API keeps of them besides, so that a row moves only
+with what an instance does differently.
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
+
+from polpo.model.load_balancer import (
+    HealthMonitor,
+    L7Policy,
+    L7Rule,
+    Listener,
+    LoadBalancer,
+    Member,
+    Part,
+    Pool,
+)
+from polpo.model.network import Subnet
+from polpo.model.object import Owned
+from polpo.model.snapshot import Snapshot
+
+T = TypeVar("T", bound=Owned)
+P = TypeVar("P", bound=Part)
+
+
+class Tree(NamedTuple):
+    """A load balancer with all that is switched on of it, each sorted by id, and its addresses.
+
+    Of members those that are switched off are there, too: what they still have is left to them.
+    """
+
+    balancer: LoadBalancer
+    vips: tuple[str, ...]
+    listeners: tuple[Listener, ...]
+    pools: tuple[Pool, ...]
+    members: tuple[Member, ...]
+    monitors: tuple[HealthMonitor, ...]
+    policies: tuple[L7Policy, ...]
+    rules: tuple[L7Rule, ...]
+
+
+def tree(snapshot: Snapshot, balancer: LoadBalancer) -> Tree:
+    """Nothing listens where the load balancer is switched off."""
+    find = snapshot.by
+    listeners = find(Listener, "load_balancer", balancer.id) if balancer.admin_state_up else ()
+    return Tree(
+        replace(_bare(balancer), wiring=0, wish=0),
+        tuple(_vips(snapshot, balancer)),
+        _on(listeners),
+        _on(find(Pool, "load_balancer", balancer.id)),
+        _sorted(find(Member, "load_balancer", balancer.id)),
+        _on(find(HealthMonitor, "load_balancer", balancer.id)),
+        _on(find(L7Policy, "load_balancer", balancer.id)),
+        _on(find(L7Rule, "load_balancer", balancer.id)),
+    )
+
+
+def _on(parts: Iterable[P]) -> tuple[P, ...]:
+    return _sorted(part for part in parts if part.admin_state_up)
+
+
+def _sorted(parts: Iterable[T]) -> tuple[T, ...]:
+    return tuple(sorted(map(_bare, parts), key=attrgetter("id")))
+
+
+def _bare(obj: T) -> T:
+    times = {"created_at": "", "updated_at": "", "revision": 0, "revision_number": 0}
+    return replace(obj, name="", description="", tags=(), project_id="", **times)
+
+
+def _vips(snapshot: Snapshot, balancer: LoadBalancer) -> Iterator[str]:
+    """With the length of their subnets' prefixes; an address without a subnet is for itself."""
+    first = (balancer.vip_subnet_id, balancer.vip_address)
+    more = ((vip.subnet_id, vip.ip_address) for vip in balancer.additional_vips)
+    for subnet_id, address in (first, *more):
+        subnet = snapshot.get(Subnet, subnet_id)
+        length = ip_network(subnet.cidr if subnet is not None else address).prefixlen
+        yield f"{address}/{length}"

@@ -1,0 +1,43 @@
+"""Which rows of load balancers changes may concern. As in touched_gateways.py, of all at once."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from polpo.compiler.touched import Touched, merged
+from polpo.compiler.touched_transit import touched_transit
+from polpo.compiler.view import View
+from polpo.model.change import Change
+from polpo.model.host import Host
+from polpo.model.load_balancer import INSTANCE, LoadBalancer, Part
+from polpo.model.network import Network, Subnet
+from polpo.model.placement import Placement
+from polpo.model.port import Port
+
+
+def touched_balancers(view: View, changes: Sequence[Change[Any]]) -> Touched:
+    """The rows in `view` that the load balancers have which the changes have to do with."""
+    seen = [state for change in changes for state in _states(change)]
+    ids = {id for state in seen for id in _balancers(view, state)}
+    balancers = filter(None, map(view.balancer, ids))
+    return merged(touched_transit(view, b.id, b.vni) for b in balancers)
+
+
+def _states(change: Change[Any]) -> list[Any]:
+    return [state for state in (change.before, change.after) if state is not None]
+
+
+def _balancers(view: View, state: Any) -> Iterator[str]:
+    """Ids of those whose instances take something from the object (of a router's: nobody's)."""
+    match state:
+        case LoadBalancer(id=id) | Part(load_balancer_id=id) | Placement(function_id=id):
+            yield id
+        case Port(device_owner=owner, device_id=instance) if owner == INSTANCE:
+            placement = view.snapshot.get(Placement, instance)
+            if placement is not None:
+                yield placement.function_id
+        case Network(id=id):
+            yield from (b.id for b in view.snapshot.by(LoadBalancer, "vip_network", id))
+        case Subnet(id=id):
+            yield from (b.id for b in view.snapshot.by(LoadBalancer, "vip_subnet", id))
+        case Host(name=name):
+            yield from (p.function_id for p in view.snapshot.by(Placement, "host", name))
