@@ -46,6 +46,8 @@ from polpo.api.metrics import Metrics
 from polpo.api.network_v2.routes import routes as network_routes
 from polpo.api.network_v2.settings import DEFAULT_QUOTAS, VXLAN_BYTES, Settings
 from polpo.api.placer import Placer
+from polpo.api.secrets_v1 import sealing
+from polpo.api.secrets_v1.routes import routes as secrets_routes
 from polpo.api.supervised import supervised
 from polpo.api.watched import Watched
 from polpo.api.wiring import HostWiring
@@ -101,6 +103,7 @@ def application(parts: Parts, config: Config) -> ASGIApp:
             Mount("/v1", routes=hosts_routes(parts)),
             *identity_routes(parts.controller),
             *network_routes(parts.controller, _network_settings(config)),
+            *secrets_routes(parts.controller, sealing.load(config.secrets_keys), utc_now),
             *front.routes(parts, version("polpo"), front.token_in(config.metrics_token_file)),
         ],
         exception_handlers={Exception: _failed},

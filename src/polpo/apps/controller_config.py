@@ -21,6 +21,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     admin_password_file  password of user `admin`; made at random (0600) where there is none
     keystone_url         an existing Keystone to check tokens with; None: polpo's own identity
     keystone_username, keystone_project, keystone_password_file   who asks it, an admin there
+    secrets_key_file     opens what users keep secret; made (0600) where there is none; None:
+                         `secrets-keys` beside the admin's password. Replicas need the same one, and
+                         a backup of the database has no secrets without it
     metrics_token_file   bearer token for /metrics; None: loopback and the cloud's admin only
     underlay_mtu         largest packet between hosts; networks get 50 less, for VXLAN
     dns_domain           what ports' names are shown in, where their network has no domain
@@ -38,6 +41,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keystone_username: str = "polpo"
     keystone_project: str = "service"
     keystone_password_file: str = "/etc/polpo/keystone-password"
+    secrets_key_file: str | None = None
     metrics_token_file: str | None = None
     underlay_mtu: int = 1500
     dns_domain: str = "openstacklocal."
@@ -57,6 +61,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Without a slash at the end."""
         scheme = "https" if self.tls_certificate else "http"
         return (self.public_url or f"{scheme}://{self.listen}").rstrip("/")
+
+    @property
+    def secrets_keys(self) -> Path:
+        beside = Path(self.admin_password_file).with_name("secrets-keys")
+        return Path(self.secrets_key_file) if self.secrets_key_file else beside
 
     @property
     def is_exposed(self) -> bool:

@@ -10,6 +10,7 @@ from polpo.model import (
     probe,
     qos,
     router,
+    secret,
     security_group,
     sharing,
 )
@@ -47,6 +48,8 @@ KINDS: dict[str, type[Object]] = {
         placement.Placement,
         probe.Probe,
         qos.QosPolicy,
+        secret.Secret,
+        secret.SecretContainer,
         sharing.RbacPolicy,
         sharing.Quota,
     )

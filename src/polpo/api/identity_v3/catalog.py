@@ -24,6 +24,7 @@ class Service(msgspec.Struct, frozen=True):
 SERVICES = (
     Service("identity", "polpo-identity", "/identity", "Who may do what"),
     Service("network", "polpo-network", "/networking", "Networks, ports, security groups"),
+    Service("key-manager", "polpo-secrets", "/key-manager", "Keys and certificates"),
 )
 LOAD_BALANCER = Service("load-balancer", "polpo-load-balancer", "/load-balancer", "Load balancers")
 """To be added to SERVICES where it runs."""

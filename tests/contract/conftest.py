@@ -1,4 +1,7 @@
-"""A real controller on each kind of database, and what speaks to it: SDK and command."""
+"""A real controller on each kind of database, and what speaks to it: SDK and command.
+
+One controller for the tests of a module.
+"""
 
 import contextlib
 import json

@@ -1,0 +1,1 @@
+"""Barbican's API v1, as far as certificates need it: secrets and containers."""
