@@ -63,14 +63,20 @@ def login(controller: ControllerProcess) -> dict[str, Any]:
 
 
 @pytest.fixture
-def sdk(login: dict[str, Any]) -> Iterator[Any]:
+def connection(login: dict[str, Any]) -> Iterator[Any]:
     """openstacksdk, connected. What it warns of in itself is not ours."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         connection = openstack.connect(load_envvars=False, load_yaml_config=False, **login)
-        yield connection.network
+        yield connection
         with contextlib.suppress(Exception):
             connection.close()
+
+
+@pytest.fixture
+def sdk(connection: Any) -> Any:
+    """Its part for networks."""
+    return connection.network
 
 
 @pytest.fixture
