@@ -8,6 +8,8 @@ import structlog
 
 from polpo.agent import requests, wanted
 from polpo.agent.announcer import Announcer
+from polpo.agent.balancer import instances as balancer_instances
+from polpo.agent.balancer.balancers import Balancers
 from polpo.agent.config import Config
 from polpo.agent.controller import Controller
 from polpo.agent.devices import Devices
@@ -18,7 +20,6 @@ from polpo.agent.feed import Feed
 from polpo.agent.gates import Gates
 from polpo.agent.gateway.gateways import Gateways
 from polpo.agent.gateway.instances import Instances
-from polpo.agent.gateway.isolation import Isolation
 from polpo.agent.guards import Guards
 from polpo.agent.host_ends import HostEnds
 from polpo.agent.loop import Loop, Pass
@@ -26,6 +27,7 @@ from polpo.agent.metadata.service import Metadata
 from polpo.agent.metrics import Figures, Metrics
 from polpo.agent.observed import Observed
 from polpo.agent.page import Page
+from polpo.agent.pairs.isolation import Isolation
 from polpo.agent.patience import Patience
 from polpo.agent.plugging import Plugging
 from polpo.agent.plugs import Plugs
@@ -36,8 +38,9 @@ from polpo.agent.tables import Tables
 from polpo.agent.target import Target
 from polpo.agent.target_file import TargetFile
 from polpo.agent.tunnel import TunnelDevice
+from polpo.agent.wanted import Wire
 from polpo.agent.workloads import Workloads
-from polpo.agent.world import World
+from polpo.agent.world import Function, World
 from polpo.dataplane.tables import RING
 from polpo.kernel import bpf, events, netns
 from polpo.kernel.netlink import Netlink
@@ -63,9 +66,8 @@ class Agent:
         self._stale = bpf.stale(config.bpffs, self.switch)
         self.devices = Devices(Netlink())
         self.gateways = self._gateways()
-        self.world = World(
-            self.target, self.plugs, self.gateways.instances, self.devices, self.patience
-        )
+        self.balancers = self._balancers()
+        self.world = World(self.target, self.plugs, self._functions(), self.devices, self.patience)
         self.guards = Guards(self.devices, self.plugs, self.switch.programs)
         self.observed = Observed(self.switch, self.world.ports, self.devices)
         self.tables = self._tables()
@@ -87,9 +89,33 @@ class Agent:
         config, devices, patience = self.config, self.devices, self.patience
         isolation = config.runtime / "gateways" / "isolation"
         instances = Instances(
-            config.host, config.uplinks, isolation, self.target, self.plugs, devices, patience
+            config.host, config.uplinks, isolation, self.target, devices, patience
         )
         return Gateways(config, instances, devices, self.drift, patience, lambda: self.loop.wake())
+
+    def _balancers(self) -> Balancers:
+        config, devices, patience = self.config, self.devices, self.patience
+        instances = balancer_instances.Instances(
+            config.host,
+            config.runtime / "balancers",
+            config.runtime / "gateways" / "isolation",
+            self.target,
+            patience,
+            lambda address: self.isolation.is_near(address),
+        )
+        may_begin = self.gateways.may_begin
+        return Balancers(
+            instances,
+            devices,
+            self.drift,
+            patience,
+            may_begin,
+            lambda: self.loop.wake(),
+            lambda: self.reporter.wake(),
+        )
+
+    def _functions(self) -> list[Function]:
+        return [self.gateways.instances, self.balancers.instances]
 
     def _isolation(self) -> Isolation:
         isolation = Isolation(
@@ -97,11 +123,12 @@ class Agent:
             self.config.underlay,
             self.target.hosts,
             self.target.peers,
-            lambda: bool(self.gateways.instances.all or self.config.uplinks),
+            lambda: bool(any(f.all for f in self._functions()) or self.config.uplinks),
             self.controller.answers,
             monotonic,
         )
         isolation.prepare()
+        isolation.on_peers = self.loop.wake
         return isolation
 
     def _tables(self) -> Tables:
@@ -128,9 +155,9 @@ class Agent:
             self.switch.programs[n].id for n in ("from_port", "from_overlay", "from_metadata")
         ]
         tunnel = wanted.tunnel(config.underlay, config.vxlan_port)
-        with_routes = self.gateways.instances.wires
         return [
             *self.gateways.before(),
+            *self.balancers.before(),
             *self.metadata.before(),
             Step(TunnelDevice(devices), lambda: tunnel, *around),
             Step(HostEnds(devices, plugs, ports), lambda: wanted.host_ends(ports), *around),
@@ -139,12 +166,20 @@ class Agent:
             Step(Gates(devices, plugs), lambda: wanted.gates(ports, self.guards.guarded), *around),
             Step(
                 Workloads(devices, ports),
-                lambda: with_routes(wanted.wires(ports, self.target.subnet), ports),
+                self._wires,
                 *around,
             ),
             *self.metadata.after(),
             *self.gateways.after(),
+            *self.balancers.after(),
         ]
+
+    def _wires(self) -> dict[str, Wire]:
+        ports = self.world.ports
+        wires = wanted.wires(ports, self.target.subnet)
+        for function in self._functions():
+            wires = function.wires(wires, ports)
+        return wires
 
     def _wire_outside(self) -> None:
         self.controller = Controller(self.config)
@@ -191,8 +226,9 @@ class Agent:
             drops=self.observed.drops(),
             rows=self.tables.rows,
             moved=self.observed.moved(),
-            active=self.gateways.roles.active,
-            ready=self.gateways.roles.ready,
+            active=self.gateways.roles.active + self.balancers.roles.active,
+            ready=self.gateways.roles.ready + self.balancers.roles.ready,
+            balancing=self.balancers.figures(),
             looked=self.gateways.roles.looked,
             uplinks=self.gateways.instances.uplinks(),
             sighted=self.probes.sighted(),
@@ -220,6 +256,7 @@ class Agent:
         self.responder.renew()
         self.metadata.answering.renew()
         self.gateways.look(self.target.revision)
+        self.balancers.look()
         if self.loop.error() is None:
             for directory in self._stale:  # nothing is guarded by a former layout any more
                 bpf.unpin(directory)

@@ -8,12 +8,12 @@
 | VXLAN device | named `polpo0`, in link group 28783 |
 | filter | cls_bpf on one of the devices above, at preference 28783, named `polpo-...` |
 | clsact qdisc | shared; removed with the device, or when its last filter was ours |
-| namespace of a gateway | named `polpo-<host>-<router's number>`, named in plugs.json |
+| namespace of a gateway or load balancer | named `polpo-<host>-<number>`, in plugs.json |
 | pair that leads to the metadata service | `polpo-md`, in link group 28783 |
 | namespace of the metadata service | named `polpo-<name of runtime_dir>-metadata` |
 | all that is in these | within such a namespace: devices, rules, addresses, all is ours |
 | VLAN device of an uplink | named `pv<vlan>-<uplink's index>`, in link group 28783 |
-| keepalived of a gateway | its pid file in <runtime_dir>/gateways, and its command line |
+| keepalived, HAProxy | pid files in <runtime_dir>/gateways or balancers, and command lines |
 | address, route in a workload | protocol 112, on the device of a plug |
 | BPF maps and programs | pinned in the agent's own bpffs |
 
@@ -32,6 +32,7 @@ PREFERENCE = GROUP
 FILTER_HANDLE = 1
 METADATA = "polpo-md"
 TRANSIT, EXTERNAL = "transit0", "external0"
+FRONT = "eth0"
 _HOST_END = re.compile(r"pp[0-9a-f]{11}")
 _VLAN = re.compile(r"pv[0-9]{1,4}-[0-9]+")
 
@@ -46,9 +47,14 @@ def alias(port: str) -> str:
     return f"polpo:{port}"
 
 
-def gateway_netns(host: str, vni: int) -> str:
-    """The namespace of a router's gateway on a host; hosts may share one /run/netns (the lab)."""
+def function_netns(host: str, vni: int) -> str:
+    """The namespace of a network function on a host; hosts may share one /run/netns (the lab)."""
     return f"polpo-{host}-{vni}"
+
+
+def back(port: str) -> str:
+    """The device of a load balancer's instance in a network where members are."""
+    return "b" + port.replace("-", "").lower()[:12]
 
 
 def metadata_netns(runtime: Path) -> str:

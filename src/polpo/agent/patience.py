@@ -32,6 +32,11 @@ class Patience:
     def failed(self, noun: str, key: object) -> bool:
         return (noun, key) in self._failures
 
+    def failure(self, noun: str, key: object) -> str | None:
+        """Why it fails; None if it does not."""
+        failure = self._failures.get((noun, key))
+        return failure.reason if failure is not None else None
+
     def any_of(self, noun: str) -> bool:
         return any(key[0] == noun for key in self._failures)
 

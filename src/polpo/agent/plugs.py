@@ -5,7 +5,7 @@ when there are both.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +21,7 @@ class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
     netns    the namespace's name in /run/netns (kind netns)
     device   the device's name: inside the namespace, or the tap's own
     created  we made the namespace (or the tap): it is ours to make again and to remove
-    gateway  a gateway's end in its transit network: made by the agent, asked for by nobody
+    gateway  an end of a network function's instance: made by the agent, asked for by nobody
     leaving  unplugged, but not all of it is removed yet: remembered until it is
     """
 
@@ -32,6 +32,11 @@ class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
     created: bool = False
     gateway: bool = False
     leaving: bool = False
+
+
+def own(port: str, name: str, device: str) -> Plug:
+    """An end of an instance, in its own namespace."""
+    return Plug(port=port, kind="netns", netns=name, device=device, created=True, gateway=True)
 
 
 class SpoiltPlugs(Exception):
@@ -65,6 +70,13 @@ class Plugs:
 
     def put(self, plug: Plug) -> None:
         self._write({**self._plugs, plug.port: plug})
+
+    def own(self, wanted: Iterable[Plug]) -> None:
+        """All that the agent itself is to plug; what it had plugged besides leaves."""
+        ports = {plug.port: plug for plug in wanted}
+        gone = (plug for plug in self if plug.gateway and plug.port not in ports)
+        leaving = {plug.port: msgspec.structs.replace(plug, leaving=True) for plug in gone}
+        self._write({**self._plugs, **leaving, **ports})
 
     def remove(self, port: str) -> None:
         self._write({k: v for k, v in self._plugs.items() if k != port})

@@ -3,9 +3,9 @@
 import contextlib
 import shutil
 
+from polpo.agent.balancer.proxy import haproxy
 from polpo.agent.config import Config
 from polpo.agent.devices import Devices
-from polpo.agent.gateway.keepalived import end_all
 from polpo.agent.guards import remove_filter
 from polpo.agent.ownership import (
     is_host_end,
@@ -14,6 +14,7 @@ from polpo.agent.ownership import (
     is_vlan_device,
     metadata_netns,
 )
+from polpo.agent.pairs import keepalived
 from polpo.agent.plugs import Plug, Plugs, SpoiltPlugs
 from polpo.kernel import bpf, mounts, netns
 from polpo.kernel.links import delete_link, set_link
@@ -22,7 +23,9 @@ from polpo.kernel.netlink import Netlink
 
 def purge(config: Config) -> None:
     """In the host's own network namespace, with no agent running. May be repeated."""
-    end_all(config.runtime / "gateways")
+    keepalived.end_all(config.runtime / "gateways")
+    keepalived.end_all(config.runtime / "balancers")
+    haproxy.end_all(config.runtime / "balancers")
     with Netlink() as netlink:
         devices = Devices(netlink)
         for link in devices.read().values():

@@ -58,8 +58,9 @@ class Reporter:
 
 def _essence(status: Status) -> tuple[object, ...]:
     gateways = status.active, status.ready, status.looked, status.uplinks
+    balancers = {vni: (b.members, b.error) for vni, b in status.balancing.items()}
     seen = status.moved, status.sighted
-    return status.revision, status.ports, status.error, seen, gateways
+    return status.revision, status.ports, status.error, seen, gateways, balancers
 
 
 def now() -> str:

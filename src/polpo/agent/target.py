@@ -2,6 +2,7 @@
 
 from polpo.agent.kept import Kept
 from polpo.target import wire
+from polpo.target.balancer import Balancer
 from polpo.target.probe_row import Probe
 from polpo.target.rows import (
     Endpoint,
@@ -79,19 +80,27 @@ class Target:
         rows = self.slices.get(self.host_slice, {}).values()
         return {row.vni: row for row in rows if isinstance(row, Gateway)}
 
+    def balancers(self) -> dict[int, Balancer]:
+        """The host's instances of load balancers by number."""
+        rows = self.slices.get(self.host_slice, {}).values()
+        return {row.vni: row for row in rows if isinstance(row, Balancer)}
+
     def hosts(self) -> list[str]:
         """Where the tunnels of the cloud's hosts end."""
         rows = self.slices.get("hosts", {}).values()
         return [row.address for row in rows if isinstance(row, Host)]
 
     def peers(self) -> set[str]:
-        """Where the tunnels end of the hosts that have the other instances of our gateways."""
-        return {
-            row.host_address
-            for vni, gateway in self.gateways().items()
-            for row in self.slices.get(f"network/{vni}", {}).values()
-            if isinstance(row, Endpoint) and row.port != gateway.port
-        }
+        """Where the tunnels end of the hosts that have the other instances of what we have."""
+        ours = {vni: row.port for vni, row in self.gateways().items()}
+        ours |= {vni: row.port for vni, row in self.balancers().items()}
+        return set(filter(None, (self.peer(vni, port) for vni, port in ours.items())))
+
+    def peer(self, vni: int, port: str) -> str | None:
+        """That of the instance beside ours, whose port in their network is `port`."""
+        rows = self.slices.get(f"network/{vni}", {}).values()
+        others = (row for row in rows if isinstance(row, Endpoint) and row.port != port)
+        return next((row.host_address for row in others), None)
 
     def subnet(self, vni: int, id: str) -> Subnet | None:
         """A subnet of a network that this host carries."""

@@ -1,19 +1,38 @@
 """What surrounds a pass: which ports are wired here, and what is left of those that leave."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
 import structlog
 
 from polpo.agent import wanted
 from polpo.agent.devices import Devices
-from polpo.agent.gateway.instances import Instances
 from polpo.agent.guards import Guards
 from polpo.agent.host_ends import leftovers
 from polpo.agent.patience import Patience
 from polpo.agent.plugs import Plug, Plugs
 from polpo.agent.target import Target
-from polpo.agent.wanted import Wired
+from polpo.agent.wanted import Wire, Wired
 from polpo.kernel import netns
 
 PER_PORT = ("link", "filter", "gate", "workload")  # nouns whose keys are devices of ports
+
+
+class Function(Protocol):
+    """Instances of one kind of network function."""
+
+    @property
+    def all(self) -> Mapping[int, object]:
+        """By number."""
+
+    def look(self) -> None:
+        """Follow the target."""
+
+    def plugs(self) -> Iterator[Plug]:
+        """Where their ports go."""
+
+    def wires(self, wires: dict[str, Wire], ports: Mapping[str, Wired]) -> dict[str, Wire]:
+        """The workloads' ends, as they are to be where they are ends of these."""
 
 
 class World:
@@ -23,18 +42,20 @@ class World:
         self,
         target: Target,
         plugs: Plugs,
-        gateways: Instances,
+        functions: Sequence[Function],
         devices: Devices,
         patience: Patience,
     ) -> None:
-        self._target, self._plugs, self._gateways = target, plugs, gateways
+        self._target, self._plugs, self._functions = target, plugs, functions
         self._devices, self._patience = devices, patience
         self._absent: set[str] = set()
         self.ports: dict[str, Wired] = {}
         self._log = structlog.get_logger("polpo.agent")
 
     def look(self) -> None:
-        self._gateways.look()
+        for function in self._functions:
+            function.look()
+        self._plugs.own([plug for function in self._functions for plug in function.plugs()])
         self.ports.clear()
         self.ports.update(
             wanted.wired(self._target.ports(), self._plugs, lambda n: netns.identity(n) is not None)

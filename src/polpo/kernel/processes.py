@@ -6,6 +6,7 @@ is signalled by a handle (pidfd) that was open before these were read.
 
 import contextlib
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -67,7 +68,9 @@ def _is(pid: int, word: str) -> bool:
     return word.encode() in words
 
 
-def start(name: str, command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
+def start(
+    name: str, command: Sequence[str], log: Path, where: Path = Path("/")
+) -> "subprocess.Popen[bytes]":
     """In the namespace `name`, in a session of its own; what it says is appended to `log`."""
     crash.point()
     with log.open("ab") as said:
@@ -79,9 +82,14 @@ def start(name: str, command: Sequence[str], log: Path) -> "subprocess.Popen[byt
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
-                cwd="/",
+                cwd=where,
             ),
         )
+
+
+def open_files() -> int:
+    """How many a process may have open at once: all that it may be allowed."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def of_child(child: "subprocess.Popen[bytes]") -> Process | None:

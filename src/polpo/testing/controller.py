@@ -73,16 +73,19 @@ class Controller:
 
     async def write(self) -> int:
         """Compile; answers the new revision."""
+        self.log.append(self.compiled())
+        for stream in self._streams.values():
+            stream.news.set()
+        return self.revision
+
+    def compiled(self) -> rows.Slices:
         slices: rows.Slices = {"hosts": _keyed(rows.Host(n, a) for n, a in self.vteps.items())}
         for host in self.vteps:
             slices[f"host/{host}"] = self._host_rows(host)
         endpoints = [self._endpoint(p) for p in self.bound if p in self.ports]
         slices[f"network/{self.vni}"] = _keyed([*endpoints, *self.subnets.values(), *self.extra])
         slices["router/9"] = _keyed([ROUTER, *self.interfaces] if self.interfaces else [])
-        self.log.append(slices)
-        for stream in self._streams.values():
-            stream.news.set()
-        return self.revision
+        return slices
 
     def cut(self) -> None:
         """End all streams."""

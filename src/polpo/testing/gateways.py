@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from polpo.agent.ownership import gateway_netns
+from polpo.agent.ownership import function_netns
 from polpo.kernel import netns
 from polpo.target import rows
 from polpo.testing import probe
@@ -67,7 +67,7 @@ class GatewayCloud:
 
     def netns(self, host: HostUnderTest) -> str:
         """The namespace of the gateway on that host."""
-        return gateway_netns(host.name, VNI)
+        return function_netns(host.name, VNI)
 
     def files(self, host: HostUnderTest) -> Path:
         """Where keepalived's files are."""
@@ -176,8 +176,8 @@ def echo(where: str) -> Iterator[None]:
 async def gateway_cloud(folder: Path) -> AsyncIterator[GatewayCloud]:
     """All running and settled."""
     async with AsyncExitStack() as leaving:
-        _make_switch(leaving, UNDERLAY, f"{CONTROLLER}/24")
-        _make_switch(leaving, OUTSIDE, f"{SERVER}/24", f"{SERVER6}/64")
+        make_switch(leaving, UNDERLAY, f"{CONTROLLER}/24")
+        make_switch(leaving, OUTSIDE, f"{SERVER}/24", f"{SERVER6}/64")
         sh(f"ip -n {OUTSIDE} -6 route add fd07::/64 via {ROUTER6}")
         sock = leaving.enter_context(netns.inside(UNDERLAY, socket.socket))
         sock.bind((CONTROLLER, 0))
@@ -200,7 +200,7 @@ async def gateway_cloud(folder: Path) -> AsyncIterator[GatewayCloud]:
         yield cloud
 
 
-def _make_switch(leaving: AsyncExitStack, name: str, *addresses: str) -> None:
+def make_switch(leaving: AsyncExitStack, name: str, *addresses: str) -> None:
     sh(f"ip netns add {name}")
     leaving.callback(sh, f"ip netns delete {name}")
     sh(f"ip -n {name} link add switch type bridge mcast_snooping 0")

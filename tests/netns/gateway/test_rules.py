@@ -11,8 +11,9 @@ from functools import partial
 import msgspec
 import pytest
 
-from polpo.agent.gateway import transit
+from polpo.agent.gateway import onward
 from polpo.agent.gateway.ruleset import ruleset
+from polpo.agent.pairs import transit
 from polpo.kernel import conntrack, netns, nftables
 from polpo.target.rows import Gateway
 from polpo.testing.gateways import ROUTER, SERVER, instance
@@ -35,7 +36,7 @@ class Router:
             peer = f"{transit.address(version, 4)} dev transit0"
             self._ip(f"neigh add {peer} lladdr {CLIENT_MAC}")  # it hears what is passed on
             self._ip(f"-{version} route add {via} dev transit0")
-            self._ip(f"-{version} route add default via {peer} metric {transit.LAST_RESORT}")
+            self._ip(f"-{version} route add default via {peer} metric {onward.LAST_RESORT}")
         self.write(ROW)
 
     def _ip(self, words: str) -> None:

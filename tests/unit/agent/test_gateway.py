@@ -5,9 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from polpo.agent.gateway import transit, vrrp
+from polpo.agent.gateway import onward, vrrp
 from polpo.agent.gateway.ruleset import ruleset
 from polpo.agent.gateway.vrrp import link_local
+from polpo.agent.pairs import transit
 from polpo.kernel.addresses import Route
 from polpo.target import wire
 from polpo.target.rows import AnyRow, Forwarding, Gateway
@@ -151,7 +152,7 @@ def test_each_speaks_to_its_peer() -> None:
     first, second = configuration(ROW), configuration(changed(instance=4))
     assert "unicast_src_ip 169.254.0.3" in first
     assert "unicast_src_ip 169.254.0.4" in second
-    assert transit.address(6, transit.peer(ROW)) == "fe80::4"
+    assert transit.address(6, transit.peer(ROW.instance)) == "fe80::4"
 
 
 def test_link_local_is_of_the_mac() -> None:
@@ -159,7 +160,7 @@ def test_link_local_is_of_the_mac() -> None:
 
 
 def test_routes_lead_inside_by_the_router_and_onward_by_the_peer() -> None:
-    assert transit.routes(ROW) == {
+    assert onward.routes(ROW) == {
         Route("10.0.0.0/24", "169.254.0.1"),
         Route("fd00::/64", "fe80::1"),
         Route("0.0.0.0/0", "169.254.0.4", 4096),

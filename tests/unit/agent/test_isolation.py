@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polpo.agent.gateway.isolation import ASK_S, HEARD_S, SILENT_S, Isolation
+from polpo.agent.pairs.isolation import ASK_S, HEARD_S, SILENT_S, Isolation
 
 OWN, OTHERS = "192.0.2.1", ["192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"]
 

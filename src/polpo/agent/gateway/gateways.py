@@ -10,11 +10,13 @@ from polpo.agent.drift import Drift
 from polpo.agent.gateway.externals import External, Externals, Vlan, Vlans
 from polpo.agent.gateway.handover import Handover
 from polpo.agent.gateway.instances import Instances
-from polpo.agent.gateway.keepalived import Keepalived
-from polpo.agent.gateway.namespaces import Namespaces
 from polpo.agent.gateway.revocations import Looked, Revocations
 from polpo.agent.gateway.roles import Roles
 from polpo.agent.gateway.rules import Rules
+from polpo.agent.gateway.settings import SETTINGS
+from polpo.agent.gateway.warming import warm
+from polpo.agent.pairs.keepalived import Keepalived
+from polpo.agent.pairs.namespaces import Namespaces
 from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
 from polpo.runtime.clock import monotonic
@@ -46,11 +48,13 @@ class Gateways:
         self.handover = Handover(instances.all, lambda: self.roles.active, wake, monotonic)
         self._rules = Rules(instances.all)
         self._keepalived = Keepalived(
+            "keepalived",
             self._directory,
             instances.all,
             lambda: self._rules.in_place,
             self.handover.may_take_over,
-            self._may_begin,
+            self.may_begin,
+            lambda vni: warm(instances.all[vni]),
             self._watch,
             self._unwatch,
             self._soon,
@@ -69,13 +73,13 @@ class Gateways:
             self._around[1].hurry()
             self._wake()
 
-    def _may_begin(self) -> bool:
+    def may_begin(self) -> bool:
         """A host that was away may have been replaced: one more of the same number would harm."""
         return self._has_word or monotonic() - self._began_at > WORD_S
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
         """Before there is a device in them."""
-        namespaces = Namespaces(self.instances.all)
+        namespaces = Namespaces("namespace", self.instances.all, SETTINGS)
         yield Step(namespaces, namespaces.wanted, *self._around)
 
     def after(self) -> Iterator[AnyStep]:

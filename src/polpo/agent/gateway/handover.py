@@ -21,8 +21,8 @@ from functools import partial
 
 import structlog
 
-from polpo.agent.gateway import transit
 from polpo.agent.gateway.instances import Instance
+from polpo.agent.pairs import transit
 from polpo.kernel import connections, conntrack, netns
 from polpo.runtime.clock import Clock
 
@@ -175,7 +175,7 @@ def _leave_nothing(sock: socket.socket) -> None:
 
 async def _read(instance: Instance) -> bytes:
     """All that the peer says."""
-    peer = transit.address(4, transit.peer(instance.row))
+    peer = transit.address(4, transit.peer(instance.row.instance))
     made = partial(socket.socket, socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     loop, found = asyncio.get_running_loop(), bytearray()
     with netns.inside(instance.netns, made) as sock:

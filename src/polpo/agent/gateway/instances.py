@@ -6,12 +6,13 @@ from pathlib import Path
 import msgspec
 
 from polpo.agent.devices import Devices
-from polpo.agent.gateway import limits, transit
+from polpo.agent.gateway import limits, onward
 from polpo.agent.gateway.ruleset import ruleset
 from polpo.agent.gateway.vrrp import configuration
-from polpo.agent.ownership import TRANSIT, gateway_netns, vlan_device
+from polpo.agent.ownership import TRANSIT, function_netns, vlan_device
+from polpo.agent.pairs import transit
 from polpo.agent.patience import Patience
-from polpo.agent.plugs import Plug, Plugs
+from polpo.agent.plugs import Plug, own
 from polpo.agent.target import Target
 from polpo.agent.wanted import Wire, Wired
 from polpo.kernel.addresses import Route
@@ -21,15 +22,19 @@ NOUN = "gateway"
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """A row with what it comes to; `patient` is the configuration without its `preempt`."""
+    """A row with what it comes to; `patient` is keepalived's without its `preempt`."""
 
     row: Gateway
     netns: str
     rules: str
     limits: str
-    configuration: str
+    vrrp: str
     patient: str
     routes: frozenset[Route]
+
+    @property
+    def preempt(self) -> bool:
+        return self.row.preempt
 
 
 class Uplink(msgspec.Struct, frozen=True):
@@ -49,12 +54,11 @@ class Instances:
         uplinks: Mapping[str, str],
         isolation: Path,
         target: Target,
-        plugs: Plugs,
         devices: Devices,
         patience: Patience,
     ) -> None:
         self._host, self._uplinks, self._isolation = host, uplinks, isolation
-        self._target, self._plugs = target, plugs
+        self._target = target
         self._devices, self._patience = devices, patience
         self.all: dict[int, Instance] = {}
 
@@ -75,33 +79,23 @@ class Instances:
         self._patience.keep_only(NOUN, rows.keys())
         self.all.clear()
         self.all.update(found)
-        self._plug()
 
     def _made(self, row: Gateway) -> Instance:
-        if row.instance not in transit.INSTANCES:
-            raise ValueError(f"instance {row.instance} is none of {transit.INSTANCES}")
+        transit.check(row.instance)
         return Instance(
             row=row,
-            netns=gateway_netns(self._host, row.vni),
+            netns=function_netns(self._host, row.vni),
             rules=ruleset(row),
             limits=limits.written(row),
-            configuration=configuration(row, self._isolation),
+            vrrp=configuration(row, self._isolation),
             patient=configuration(msgspec.structs.replace(row, preempt=False), self._isolation),
-            routes=transit.routes(row),
+            routes=onward.routes(row),
         )
 
-    def _plug(self) -> None:
+    def plugs(self) -> Iterator[Plug]:
         """A gateway's end in its transit network is plugged in as any port is, but by us."""
-        ports = {instance.row.port: instance.netns for instance in self.all.values()}
-        for plug in self._plugs:
-            if plug.gateway and plug.port not in ports and not plug.leaving:
-                self._plugs.put(msgspec.structs.replace(plug, leaving=True))
-        for port, name in ports.items():
-            self._plugs.put(
-                Plug(
-                    port=port, kind="netns", netns=name, device=TRANSIT, created=True, gateway=True
-                )
-            )
+        for instance in self.all.values():
+            yield own(instance.row.port, instance.netns, TRANSIT)
 
     def uplink(self, row: Gateway) -> Uplink:
         """The device that leads to the row's physical network, without VLAN."""

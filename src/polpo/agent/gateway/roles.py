@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from polpo.agent.devices import Devices
 from polpo.agent.gateway.externals import external_in
 from polpo.agent.gateway.instances import Instance
-from polpo.agent.gateway.transit import ACTIVE
 from polpo.agent.gateway.warming import add_missing_routes
 from polpo.agent.ownership import host_end
+from polpo.agent.pairs.transit import ACTIVE
 from polpo.kernel import addresses, netns
 from polpo.kernel.links import MACVLAN_MODE_BRIDGE, MACVLAN_MODE_VEPA, Link, set_macvlan_mode
 from polpo.kernel.netlink import Netlink

@@ -26,9 +26,9 @@ are rules only for what the row has. Each costs connections a second (`bench/gat
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_network
 
-from polpo.agent.gateway import transit
 from polpo.agent.gateway.translation import forwarded, inward, outward, own_ipv4
 from polpo.agent.ownership import EXTERNAL, TRANSIT
+from polpo.agent.pairs import transit
 from polpo.target.rows import Gateway
 
 TABLE = "inet polpo"
@@ -117,7 +117,7 @@ def _passing(gateway: Gateway) -> Iterator[str]:
     for version, word in ((4, "ip"), (6, "ip6")):
         yield f"{outward} {word} saddr @routed{version} accept"
         yield f"{inward} {word} daddr @routed{version} accept"
-        peer = transit.address(version, transit.peer(gateway))
+        peer = transit.address(version, transit.peer(gateway.instance))
         yield f"{onward} rt {word} nexthop {peer} accept"
     yield "}"
 
@@ -144,7 +144,7 @@ def _marking(gateway: Gateway) -> Iterator[str]:
 
 
 def _own(gateway: Gateway) -> Iterator[str]:
-    peer = transit.address(4, transit.peer(gateway))
+    peer = transit.address(4, transit.peer(gateway.instance))
     yield "chain own { type filter hook input priority filter; policy drop;"
     yield 'iifname "lo" accept'
     yield "ct state established,related accept"

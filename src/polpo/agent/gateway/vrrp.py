@@ -1,41 +1,27 @@
-"""keepalived's configuration for one instance (keepalived.conf(5); VRRP version 3: RFC 9568). Pure.
+"""keepalived's configuration for one instance of a gateway. Pure. See pairs/vrrp.py.
 
-Advertisements go from instance to instance by unicast in the transit network. Whoever is active
-has the transit network's .2 and all that the router is outside: its addresses, its link-local
-address, the floating ones, and the routes. If somebody takes one of these away, keepalived stands
-down for a moment: its peer is active, or it is itself again, with all of them.
+Whoever is active has all that the router is outside: its addresses, its link-local address, the
+floating ones, and the routes. If somebody takes one of these away, keepalived stands down for a
+moment: its peer is active, or it is itself again, with all of them.
 
 Both have the same MAC outside. So that other gateways of the host, whose devices are on the same
 uplink, find the active one, only that is a bridge's port to them (macvlan's mode `bridge`): what
 they send to the MAC goes out past one that stands by (`vepa`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 from pathlib import Path
 
-from polpo.agent.gateway import transit
 from polpo.agent.ownership import EXTERNAL, TRANSIT
+from polpo.agent.pairs import vrrp as pairs
+from polpo.agent.pairs.transit import ANY, PREFIXED
+from polpo.agent.pairs.vrrp import block, election
 from polpo.target.rows import Gateway
 
-ADVERTISEMENT_S = 0.2  # silence of three and a bit of them is death
-AGAIN_S = 1  # addresses are announced once at once, once after this,
-REFRESH_S = 30  # and every so often, for those who heard neither
+ADVERTISEMENT_S = 0.2
 MODE = f"/sbin/ip link set dev {EXTERNAL} type macvlan mode"
 MODES = {"master": "bridge", "backup": "vepa", "fault": "vepa", "stop": "vepa"}
-
-# First in turn, so that a busy host is not taken for a dead one; but not in real time, where it is
-# killed after 10 ms without a pause (1,000 addresses take 100), and keepalived 2.2.7 can't raise
-# that limit again after a reload ("cannot set realtime rlimit").
-GLOBAL = """global_defs {
-  vrrp_version 3
-  vrrp_priority -20
-  vrrp_no_swap
-  dynamic_interfaces allow_if_changes
-  script_user root
-  enable_script_security
-}
-"""
 
 
 def configuration(gateway: Gateway, isolation: Path) -> str:
@@ -43,42 +29,18 @@ def configuration(gateway: Gateway, isolation: Path) -> str:
 
     isolation: a file that says -254 while the host is to stand down (`isolation.py`).
     """
-    v = PREFIXED
+    addresses = [f"{a} dev {EXTERNAL}" for a in outside(gateway)]
+    routes = [f"{p} {_by_way_of(hops)}" for p, hops in routes_outside(gateway)]
     lines = [
-        "state BACKUP",
-        *(() if gateway.preempt else ("nopreempt",)),
-        f"interface {TRANSIT}",
-        "virtual_router_id 1",
-        f"priority {gateway.priority}",
-        f"advert_int {ADVERTISEMENT_S}",
-        f"garp_master_delay {AGAIN_S}",
-        "garp_master_repeat 1",
-        f"garp_master_refresh {REFRESH_S}",
-        "garp_master_refresh_repeat 1",
-        f"unicast_src_ip {transit.address(4, gateway.instance)}",
-        *_block("unicast_peer", [transit.address(4, transit.peer(gateway))]),
-        *_block("track_interface", [EXTERNAL]),
-        *_block("track_file", ["isolation"]),
+        *election(gateway.instance, gateway.priority, gateway.preempt, ADVERTISEMENT_S),
+        *block("track_interface", [EXTERNAL]),
+        *block("track_file", ["isolation"]),
         *(f'notify_{state} "{MODE} {mode}"' for state, mode in MODES.items()),
-        *_block("virtual_ipaddress", [f"{v[4]} dev {TRANSIT}"]),
-        *_block(
-            "virtual_ipaddress_excluded",
-            [f"{v[6]} dev {TRANSIT}", *(f"{a} dev {EXTERNAL}" for a in outside(gateway))],
-        ),
-        *_block(
-            "virtual_routes", [f"{p} {_by_way_of(hops)}" for p, hops in routes_outside(gateway)]
-        ),
+        *block("virtual_ipaddress", [f"{PREFIXED[4]} dev {TRANSIT}"]),
+        *block("virtual_ipaddress_excluded", [f"{PREFIXED[6]} dev {TRANSIT}", *addresses]),
+        *block("virtual_routes", routes),
     ]
-    body = "\n".join(f"  {line}" for line in lines)
-    watched = "\n".join(_block("track_file isolation", [f'file "{isolation}"', "weight 1"]))
-    return f"{GLOBAL}{watched}\nvrrp_instance router {{\n{body}\n}}\n"
-
-
-PREFIXED = {v: f"{transit.ACTIVE[v]}/{transit.PREFIX_LENGTH[v]}" for v in transit.ACTIVE}
-
-
-def _block(name: str, lines: Iterator[str] | list[str]) -> list[str]:
-    return [f"{name} {{", *(f"  {line}" for line in lines), "}"]
+    return pairs.configuration("router", lines, {"isolation": isolation})
 
 
 def outside(gateway: Gateway) -> list[str]:
@@ -103,7 +65,7 @@ def routes_outside(gateway: Gateway) -> list[tuple[str, tuple[str, ...]]]:
     """Prefixes with their next hops; without one for those that are on the link."""
     found = {str(ip_network(prefix)): hops for prefix, hops in gateway.routes}
     for hop in map(ip_address, gateway.next_hops):
-        found.setdefault(transit.ANY[hop.version], (str(hop),))
+        found.setdefault(ANY[hop.version], (str(hop),))
     on_link: list[tuple[str, tuple[str, ...]]] = [(str(ip_network(p)), ()) for p in gateway.on_link]
     return on_link + [
         (p, tuple(str(ip_address(h)) for h in hops)) for p, hops in sorted(found.items())

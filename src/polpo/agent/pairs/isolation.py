@@ -26,6 +26,7 @@ from polpo.runtime.files import replace_file
 ASK_S = 0.5  # so often some other hosts are asked for an echo,
 AT_ONCE = 3  # so many, in turn, besides those where the peers are
 HEARD_S = 10.0  # whoever has answered within this is heard
+SOON_S = 2.0  # a peer that has not answered for longer may not be there
 LATE_S = 1.0  # longer than this between two turns: the host had no time for us
 SILENT_S = 1.5  # after so long without an answer the controller is asked as well
 STANDS, FALLS = b"0\n", b"-254\n"  # what keepalived takes for "no matter" and "fault"
@@ -57,6 +58,8 @@ class Isolation:
         self._answered: dict[str, float] = {}
         self._controller_answers, self._clock = controller_answers, clock
         self._turn = itertools.count()
+        self._near: frozenset[str] = frozenset()
+        self.on_peers: Callable[[], None] = lambda: None  # one is heard, or not any more
         self._log = structlog.get_logger("polpo.agent")
         self.isolated = path.exists() and path.read_bytes() == FALLS  # said by an agent before us
         self._looked_at = clock()
@@ -93,6 +96,17 @@ class Isolation:
         if self._is_silent() and await self._controller_answers():
             self._heard_at = self._clock()
         self._say(self._is_silent())
+        self._look_at_peers()
+
+    def _look_at_peers(self) -> None:
+        near = frozenset(peer for peer in self._peers() if self.is_near(peer))
+        if near != self._near:
+            self._near = near
+            self.on_peers()
+
+    def is_near(self, address: str) -> bool:
+        """Whether the host has answered a moment ago."""
+        return self._clock() - self._answered.get(address, -SOON_S) < SOON_S
 
     def _was_away(self) -> bool:
         """A turn that comes late says nothing of others: what they answered is to be read yet."""

@@ -1,6 +1,6 @@
-"""Reconciler of the keepalived processes: one for each gateway, which outlives the agent.
+"""Reconciler of the keepalived processes: one for each instance, which outlives the agent.
 
-In <runtime_dir>/gateways/<router's number>/:
+In <runtime_dir>/gateways/ or balancers/<function's number>/:
 
     keepalived.conf    what it is to do, checked by `keepalived -t` before
     loaded             the same, as it was when the process was last told to read it
@@ -12,9 +12,8 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path
+from typing import Protocol
 
-from polpo.agent.gateway.instances import Instance
-from polpo.agent.gateway.warming import warm
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, processes
 from polpo.kernel.processes import Process
@@ -30,31 +29,49 @@ LOG_BYTES = 1 << 20
 STALE = ""  # runs with another configuration than it should, or than we know of
 
 
+class Paired(Protocol):
+    """An instance, as far as keepalived is concerned. `patient`: without its `preempt`."""
+
+    @property
+    def netns(self) -> str: ...
+
+    @property
+    def vrrp(self) -> str: ...
+
+    @property
+    def patient(self) -> str: ...
+
+    @property
+    def preempt(self) -> bool: ...
+
+
 class Keepalived:
     """`watch` is told of each process's handle, readable when it has ended, and `unwatch` after.
     `soon` has us look again, when one that has been started may have begun.
 
     Only where the rules are in place (`guarded`) may anything begin; and only where it
-    `may_take_over` does one that is to become active on purpose (`preempt`) try to. None is started
-    before it `may_begin`.
+    `may_take_over` does one that is to become active on purpose (`preempt`) try to, when `warm` has
+    done what can be done before. None is started before it `may_begin`.
     """
-
-    noun = "keepalived"
 
     def __init__(
         self,
+        noun: str,
         directory: Path,
-        instances: Mapping[int, Instance],
+        instances: Mapping[int, Paired],
         guarded: Callable[[], Set[int]],
         may_take_over: Callable[[int], bool],
         may_begin: Callable[[], bool],
+        warm: Callable[[int], None],
         watch: Callable[[int], None],
         unwatch: Callable[[int], None],
         soon: Callable[[], None],
         clock: Clock,
     ) -> None:
-        self._directory, self._instances, self._guarded = directory, instances, guarded
+        self.noun, self._directory = noun, directory
+        self._instances, self._guarded = instances, guarded
         self._may_take_over, self._may_begin = may_take_over, may_begin
+        self._warm = warm
         self._watch, self._unwatch, self._soon, self._clock = watch, unwatch, soon, clock
         self._running: dict[int, Process] = {}
         self._ending: set[int] = set()
@@ -65,9 +82,9 @@ class Keepalived:
         guarded = self._guarded()
         return {v: self._wish(v, x) for v, x in self._instances.items() if v in guarded}
 
-    def _wish(self, vni: int, instance: Instance) -> str:
-        waits = instance.row.preempt and not self._may_take_over(vni)
-        return instance.patient if waits else instance.configuration
+    def _wish(self, vni: int, instance: Paired) -> str:
+        waits = instance.preempt and not self._may_take_over(vni)
+        return instance.patient if waits else instance.vrrp
 
     def read_actual(self) -> dict[int, str]:
         for vni in self._known():
@@ -144,11 +161,9 @@ class Keepalived:
         elif not self._has_begun(vni):
             raise BlockingIOError(11, "the one that has been started has to begin first")
         elif running.network() == netns.identity(name):
-            if (
-                self._instances[vni].row.preempt
-                and configuration == self._instances[vni].configuration
-            ):
-                warm(self._instances[vni])
+            instance = self._instances[vni]
+            if instance.preempt and configuration == instance.vrrp:
+                self._warm(vni)
             running.signal(signal.SIGHUP)
         else:
             self._remove(vni)

@@ -1,0 +1,133 @@
+"""A host's instances of load balancers, put together: their steps in a pass, in putting order."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeAlias
+
+import msgspec
+
+from polpo.agent.balancer.instances import Instances
+from polpo.agent.balancer.listening import Listening
+from polpo.agent.balancer.loopback import Loopbacks
+from polpo.agent.balancer.proxy import socket
+from polpo.agent.balancer.proxy.figures import balancing
+from polpo.agent.balancer.proxy.haproxy import Haproxy
+from polpo.agent.balancer.roles import Roles
+from polpo.agent.balancer.rules import Rules
+from polpo.agent.balancer.settings import SETTINGS
+from polpo.agent.devices import Devices
+from polpo.agent.drift import Drift
+from polpo.agent.pairs.keepalived import Keepalived
+from polpo.agent.pairs.namespaces import Namespaces
+from polpo.agent.patience import Patience
+from polpo.agent.reconciler import Step
+from polpo.runtime.clock import monotonic
+from polpo.target.balancer import Balancing
+
+OLD_S = 4.5  # figures: a bit less than a host's silence between two reports
+SOON_S = 0.02  # what HAProxy takes to begin is about twice that
+NOUNS = (
+    "balancer",
+    "balancer namespace",
+    "balancer rules",
+    "vip",
+    "haproxy",
+    "balancer keepalived",
+)
+"""Whose keys are load balancers' numbers."""
+AnyStep: TypeAlias = Step[int, str] | Step[int, frozenset[str]]
+
+
+class Balancers:
+    """`wake` is called when a process has ended, or one that was started may have begun; `said`,
+    when one has said something of its members.
+    """
+
+    def __init__(
+        self,
+        instances: Instances,
+        devices: Devices,
+        drift: Drift,
+        patience: Patience,
+        may_begin: Callable[[], bool],
+        wake: Callable[[], None],
+        said: Callable[[], None],
+    ) -> None:
+        self.instances = instances
+        self._around, self._wake, self._said = (drift, patience), wake, said
+        self._figures: dict[int, tuple[float, Balancing]] = {}  # with when that was
+        self._listening = Listening(instances.all, self._heard)
+        self.roles = Roles(devices, instances.all, self._is_whole)
+        self._rules = Rules(instances.all)
+        watched = (self._watch, self._unwatch, self._soon, monotonic)
+        self._haproxy = Haproxy(instances.directory, instances.all, *watched)
+        self._keepalived = Keepalived(
+            "balancer keepalived",
+            instances.directory,
+            instances.all,
+            lambda: self._rules.in_place,
+            lambda vni: True,
+            may_begin,
+            lambda vni: None,
+            *watched,
+        )
+
+    def before(self) -> Iterator[Step[int, dict[str, str]]]:
+        """Before there is a device in them."""
+        namespaces = Namespaces("balancer namespace", self.instances.all, SETTINGS)
+        yield Step(namespaces, namespaces.wanted, *self._around)
+
+    def after(self) -> Iterator[AnyStep]:
+        """When they have their ends. Nobody is let in before there are rules."""
+        rules, loopbacks = self._rules, Loopbacks(self.instances.all)
+        haproxy, keepalived = self._haproxy, self._keepalived
+        yield Step(rules, rules.wanted, *self._around)
+        yield Step(loopbacks, loopbacks.wanted, *self._around)
+        yield Step(haproxy, haproxy.wanted, *self._around)
+        yield Step(keepalived, keepalived.wanted, *self._around)
+
+    def look(self) -> None:
+        """After a pass."""
+        self.roles.look()
+        self._listening.look()
+
+    def figures(self) -> dict[int, Balancing]:
+        """By number; not asked for again at once, unless something was said meanwhile."""
+        now, here = monotonic(), self.instances.all
+        kept = {v: x for v, x in self._figures.items() if v in here and now - x[0] < OLD_S}
+        self._figures = {v: kept.get(v) or (now, self._asked(v)) for v in here}
+        return {vni: found for vni, (_, found) in self._figures.items()}
+
+    def _heard(self, vni: int) -> None:
+        self._figures.pop(vni, None)
+        self._said()
+
+    def _asked(self, vni: int) -> Balancing:
+        error = next(filter(None, (self._around[1].failure(noun, vni) for noun in NOUNS)), None)
+        try:
+            said = socket.ask(self.instances.all[vni].settings.socket, "show stat")
+            found = balancing(said)
+        except OSError as e:
+            return Balancing(error=error or f"HAProxy does not answer: {e.strerror or e}")
+        return msgspec.structs.replace(found, error=error)
+
+    def _is_whole(self, vni: int) -> bool:
+        """Nothing of it has failed, and both processes run with what they were told last."""
+        patience = self._around[1]
+        failed = any(patience.failed(noun, vni) for noun in NOUNS)
+        return not failed and self._haproxy.listens(vni) and self._keepalived.runs(vni)
+
+    def _watch(self, handle: int) -> None:
+        asyncio.get_running_loop().add_reader(handle, partial(self._ended, handle))
+
+    def _unwatch(self, handle: int) -> None:
+        asyncio.get_running_loop().remove_reader(handle)
+
+    def _soon(self) -> None:
+        asyncio.get_running_loop().call_later(SOON_S, self._wake)
+
+    def _ended(self, handle: int) -> None:
+        """A handle stays readable: once is enough."""
+        self._unwatch(handle)
+        self._wake()

@@ -1,0 +1,135 @@
+"""The load balancers that this host has an instance of: rows, and what they come to."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from polpo.agent.balancer import vrrp
+from polpo.agent.balancer.proxy.configuration import configuration
+from polpo.agent.balancer.proxy.settings import Settings
+from polpo.agent.balancer.ruleset import ruleset
+from polpo.agent.ownership import FRONT, TRANSIT, back, function_netns
+from polpo.agent.pairs import transit
+from polpo.agent.patience import Patience
+from polpo.agent.plugs import Plug, own
+from polpo.agent.target import Target
+from polpo.agent.wanted import Wire, Wired
+from polpo.kernel import processes
+from polpo.target.balancer import Balancer
+
+NOUN = "balancer"
+MOST_THREADS = 4
+DEFAULTS = ("0.0.0.0/0", "::/0")
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """A row with what it comes to: HAProxy's configuration, keepalived's, rules, addresses.
+
+    patient  keepalived's without its `preempt`
+    """
+
+    row: Balancer
+    netns: str
+    settings: Settings
+    configuration: str
+    vrrp: str
+    patient: str
+    rules: str
+    vips: frozenset[str]
+    second_chance: bool
+
+    @property
+    def preempt(self) -> bool:
+        return self.row.preempt
+
+
+class Instances:
+    """`all` is one mapping for the agent's life: load balancer's number -> instance.
+
+    is_heard: whether the host at an address has answered a moment ago
+    """
+
+    def __init__(
+        self,
+        host: str,
+        directory: Path,
+        isolation: Path,
+        target: Target,
+        patience: Patience,
+        is_heard: Callable[[str], bool],
+    ) -> None:
+        self._host, self.directory, self._isolation = host, directory, isolation
+        self._target, self._patience, self._is_heard = target, patience, is_heard
+        self.all: dict[int, Instance] = {}
+
+    def look(self) -> None:
+        """Follow the target. Of a row that makes no sense it is told; the former one counts."""
+        found: dict[int, Instance] = {}
+        rows = self._target.balancers()
+        for vni, row in rows.items():
+            before, chance = self.all.get(vni), self._has_peer(row)
+            try:
+                same = before is not None and (before.row, before.second_chance) == (row, chance)
+                found[vni] = before if before is not None and same else self._made(row, chance)
+                self._patience.note(NOUN, vni, None)
+            except (ValueError, KeyError) as e:
+                self._patience.note(NOUN, vni, f"its row makes no sense: {e}")
+                found |= {vni: before} if before else {}
+        self._patience.keep_only(NOUN, rows.keys())
+        self.all.clear()
+        self.all.update(found)
+
+    def _has_peer(self, row: Balancer) -> bool:
+        address = self._target.peer(row.vni, row.port)
+        return address is not None and self._is_heard(address)
+
+    def _made(self, row: Balancer, second_chance: bool) -> Instance:
+        transit.check(row.instance)
+        settings = _settings(self.directory / str(row.vni), row)
+        calm = msgspec.structs.replace(row, preempt=False)
+        return Instance(
+            row=row,
+            netns=function_netns(self._host, row.vni),
+            settings=settings,
+            configuration=configuration(row, settings),
+            vrrp=vrrp.configuration(row, settings.health, self._isolation),
+            patient=vrrp.configuration(calm, settings.health, self._isolation),
+            rules=ruleset(row, second_chance),
+            vips=frozenset(vrrp.alone(row)),
+            second_chance=second_chance,
+        )
+
+    def plugs(self) -> Iterator[Plug]:
+        """Its ends: between the two, in front, and where else members are."""
+        for instance in self.all.values():
+            row, name = instance.row, instance.netns
+            yield own(row.port, name, TRANSIT)
+            yield own(row.front.port, name, FRONT)
+            for link in row.backs:
+                yield own(link.port, name, back(link.port))
+
+    def wires(self, wires: dict[str, Wire], ports: Mapping[str, Wired]) -> dict[str, Wire]:
+        """The workloads' ends: the way out is in front only."""
+        backs = {link.port for instance in self.all.values() for link in instance.row.backs}
+        return {
+            device: _without_defaults(wire) if ports[device].port.id in backs else wire
+            for device, wire in wires.items()
+        }
+
+
+def _without_defaults(wire: Wire) -> Wire:
+    kept = frozenset(route for route in wire.routes if route.destination not in DEFAULTS)
+    return msgspec.structs.replace(wire, routes=kept)
+
+
+def _settings(place: Path, row: Balancer) -> Settings:
+    """A connection takes two descriptors, and another half with pipes between the two."""
+    files = {c.ref: place / "certificates" / f"{c.digest}.pem" for c in row.certificates}
+    return Settings(
+        place=place,
+        maxconn=(processes.open_files() - 200) * 2 // 5,
+        threads=min(os.cpu_count() or 1, MOST_THREADS),
+        certificates={ref: path for ref, path in files.items() if path.exists()},
+    )

@@ -1,0 +1,45 @@
+"""Reconciler of the load balancers' addresses on `lo`, where both instances have them (vrrp.py)."""
+
+from collections.abc import Mapping
+
+from polpo.agent.balancer.instances import Instance
+from polpo.agent.reconciler import Failures, one_by_one
+from polpo.agent.workloads import LOOPBACK
+from polpo.kernel import addresses, netns
+from polpo.kernel.netlink import Netlink
+from polpo.target.changes import Changes
+
+Held = frozenset[str]
+
+
+class Loopbacks:
+    noun = "vip"
+
+    def __init__(self, instances: Mapping[int, Instance]) -> None:
+        self._instances = instances
+
+    def wanted(self) -> dict[int, Held]:
+        return {vni: instance.vips for vni, instance in self._instances.items()}
+
+    def read_actual(self) -> dict[int, Held]:
+        found = {}
+        for vni, instance in self._instances.items():
+            if netns.identity(instance.netns) is not None:
+                with netns.netlink_in(instance.netns) as netlink:
+                    found[vni] = _held(netlink)
+        return found
+
+    def apply(self, changes: Changes[int, Held]) -> Failures[int]:
+        return one_by_one(changes, self._put, lambda vni: None)  # they go with the namespace
+
+    def _put(self, vni: int, wanted: Held) -> None:
+        with netns.netlink_in(self._instances[vni].netns) as netlink:
+            held = _held(netlink)
+            for address in sorted(wanted - held):
+                addresses.add_address(netlink, LOOPBACK, address)
+            for address in sorted(held - wanted):
+                addresses.delete_address(netlink, LOOPBACK, address)
+
+
+def _held(netlink: Netlink) -> Held:
+    return addresses.parse_addresses(addresses.dump_addresses(netlink, LOOPBACK))

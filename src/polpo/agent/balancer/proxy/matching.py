@@ -1,0 +1,55 @@
+"""L7 rules as conditions: all of a policy's, joined by AND. HAProxy chap. 7.1 (anonymous ACLs)."""
+
+from collections.abc import Sequence
+
+from polpo.agent.balancer.proxy.words import token, word
+from polpo.model.load_balancer import L7Rule
+
+HOW = {
+    "REGEX": "-m reg",
+    "STARTS_WITH": "-m beg",
+    "ENDS_WITH": "-m end",
+    "CONTAINS": "-m sub",
+    "EQUAL_TO": "-m str",
+}
+MOST_REGEX = 512
+"""Characters of a regular expression. HAProxy's (PCRE2, JIT) is bounded by PCRE's match limit."""
+
+
+def condition(rules: Sequence[L7Rule]) -> str:
+    return " ".join(_rule(rule) for rule in rules)
+
+
+def _rule(rule: L7Rule) -> str:
+    negated = "!" if rule.invert else ""
+    return f"{negated}{{ {_what(rule)} }}"
+
+
+def _what(rule: L7Rule) -> str:
+    if rule.compare_type not in HOW:
+        raise ValueError(f"L7 rule {rule.id}: compare type {rule.compare_type!r}")
+    if rule.compare_type == "REGEX" and len(rule.value) > MOST_REGEX:
+        raise ValueError(f"L7 rule {rule.id}: longer than {MOST_REGEX} characters")
+    match rule.type:
+        case "SSL_CONN_HAS_CERT":
+            return "ssl_c_used"
+        case "SSL_VERIFY_RESULT":
+            return f"ssl_c_verify eq {int(rule.value)}"
+    return f"{_sample(rule)} {HOW[rule.compare_type]} -- {word(rule.value)}"
+
+
+def _sample(rule: L7Rule) -> str:
+    match rule.type:
+        case "HOST_NAME":
+            return "req.hdr(host),field(1,:) -i"
+        case "PATH":
+            return "path"
+        case "FILE_TYPE":
+            return "path,field(-1,.)"  # of a path without a dot: all of it, which has a slash
+        case "HEADER":
+            return f"req.hdr({token(rule.key)})"
+        case "COOKIE":
+            return f"req.cook({token(rule.key)})"
+        case "SSL_DN_FIELD":
+            return f"ssl_c_s_dn({token(rule.key)})"
+    raise ValueError(f"L7 rule {rule.id}: type {rule.type!r}")
