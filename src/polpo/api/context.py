@@ -5,10 +5,12 @@ from typing import Protocol
 
 import msgspec
 
+from polpo.model.load_balancer import LoadBalancer
 from polpo.model.port import Port
 from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
 from polpo.store.store import Store
+from polpo.target.balancer import Flow
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -60,6 +62,31 @@ class HostReport(msgspec.Struct, frozen=True):
     active: frozenset[int] = frozenset()
 
 
+class Instance(msgspec.Struct, frozen=True):
+    """Where an instance of a load balancer is; `role` is MASTER, BACKUP, or "" if nobody knows."""
+
+    host: str
+    address: str
+    role: str = ""
+
+
+class Carrying(msgspec.Struct, frozen=True):
+    """What the hosts of a load balancer's instances have reported of it.
+
+    reached    the revision that all of them that are alive have; -1 while none is active
+    error      why it does not work as it should, None if it does
+    members    member's id -> UP, DOWN, DRAIN, MAINT or NO_CHECK, as the active one sees it
+    flows      listener's id -> what has passed, of all instances
+    instances  by instance's id
+    """
+
+    reached: int = -1
+    error: str | None = None
+    members: Mapping[str, str] = {}
+    flows: Mapping[str, Flow] = {}
+    instances: Mapping[str, Instance] = {}
+
+
 class Wiring(Protocol):
     """What hosts have reported, as far as it answers `status`."""
 
@@ -74,6 +101,11 @@ class Wiring(Protocol):
 
     def floatingip_statuses(self, snapshot: Snapshot, fips: Iterable[FloatingIP]) -> dict[str, str]:
         """ACTIVE, DOWN or ERROR, by floating IP's id."""
+
+    def balancers(
+        self, snapshot: Snapshot, balancers: Iterable[LoadBalancer]
+    ) -> dict[str, Carrying]:
+        """By load balancer's id."""
 
     def reports(self) -> dict[str, HostReport]:
         """The newest report of each host that has ever made one, by the host's name."""

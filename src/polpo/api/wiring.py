@@ -19,10 +19,12 @@ else BUILD; also when that switched it off, as Neutron says (docs/decisions/0052
 from collections.abc import Callable, Collection, Iterable
 from functools import cache, cached_property
 
+from polpo.api.balancing import Balanced
 from polpo.api.carried import Carried
-from polpo.api.context import HostReport
+from polpo.api.context import Carrying, HostReport
 from polpo.api.hosts_v1.reports import Reports
 from polpo.compiler.view import View
+from polpo.model.load_balancer import LoadBalancer
 from polpo.model.port import Port
 from polpo.model.router import FLOATING_IP, GATEWAY, INTERFACES, FloatingIP, Router
 from polpo.model.snapshot import Snapshot
@@ -50,6 +52,12 @@ class HostWiring:
     def floatingip_statuses(self, snapshot: Snapshot, fips: Iterable[FloatingIP]) -> dict[str, str]:
         look = Carried(self._reports, snapshot)
         return {fip.id: look.floating(fip) for fip in fips}
+
+    def balancers(
+        self, snapshot: Snapshot, balancers: Iterable[LoadBalancer]
+    ) -> dict[str, Carrying]:
+        look = Balanced(self._reports, snapshot)
+        return {balancer.id: look.carrying(balancer) for balancer in balancers}
 
     def reports(self) -> dict[str, HostReport]:
         seen = ((host, self._reports.seen(host)) for host, _ in self._reports.items())

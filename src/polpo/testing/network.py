@@ -6,9 +6,10 @@ from typing import Any
 import httpx2
 from starlette.applications import Starlette
 
-from polpo.api.context import Controller, HostReport
+from polpo.api.context import Carrying, Controller, HostReport
 from polpo.api.network_v2.routes import routes
 from polpo.api.network_v2.settings import Settings
+from polpo.model.load_balancer import LoadBalancer
 from polpo.model.port import Port
 from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
@@ -23,6 +24,7 @@ class Hosts:
     def __init__(self) -> None:
         self.active = set[str]()
         self.seen: dict[str, HostReport] = {}
+        self.carrying: dict[str, Carrying] = {}  # by load balancer; others have reached all
 
     def port_status(self, snapshot: Snapshot, port: Port) -> str:
         return "ACTIVE" if port.id in self.active else "DOWN"
@@ -35,6 +37,11 @@ class Hosts:
 
     def floatingip_statuses(self, snapshot: Snapshot, fips: Iterable[FloatingIP]) -> dict[str, str]:
         return {fip.id: "ACTIVE" if fip.id in self.active else "DOWN" for fip in fips}
+
+    def balancers(
+        self, snapshot: Snapshot, balancers: Iterable[LoadBalancer]
+    ) -> dict[str, Carrying]:
+        return {b.id: self.carrying.get(b.id, Carrying(snapshot.revision)) for b in balancers}
 
     def reports(self) -> dict[str, HostReport]:
         return self.seen
