@@ -12,7 +12,7 @@ from polpo.agent.balancer.listening import Listening
 from polpo.agent.balancer.loopback import Loopbacks
 from polpo.agent.balancer.proxy import socket
 from polpo.agent.balancer.proxy.figures import balancing
-from polpo.agent.balancer.proxy.haproxy import Haproxy
+from polpo.agent.balancer.proxy.haproxy import Haproxy, find
 from polpo.agent.balancer.roles import Roles
 from polpo.agent.balancer.rules import Rules
 from polpo.agent.balancer.settings import SETTINGS
@@ -22,6 +22,7 @@ from polpo.agent.pairs.keepalived import Keepalived
 from polpo.agent.pairs.namespaces import Namespaces
 from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
+from polpo.kernel.processes import Process
 from polpo.runtime.clock import monotonic
 from polpo.target.balancer import Balancing
 
@@ -75,8 +76,17 @@ class Balancers:
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
         """Before there is a device in them."""
-        namespaces = Namespaces("balancer namespace", self.instances.all, SETTINGS)
+        namespaces = Namespaces(
+            "balancer namespace", self.instances.all, SETTINGS, self._inhabitant
+        )
         yield Step(namespaces, namespaces.wanted, *self._around)
+
+    def _inhabitant(self, vni: int) -> Process | None:
+        return self._keepalived.inhabitant(vni) or find(self.instances.directory / str(vni))
+
+    def _may_take_over(self, vni: int) -> bool:
+        """On purpose: not before what is under way would find its way back to the peer."""
+        return self.instances.all[vni].second_chance
 
     def after(self) -> Iterator[AnyStep]:
         """When they have their ends. Nobody is let in before there are rules."""
