@@ -41,7 +41,9 @@ def configuration(name: str, lines: Iterable[str], files: Mapping[str, Path]) ->
 def election(
     instance: int, priority: int, preempt: bool, advertisement_s: float, alone: bool = False
 ) -> Iterator[str]:
-    """Silence of three advertisements and a bit is death; whoever is active stays it."""
+    """Silence of three advertisements and a bit is death; whoever is active stays it. One that is
+    `alone` speaks to the group, where nobody is: keepalived wants no unicast without a peer.
+    """
     yield "state BACKUP"
     if not preempt:
         yield "nopreempt"
@@ -53,8 +55,8 @@ def election(
     yield "garp_master_repeat 1"
     yield f"garp_master_refresh {REFRESH_S}"
     yield "garp_master_refresh_repeat 1"
-    yield f"unicast_src_ip {transit.address(4, instance)}"
     if not alone:
+        yield f"unicast_src_ip {transit.address(4, instance)}"
         yield from block("unicast_peer", [transit.address(4, transit.peer(instance))])
 
 
