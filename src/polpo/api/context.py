@@ -5,10 +5,12 @@ from typing import Protocol
 
 import msgspec
 
+from polpo.model.load_balancer import LoadBalancer
 from polpo.model.port import Port
 from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
 from polpo.store.store import Store
+from polpo.target.balancer import Flow
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -60,6 +62,33 @@ class HostReport(msgspec.Struct, frozen=True):
     active: frozenset[int] = frozenset()
 
 
+class Placed(msgspec.Struct, frozen=True):
+    """An instance of a load balancer. `role` is MASTER, BACKUP, or "" where it is not known."""
+
+    host: str
+    address: str = ""
+    role: str = ""
+
+
+class Carrying(msgspec.Struct, frozen=True):
+    """What hosts say of a load balancer.
+
+    reached    the revision that every live host with an instance has reached; -1 without any yet
+    placed     it has an instance on each of the hosts that it is to have one on
+    error      why one of them does not serve as it should
+    members    id -> UP, DOWN, DRAIN, MAINT or NO_CHECK
+    flows      listener's id -> what has passed it, in all instances together
+    instances  instance's id -> where it is
+    """
+
+    reached: int = -1
+    placed: bool = False
+    error: str | None = None
+    members: Mapping[str, str] = {}
+    flows: Mapping[str, Flow] = {}
+    instances: Mapping[str, Placed] = {}
+
+
 class Wiring(Protocol):
     """What hosts have reported, as far as it answers `status`."""
 
@@ -74,6 +103,11 @@ class Wiring(Protocol):
 
     def floatingip_statuses(self, snapshot: Snapshot, fips: Iterable[FloatingIP]) -> dict[str, str]:
         """ACTIVE, DOWN or ERROR, by floating IP's id."""
+
+    def balancers(
+        self, snapshot: Snapshot, balancers: Iterable[LoadBalancer]
+    ) -> dict[str, Carrying]:
+        """By load balancer's id."""
 
     def reports(self) -> dict[str, HostReport]:
         """The newest report of each host that has ever made one, by the host's name."""

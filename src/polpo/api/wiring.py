@@ -20,9 +20,11 @@ from collections.abc import Callable, Collection, Iterable
 from functools import cache, cached_property
 
 from polpo.api.carried import Carried
-from polpo.api.context import HostReport
+from polpo.api.context import Carrying, HostReport, Placed
 from polpo.api.hosts_v1.reports import Reports
 from polpo.compiler.view import View
+from polpo.model.load_balancer import LoadBalancer
+from polpo.model.placement import Placement
 from polpo.model.port import Port
 from polpo.model.router import FLOATING_IP, GATEWAY, INTERFACES, FloatingIP, Router
 from polpo.model.snapshot import Snapshot
@@ -50,6 +52,20 @@ class HostWiring:
     def floatingip_statuses(self, snapshot: Snapshot, fips: Iterable[FloatingIP]) -> dict[str, str]:
         look = Carried(self._reports, snapshot)
         return {fip.id: look.floating(fip) for fip in fips}
+
+    def balancers(
+        self, snapshot: Snapshot, balancers: Iterable[LoadBalancer]
+    ) -> dict[str, Carrying]:
+        return {balancer.id: self._carrying(snapshot, balancer) for balancer in balancers}
+
+    def _carrying(self, snapshot: Snapshot, balancer: LoadBalancer) -> Carrying:
+        placements = [p for p in snapshot.by(Placement, "function", balancer.id) if not p.leaving]
+        live = [p for p in placements if self._reports.is_alive(p.host)]
+        return Carrying(
+            reached=min((self._reports.revision(p.host) for p in live), default=-1),
+            placed=bool(placements),
+            instances={p.id: Placed(p.host) for p in placements},
+        )
 
     def reports(self) -> dict[str, HostReport]:
         seen = ((host, self._reports.seen(host)) for host, _ in self._reports.items())

@@ -45,6 +45,7 @@ KINDS: dict[str, type[Object]] = {
         load_balancer.HealthMonitor,
         load_balancer.L7Policy,
         load_balancer.L7Rule,
+        load_balancer.BalancerQuota,
         placement.Placement,
         probe.Probe,
         qos.QosPolicy,

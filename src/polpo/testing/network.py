@@ -6,9 +6,11 @@ from typing import Any
 import httpx2
 from starlette.applications import Starlette
 
-from polpo.api.context import Controller, HostReport
+from polpo.api.context import Carrying, Controller, HostReport
+from polpo.api.loadbalancer_v2.routes import routes as loadbalancer_routes
 from polpo.api.network_v2.routes import routes
 from polpo.api.network_v2.settings import Settings
+from polpo.model.load_balancer import LoadBalancer
 from polpo.model.port import Port
 from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
@@ -18,11 +20,15 @@ URL = "http://cloud"
 
 
 class Hosts:
-    """Reports as a test wants them: ports and floating IPs in `active` are ACTIVE, others DOWN."""
+    """Reports as a test wants them: ports and floating IPs in `active` are ACTIVE, others DOWN.
+
+    Load balancers are carried as `carrying` says, by id, or else by hosts that have reached all.
+    """
 
     def __init__(self) -> None:
         self.active = set[str]()
         self.seen: dict[str, HostReport] = {}
+        self.carrying: dict[str, Carrying] = {}
 
     def port_status(self, snapshot: Snapshot, port: Port) -> str:
         return "ACTIVE" if port.id in self.active else "DOWN"
@@ -35,6 +41,12 @@ class Hosts:
 
     def floatingip_statuses(self, snapshot: Snapshot, fips: Iterable[FloatingIP]) -> dict[str, str]:
         return {fip.id: "ACTIVE" if fip.id in self.active else "DOWN" for fip in fips}
+
+    def balancers(
+        self, snapshot: Snapshot, balancers: Iterable[LoadBalancer]
+    ) -> dict[str, Carrying]:
+        usual = Carrying(reached=snapshot.revision, placed=True)
+        return {balancer.id: self.carrying.get(balancer.id, usual) for balancer in balancers}
 
     def reports(self) -> dict[str, HostReport]:
         return self.seen
@@ -55,7 +67,8 @@ class NetworkCloud:
         self.identity, self.store = identity, identity.store
         self.hosts = Hosts()
         controller = Controller(identity.store, identity.identity, self.hosts, URL)
-        self.app = Starlette(routes=routes(controller, settings))
+        balancing = loadbalancer_routes(controller, settings)
+        self.app = Starlette(routes=[*routes(controller, settings), *balancing])
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url=URL)
         self.tokens: dict[str, str] = {}
@@ -86,7 +99,7 @@ class NetworkCloud:
     ) -> httpx2.Response:
         named = {key.replace("_", "-"): value for key, value in headers.items()}
         named["X-Auth-Token"] = self.tokens.get(who, "")
-        url = f"/networking/v2.0{path}"
+        url = path if path.startswith("/load-balancer") else f"/networking/v2.0{path}"
         return await self.client.request(method, url, json=json, headers=named)
 
     async def ask(self, who: str, method: str, path: str, json: Any = None, **headers: str) -> Any:
