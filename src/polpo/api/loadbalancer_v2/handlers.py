@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from msgspec.structs import replace
 
 from polpo.api.loadbalancer_v2 import (
+    batch,
     flows,
     health_monitor,
     l7policy,
@@ -16,6 +17,7 @@ from polpo.api.loadbalancer_v2 import (
     load_balancer,
     member,
     pool,
+    whole,
 )
 from polpo.api.network_v2 import collection
 from polpo.api.network_v2.collection import Answer, Call, not_allowed
@@ -41,9 +43,18 @@ Part = Callable[[Call, str], Awaitable[Answer]]
 async def of_kind(call: Call, path: Mapping[str, str]) -> Answer:
     resource = _resource(path["path"])
     if call.method == "POST":
-        return await collection.create(resource, call)
+        return await _create(resource, call)
     _only(call, "GET")
     return await listing.list_all(resource, call, resource.path)
+
+
+async def _create(resource: Resource, call: Call) -> Answer:
+    """A load balancer may come with its whole tree."""
+    if resource is load_balancer.RESOURCE:
+        body, branches = whole.split(call.body)
+        if branches:
+            return await collection.create(whole.resource(branches), replace(call, body=body))
+    return await collection.create(resource, call)
 
 
 async def of_one(call: Call, path: Mapping[str, str]) -> Answer:
@@ -76,6 +87,8 @@ async def of_part(call: Call, path: Mapping[str, str]) -> Answer:
     parent.find(call.reading().snapshot, call.context, id)
     if call.method == "GET":
         return await listing.list_all(resource, call, f"{name}/{id}/{part}", **{field: id})
+    if call.method == "PUT" and part == "members":
+        return await batch.update(call, id, _says(call, "additive_only"))
     _only(call, "POST")
 
     def create(w: Writing, given: dict[str, Any]) -> Any:

@@ -25,6 +25,7 @@ TABLE = octavia_table(
         "vip_port_id": optional(_ID, "", put=False, field="vip_port_id"),
         "vip_subnet_id": optional(_ID, "", put=False, field="vip_subnet_id"),
         "vip_qos_policy_id": optional(_ID, "", field="vip_qos_policy_id"),
+        "vip_vnic_type": optional(values.one_of("normal"), "normal", put=False),
         "vip_sg_ids": optional(values.list_of(_ID), ()),
         "additional_vips": optional(values.list_of(_MORE), (), put=False),
         "provider": optional(values.text(64), PROXIED, put=False, field="provider"),
@@ -38,6 +39,7 @@ def create(w: Writing, given: dict[str, Any]) -> LoadBalancer:
     quotas.check(w, "loadbalancer", given["project_id"])
     id = new_id()
     kind = kinds.chosen(w, given)
+    given.pop("vip_vnic_type")
     groups = given["vip_sg_ids"]
     qos = qos_binding.usable(w, given["project_id"], given["vip_qos_policy_id"] or None)
     addresses = vip.take(w, id, given)
