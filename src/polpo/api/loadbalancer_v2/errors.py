@@ -52,6 +52,8 @@ _TAKEN = {
     "listener": "Another Listener on this Load Balancer is already using {key}",
     "member": "Another member on this pool is already using ip and protocol_port {key}",
     "health_monitor": "This pool already has a health monitor",
+    "load_balancer_flavor": "A flavor of name {key} already exists.",
+    "load_balancer_zone": "An availability zone of name {key} already exists.",
     "vip": "The VIP port {key} is used by another load balancer",
 }
 """By what the claim's scope begins with (model/load_balancer.py)."""

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from msgspec.structs import replace
 
 from polpo.api.loadbalancer_v2 import (
+    amphorae,
     batch,
     flows,
     health_monitor,
@@ -16,7 +17,10 @@ from polpo.api.loadbalancer_v2 import (
     listing,
     load_balancer,
     member,
+    offers,
     pool,
+    providers,
+    quota_api,
     whole,
 )
 from polpo.api.network_v2 import collection
@@ -27,7 +31,7 @@ from polpo.api.network_v2.resource import Resource, Writing
 RESOURCES: Mapping[str, Resource] = {
     module.RESOURCE.path: module.RESOURCE
     for module in (load_balancer, listener, pool, health_monitor, l7policy)
-}
+} | dict(offers.RESOURCES)
 """By their path."""
 
 Making = Callable[[Writing, Any, dict[str, Any]], Any]
@@ -41,6 +45,9 @@ Part = Callable[[Call, str], Awaitable[Answer]]
 
 
 async def of_kind(call: Call, path: Mapping[str, str]) -> Answer:
+    if path["path"] in READ_ONLY:
+        _only(call, "GET")
+        return await READ_ONLY[path["path"]](call)
     resource = _resource(path["path"])
     if call.method == "POST":
         return await _create(resource, call)
@@ -50,6 +57,8 @@ async def of_kind(call: Call, path: Mapping[str, str]) -> Answer:
 
 async def _create(resource: Resource, call: Call) -> Answer:
     """A load balancer may come with its whole tree."""
+    if resource.path in offers.RESOURCES:
+        return await offers.create(resource, call)
     if resource is load_balancer.RESOURCE:
         body, branches = whole.split(call.body)
         if branches:
@@ -58,7 +67,14 @@ async def _create(resource: Resource, call: Call) -> Answer:
 
 
 async def of_one(call: Call, path: Mapping[str, str]) -> Answer:
+    if path["path"] == "quotas":
+        if call.method not in QUOTAS:
+            raise not_allowed()
+        return await QUOTAS[call.method](call, path["id"])
     resource = _resource(path["path"])
+    if resource.path in offers.RESOURCES:
+        id = offers.id_of(resource, call.reading().snapshot, path["id"])
+        return await _one(offers.guarded(resource, call), call, id)
     if call.method == "DELETE" and resource is load_balancer.RESOURCE and _says(call, "cascade"):
         resource = replace(resource, delete=load_balancer.delete_all)
     return await _one(resource, call, path["id"])
@@ -115,11 +131,7 @@ async def _failover(call: Call, id: str) -> Answer:
     if not call.context.is_admin:
         raise forbidden("failover")
 
-    def act(w: Writing) -> None:
-        found = load_balancer.RESOURCE.find(w.snapshot, w.context, id)
-        w.tx.put(replace(found, wish=found.wish + 1))
-
-    await call.write(act)
+    await call.write(lambda w: amphorae.fail_over(w, id))
     return 202, None
 
 
@@ -129,6 +141,19 @@ PARTS: Mapping[tuple[str, str], tuple[str, Part]] = {
     ("loadbalancers", "status"): ("GET", flows.status_tree),
     ("loadbalancers", "statuses"): ("GET", flows.status_tree),
     ("listeners", "stats"): ("GET", flows.of_listener),
+    ("providers", "flavor_capabilities"): ("GET", providers.of_flavors),
+    ("providers", "availability_zone_capabilities"): ("GET", providers.of_zones),
+    ("quotas", "default"): ("GET", quota_api.defaults),
+}
+
+READ_ONLY: Mapping[str, Callable[[Call], Awaitable[Answer]]] = {
+    "quotas": quota_api.list_all,
+    "providers": providers.list_all,
+}
+QUOTAS: Mapping[str, Part] = {
+    "GET": quota_api.show,
+    "PUT": quota_api.update,
+    "DELETE": quota_api.delete,
 }
 
 

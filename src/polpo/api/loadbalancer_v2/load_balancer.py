@@ -12,7 +12,7 @@ from polpo.api.loadbalancer_v2.fields import ids, octavia_table, optional
 from polpo.api.loadbalancer_v2.views import look
 from polpo.api.network_v2 import qos_binding, segments, values
 from polpo.api.network_v2.resource import Reading, Resource, View, Writing, changed
-from polpo.model.load_balancer import PROXIED, Listener, LoadBalancer, Pool
+from polpo.model.load_balancer import Listener, LoadBalancer, Pool
 
 _ID = values.uuid()
 _MORE = values.record({"subnet_id": _ID}, {"ip_address": values.address()})
@@ -28,7 +28,7 @@ TABLE = octavia_table(
         "vip_vnic_type": optional(values.one_of("normal"), "normal", put=False),
         "vip_sg_ids": optional(values.list_of(_ID), ()),
         "additional_vips": optional(values.list_of(_MORE), (), put=False),
-        "provider": optional(values.text(64), PROXIED, put=False, field="provider"),
+        "provider": optional(values.text(64), "", put=False, field="provider"),
         "flavor_id": optional(_ID, "", put=False, field="flavor_id"),
         "availability_zone": optional(values.name(), "", put=False, field="availability_zone"),
     },

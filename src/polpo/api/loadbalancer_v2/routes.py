@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from polpo.api.context import Controller
-from polpo.api.loadbalancer_v2 import errors, handlers
+from polpo.api.loadbalancer_v2 import amphorae, errors, handlers
 from polpo.api.network_v2.collection import Answer, Call
 from polpo.api.network_v2.endpoint import Endpoint, Handler
 from polpo.api.network_v2.errors import no_such_path
@@ -22,6 +22,9 @@ PATHS: tuple[tuple[str, Handler], ...] = (
     ("/lbaas/{path}/{id}", handlers.of_one),
     ("/lbaas/{path}/{id}/{part}", handlers.of_part),
     ("/lbaas/{path}/{id}/{part}/{name}", handlers.of_child),
+    ("/octavia/{path}", amphorae.of_kind),
+    ("/octavia/{path}/{id}", amphorae.of_one),
+    ("/octavia/{path}/{id}/{part}", amphorae.of_part),
 )
 
 
