@@ -129,3 +129,53 @@ def test_refusals_are_said_in_octavias_words(command: Any) -> None:
     assert "Another Listener on this Load Balancer is already using" in errors
     assert "The pool protocol 'UDP' is invalid while the listener protocol is 'TCP'" in errors
     assert "has children" in errors
+
+
+def test_the_admin_offers_limits_and_looks(command: Any) -> None:
+    answers, errors = command(
+        "network create adm -f json",
+        "subnet create --network adm --subnet-range 10.4.0.0/24 adm4 -f json",
+        "loadbalancer provider list -f json",
+        "loadbalancer provider capability list amphora -f json",
+        "loadbalancer flavorprofile create --name one --provider amphora "
+        '--flavor-data \'{"loadbalancer_topology": "SINGLE"}\' -f json',
+        "loadbalancer flavor create --name small --flavorprofile one --enable -f json",
+        "loadbalancer availabilityzoneprofile create --name z --provider amphora "
+        '--availability-zone-data \'{"compute_zone": "nova"}\' -f json',
+        "loadbalancer availabilityzone create --name here --availabilityzoneprofile z -f json",
+        "loadbalancer create --name adm --vip-subnet-id adm4 --flavor small "
+        "--availability-zone here --wait -f json",
+        "loadbalancer amphora list -f json",
+        "loadbalancer failover --wait adm",
+        "loadbalancer flavor set --description d small",
+        "loadbalancer flavor show small -f json",
+        "loadbalancer availabilityzone list -f json",
+        "loadbalancer delete adm",
+        "loadbalancer flavor delete small",
+        "loadbalancer flavorprofile delete one",
+        "loadbalancer availabilityzone delete here",
+        "loadbalancer availabilityzoneprofile delete z",
+        "loadbalancer quota set --loadbalancer 5 --member 7 admin -f json",
+        "loadbalancer quota show admin -f json",
+        "loadbalancer quota unset --member admin",
+        "loadbalancer quota list -f json",
+        "loadbalancer quota defaults show -f json",
+        "loadbalancer quota reset admin",
+        "loadbalancer quota list -f json",
+    )
+    assert errors == ""
+    given = iter(answers[2:])
+    assert {p["name"] for p in next(given)} == {"amphora", "octavia", "switch"}
+    assert {c["name"] for c in next(given)} == {"loadbalancer_topology", "compute_zone"}
+    _profile, small, _zone_profile, here = (next(given) for _ in range(4))
+    assert (small["enabled"], here["enabled"]) == (True, True)
+    assert next(given)["flavor_id"] == small["id"]
+    (amphora,) = next(given)
+    assert amphora["role"] == "STANDALONE"
+    assert next(given)["description"] == "d"
+    assert [zone["name"] for zone in next(given)] == ["here"]
+    *_, limited, listed, usual, left = answers
+    assert "5" in str(limited)
+    assert len(listed) == 1
+    assert "-1" in str(usual)
+    assert left == []
