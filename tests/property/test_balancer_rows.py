@@ -32,6 +32,7 @@ from polpo.model.load_balancer import (
 from polpo.model.object import Object
 from polpo.model.placement import HIGH, LOW, MOVING, Placement, instance_id
 from polpo.model.port import FixedIP, Port
+from polpo.model.secret import Secret, SecretContainer, SecretRef
 from polpo.model.snapshot import Snapshot
 from polpo.target import rows
 from polpo.target.balancer import Balancer
@@ -61,18 +62,20 @@ balancers = st.builds(
 )
 parts = st.one_of(
     st.builds(
-        lambda n, b, up, name: Listener(
+        lambda n, b, up, name, ref: Listener(
             id=f"l{n}",
             load_balancer_id=b,
             protocol="TCP",
             protocol_port=80 + n,
             admin_state_up=up,
             name=name,
+            default_tls_container_ref=ref,
         ),
         few,
         few_ids,
         st.booleans(),
         st.sampled_from(("", "a name")),
+        st.sampled_from(("", "http://x/c0", "s1", "gone")),
     ),
     st.builds(
         lambda n, b: Pool(
@@ -121,6 +124,21 @@ parts = st.one_of(
         st.sampled_from(("/a", "/b")),
     ),
 )  # fmt: skip
+secrets = st.one_of(
+    st.builds(
+        lambda n, project, sealed: Secret(id=f"s{n}", project_id=project, sealed=sealed),
+        few,
+        st.sampled_from(("", "other")),
+        st.sampled_from(("", "x", "y")),
+    ),
+    st.builds(
+        lambda n, parts: SecretContainer(
+            id=f"c{n}", type="generic", secrets=tuple(SecretRef(f"s{p}", f"s{p}") for p in parts)
+        ),
+        st.integers(0, 1),
+        st.lists(few, unique=True, max_size=2),
+    ),
+)
 ends = st.builds(
     lambda balancer, instance, net, host: Port(
         id=f"E{balancer}{instance}{net}",
@@ -151,7 +169,9 @@ placements = st.builds(
     st.sampled_from((HIGH, LOW, MOVING)),
     st.booleans(),
 )
-some = st.one_of(hosts, networks, subnets, balancers, balancers, parts, parts, ends, placements)
+some = st.one_of(
+    hosts, networks, subnets, balancers, balancers, parts, parts, secrets, ends, placements
+)
 edits = st.lists(st.tuples(some, kept), max_size=20)
 
 

@@ -10,6 +10,7 @@ from polpo.agent import requests, wanted
 from polpo.agent.announcer import Announcer
 from polpo.agent.balancer import instances as balancer_instances
 from polpo.agent.balancer.balancers import Balancers
+from polpo.agent.balancer.certificates import AGAIN_S, Certificates
 from polpo.agent.config import Config
 from polpo.agent.controller import Controller
 from polpo.agent.devices import Devices
@@ -66,6 +67,7 @@ class Agent:
         self._stale = bpf.stale(config.bpffs, self.switch)
         self.devices = Devices(Netlink())
         self.gateways = self._gateways()
+        self.certificates = Certificates(config.state / "certificates", lambda: self.loop.wake())
         self.balancers = self._balancers()
         self.world = World(self.target, self.plugs, self._functions(), self.devices, self.patience)
         self.guards = Guards(self.devices, self.plugs, self.switch.programs)
@@ -101,6 +103,7 @@ class Agent:
             config.runtime / "gateways" / "isolation",
             self.target,
             patience,
+            self.certificates,
             lambda address: self.isolation.is_near(address),
         )
         may_begin = self.gateways.may_begin
@@ -273,6 +276,15 @@ class Agent:
                 tasks.create_task(self.feed.follow())
                 tasks.create_task(self.reporter.run())
                 tasks.create_task(self.isolation.run())
+                tasks.create_task(self._fetch_certificates())
+
+    async def _fetch_certificates(self) -> None:
+        """After each pass in which rows name some that are not here."""
+        while True:
+            done = await self.certificates.fetch(self.controller, self.target.balancers())
+            if not done:
+                await asyncio.sleep(AGAIN_S)
+            await self.loop.next_pass()
 
     def _listen(self) -> None:
         """Have the kernel wake the loop."""

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx2
 import msgspec
@@ -57,6 +58,10 @@ class Controller:
     async def report(self, status: Status) -> None:
         await self._ask("POST", "/status", msgspec.json.encode(status))
 
+    async def certificate(self, ref: str, digest: str) -> bytes:
+        """PEM."""
+        return await self._ask("GET", f"/certificate?{urlencode({'ref': ref, 'digest': digest})}")
+
     async def feed(self, since: int) -> AsyncIterator[bytes]:
         """Pieces of the feed's text as they come; Unreachable when it falls silent or ends."""
         url, timeout = f"{self._host}/target", httpx2.Timeout(5.0, read=SILENCE_S)
@@ -73,7 +78,7 @@ class Controller:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _ask(self, method: str, path: str, body: bytes | None = None) -> None:
+    async def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         headers = self._headers() | {"content-type": "application/json"}
         try:
             response = await self._client.request(
@@ -82,6 +87,7 @@ class Controller:
         except httpx2.HTTPError as e:
             raise Unreachable(str(e) or type(e).__name__) from e
         await _raise_if_refused(response)
+        return response.content
 
     def _headers(self) -> dict[str, str]:
         """The token is read each time: it may be exchanged while we run."""

@@ -62,31 +62,29 @@ class HostReport(msgspec.Struct, frozen=True):
     active: frozenset[int] = frozenset()
 
 
-class Placed(msgspec.Struct, frozen=True):
-    """An instance of a load balancer. `role` is MASTER, BACKUP, or "" where it is not known."""
+class Instance(msgspec.Struct, frozen=True):
+    """Where an instance of a load balancer is; `role` is MASTER, BACKUP, or "" if nobody knows."""
 
     host: str
-    address: str = ""
+    address: str
     role: str = ""
 
 
 class Carrying(msgspec.Struct, frozen=True):
-    """What hosts say of a load balancer.
+    """What the hosts of a load balancer's instances have reported of it.
 
-    reached    the revision that every live host with an instance has reached; -1 without any yet
-    placed     it has an instance on each of the hosts that it is to have one on
-    error      why one of them does not serve as it should
-    members    id -> UP, DOWN, DRAIN, MAINT or NO_CHECK
-    flows      listener's id -> what has passed it, in all instances together
-    instances  instance's id -> where it is
+    reached    the revision that all of them that are alive have; -1 while none is active
+    error      why it does not work as it should, None if it does
+    members    member's id -> UP, DOWN, DRAIN, MAINT or NO_CHECK, as the active one sees it
+    flows      listener's id -> what has passed, of all instances
+    instances  by instance's id
     """
 
     reached: int = -1
-    placed: bool = False
     error: str | None = None
     members: Mapping[str, str] = {}
     flows: Mapping[str, Flow] = {}
-    instances: Mapping[str, Placed] = {}
+    instances: Mapping[str, Instance] = {}
 
 
 class Wiring(Protocol):

@@ -19,12 +19,12 @@ else BUILD; also when that switched it off, as Neutron says (docs/decisions/0052
 from collections.abc import Callable, Collection, Iterable
 from functools import cache, cached_property
 
+from polpo.api.balancing import Balanced
 from polpo.api.carried import Carried
-from polpo.api.context import Carrying, HostReport, Placed
+from polpo.api.context import Carrying, HostReport
 from polpo.api.hosts_v1.reports import Reports
 from polpo.compiler.view import View
 from polpo.model.load_balancer import LoadBalancer
-from polpo.model.placement import Placement
 from polpo.model.port import Port
 from polpo.model.router import FLOATING_IP, GATEWAY, INTERFACES, FloatingIP, Router
 from polpo.model.snapshot import Snapshot
@@ -56,16 +56,8 @@ class HostWiring:
     def balancers(
         self, snapshot: Snapshot, balancers: Iterable[LoadBalancer]
     ) -> dict[str, Carrying]:
-        return {balancer.id: self._carrying(snapshot, balancer) for balancer in balancers}
-
-    def _carrying(self, snapshot: Snapshot, balancer: LoadBalancer) -> Carrying:
-        placements = [p for p in snapshot.by(Placement, "function", balancer.id) if not p.leaving]
-        live = [p for p in placements if self._reports.is_alive(p.host)]
-        return Carrying(
-            reached=min((self._reports.revision(p.host) for p in live), default=-1),
-            placed=bool(placements),
-            instances={p.id: Placed(p.host) for p in placements},
-        )
+        look = Balanced(self._reports, snapshot)
+        return {balancer.id: look.carrying(balancer) for balancer in balancers}
 
     def reports(self) -> dict[str, HostReport]:
         seen = ((host, self._reports.seen(host)) for host, _ in self._reports.items())

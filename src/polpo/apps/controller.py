@@ -105,7 +105,7 @@ def application(parts: Parts, config: Config) -> ASGIApp:
             *identity_routes(parts.controller),
             *network_routes(parts.controller, _network_settings(config)),
             *loadbalancer_routes(parts.controller, _network_settings(config)),
-            *secrets_routes(parts.controller, sealing.load(config.secrets_keys), utc_now),
+            *secrets_routes(parts.controller, parts.seal, utc_now),
             *front.routes(parts, version("polpo"), front.token_in(config.metrics_token_file)),
         ],
         exception_handlers={Exception: _failed},
@@ -153,6 +153,7 @@ def _parts(config: Config, store: Store, identity: Identity) -> Parts:
         convergence=Convergence(store, reports, metrics, monotonic),
         feed=Feed(store, metrics),
         metrics=metrics,
+        seal=sealing.load(config.secrets_keys),
     )
     Gauges(parts, metrics.registry)
     store.on_commit = metrics.committed

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from polpo.compiler.certificates import certificates
 from polpo.model.load_balancer import (
     HealthMonitor,
     L7Policy,
@@ -24,6 +25,7 @@ from polpo.model.load_balancer import (
 from polpo.model.network import Subnet
 from polpo.model.object import Owned
 from polpo.model.snapshot import Snapshot
+from polpo.target.balancer import Certificate
 
 T = TypeVar("T", bound=Owned)
 P = TypeVar("P", bound=Part)
@@ -43,21 +45,24 @@ class Tree(NamedTuple):
     monitors: tuple[HealthMonitor, ...]
     policies: tuple[L7Policy, ...]
     rules: tuple[L7Rule, ...]
+    certificates: tuple[Certificate, ...]
 
 
 def tree(snapshot: Snapshot, balancer: LoadBalancer) -> Tree:
     """Nothing listens where the load balancer is switched off."""
     find = snapshot.by
-    listeners = find(Listener, "load_balancer", balancer.id) if balancer.admin_state_up else ()
+    every = find(Listener, "load_balancer", balancer.id) if balancer.admin_state_up else ()
+    listeners, pools = _on(every), _on(find(Pool, "load_balancer", balancer.id))
     return Tree(
         replace(_bare(balancer), wiring=0, wish=0),
         tuple(_vips(snapshot, balancer)),
-        _on(listeners),
-        _on(find(Pool, "load_balancer", balancer.id)),
+        listeners,
+        pools,
         _sorted(find(Member, "load_balancer", balancer.id)),
         _on(find(HealthMonitor, "load_balancer", balancer.id)),
         _on(find(L7Policy, "load_balancer", balancer.id)),
         _on(find(L7Rule, "load_balancer", balancer.id)),
+        certificates(snapshot, balancer.project_id, (*listeners, *pools)),
     )
 
 

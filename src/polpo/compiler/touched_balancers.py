@@ -8,10 +8,11 @@ from polpo.compiler.touched_transit import touched_transit
 from polpo.compiler.view import View
 from polpo.model.change import Change
 from polpo.model.host import Host
-from polpo.model.load_balancer import INSTANCE, LoadBalancer, Part
+from polpo.model.load_balancer import INSTANCE, Listener, LoadBalancer, Part, Pool
 from polpo.model.network import Network, Subnet
 from polpo.model.placement import Placement
 from polpo.model.port import Port
+from polpo.model.secret import Secret, SecretContainer
 
 
 def touched_balancers(view: View, changes: Sequence[Change[Any]]) -> Touched:
@@ -39,5 +40,17 @@ def _balancers(view: View, state: Any) -> Iterator[str]:
             yield from (b.id for b in view.snapshot.by(LoadBalancer, "vip_network", id))
         case Subnet(id=id):
             yield from (b.id for b in view.snapshot.by(LoadBalancer, "vip_subnet", id))
+        case Secret(id=id):
+            yield from _with_secret(view, id)
+            for container in view.snapshot.by(SecretContainer, "secret", id):
+                yield from _with_secret(view, container.id)
+        case SecretContainer(id=id):
+            yield from _with_secret(view, id)
         case Host(name=name):
             yield from (p.function_id for p in view.snapshot.by(Placement, "host", name))
+
+
+def _with_secret(view: View, id: str) -> Iterator[str]:
+    """Ids of those with a reference to the secret or container."""
+    yield from (part.load_balancer_id for part in view.snapshot.by(Listener, "secret", id))
+    yield from (part.load_balancer_id for part in view.snapshot.by(Pool, "secret", id))

@@ -120,13 +120,20 @@ class Listener(Part, frozen=True, kw_only=True, omit_defaults=True):
     def transport(self) -> str:
         return "udp" if self.protocol == "UDP" else "tcp"
 
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """References to certificates."""
+        own = (self.default_tls_container_ref, *self.sni_container_refs)
+        clients = (self.client_ca_tls_container_ref, self.client_crl_container_ref)
+        return tuple(filter(None, (*own, *clients)))
+
     def claims(self) -> tuple[Claim, ...]:
         where = f"{self.transport}/{self.protocol_port}"
         return ((f"listener/{self.load_balancer_id}", where),)
 
     def index(self) -> tuple[IndexEntry, ...]:
         pool = (("pool", self.default_pool_id),) if self.default_pool_id else ()
-        return (*super().index(), *pool)
+        return (*super().index(), *pool, *_secrets(self.refs))
 
 
 class Persistence(msgspec.Struct, frozen=True):
@@ -162,6 +169,20 @@ class Pool(Part, frozen=True, kw_only=True, omit_defaults=True):
     tls_ciphers: str = ""
     tls_versions: tuple[str, ...] = ()
     alpn_protocols: tuple[str, ...] = ()
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """References to certificates."""
+        refs = (self.tls_container_ref, self.ca_tls_container_ref, self.crl_container_ref)
+        return tuple(filter(None, refs)) if self.tls_enabled else ()
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        return (*super().index(), *_secrets(self.refs))
+
+
+def _secrets(refs: tuple[str, ...]) -> tuple[IndexEntry, ...]:
+    """By what they lead to: a secret's id, or a container's."""
+    return tuple(("secret", ref.rstrip("/").rpartition("/")[2]) for ref in refs)
 
 
 class Member(Part, frozen=True, kw_only=True, omit_defaults=True):

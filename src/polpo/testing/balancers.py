@@ -19,7 +19,7 @@ from polpo.agent.ownership import function_netns
 from polpo.compiler.slices import all_slices
 from polpo.kernel import netns
 from polpo.model.host import Host
-from polpo.model.load_balancer import INSTANCE, Listener, LoadBalancer, Member, Pool
+from polpo.model.load_balancer import INSTANCE, Listener, LoadBalancer, Member, Pool, Vip
 from polpo.model.network import Network, Subnet
 from polpo.model.object import Object
 from polpo.model.placement import HIGH, LOW, Placement, instance_id
@@ -167,6 +167,7 @@ BALANCER = LoadBalancer(
     vip_network_id="N",
     vip_port_id="V",
     vip_subnet_id="S4",
+    additional_vips=(Vip("S6", VIP6),),
 )
 LISTENER = Listener(
     id="listener",

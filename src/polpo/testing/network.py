@@ -6,11 +6,13 @@ from typing import Any
 import httpx2
 from starlette.applications import Starlette
 
-from polpo.api.context import Carrying, Controller, HostReport
+from polpo.api.context import Carrying, Controller, HostReport, Instance
+from polpo.api.loadbalancer_v2 import instances
 from polpo.api.loadbalancer_v2.routes import routes as loadbalancer_routes
 from polpo.api.network_v2.routes import routes
 from polpo.api.network_v2.settings import Settings
 from polpo.model.load_balancer import LoadBalancer
+from polpo.model.placement import instance_id
 from polpo.model.port import Port
 from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
@@ -20,15 +22,12 @@ URL = "http://cloud"
 
 
 class Hosts:
-    """Reports as a test wants them: ports and floating IPs in `active` are ACTIVE, others DOWN.
-
-    Load balancers are carried as `carrying` says, by id, or else by hosts that have reached all.
-    """
+    """Reports as a test wants them: ports and floating IPs in `active` are ACTIVE, others DOWN."""
 
     def __init__(self) -> None:
         self.active = set[str]()
         self.seen: dict[str, HostReport] = {}
-        self.carrying: dict[str, Carrying] = {}
+        self.carrying: dict[str, Carrying] = {}  # by load balancer; others have reached all
 
     def port_status(self, snapshot: Snapshot, port: Port) -> str:
         return "ACTIVE" if port.id in self.active else "DOWN"
@@ -45,11 +44,17 @@ class Hosts:
     def balancers(
         self, snapshot: Snapshot, balancers: Iterable[LoadBalancer]
     ) -> dict[str, Carrying]:
-        usual = Carrying(reached=snapshot.revision, placed=True)
-        return {balancer.id: self.carrying.get(balancer.id, usual) for balancer in balancers}
+        return {b.id: self.carrying.get(b.id) or _carried(snapshot, b) for b in balancers}
 
     def reports(self) -> dict[str, HostReport]:
         return self.seen
+
+
+def _carried(snapshot: Snapshot, balancer: LoadBalancer) -> Carrying:
+    """All that was asked for, by all the instances that it is to have."""
+    roles = zip(instances.numbers(balancer), ("MASTER", "BACKUP"), strict=False)
+    where = {instance_id(balancer.id, n): Instance("h", "192.0.2.1", role) for n, role in roles}
+    return Carrying(snapshot.revision, instances=where)
 
 
 class Refused(Exception):

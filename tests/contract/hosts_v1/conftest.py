@@ -15,6 +15,7 @@ from polpo.api.hosts_v1.feed import Feed
 from polpo.api.hosts_v1.parts import Parts
 from polpo.api.hosts_v1.reports import Reports
 from polpo.api.metrics import Metrics
+from polpo.api.secrets_v1.sealing import Seal
 from polpo.api.wiring import HostWiring
 from polpo.apps.controller import application
 from polpo.apps.controller_config import Config
@@ -57,6 +58,7 @@ async def parts(database_url: str, clock: TurnedClock) -> AsyncIterator[Parts]:
         convergence=Convergence(store, reports, metrics, clock),
         feed=Feed(store, metrics),
         metrics=metrics,
+        seal=Seal([bytes(32)]),
     )
     Gauges(made, metrics.registry)
     tasks = [asyncio.create_task(run()) for run in (made.feed.run, made.convergence.run)]

@@ -25,6 +25,7 @@ EVERYTHING = [
 ]
 AGENTS = [
     ("GET", "/v1/hosts/h1/target"),
+    ("GET", "/v1/hosts/h1/certificate"),
     ("POST", "/v1/hosts/h1/status"),
     ("PUT", "/v1/hosts/h1/ports/P1"),
     ("DELETE", "/v1/hosts/h1/ports/P1"),

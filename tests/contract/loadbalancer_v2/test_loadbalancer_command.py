@@ -138,10 +138,10 @@ def test_the_admin_offers_limits_and_looks(command: Any) -> None:
         "loadbalancer provider list -f json",
         "loadbalancer provider capability list amphora -f json",
         "loadbalancer flavorprofile create --name one --provider amphora "
-        '--flavor-data \'{"loadbalancer_topology": "SINGLE"}\' -f json',
+        """--flavor-data '{"loadbalancer_topology":"SINGLE"}' -f json""",
         "loadbalancer flavor create --name small --flavorprofile one --enable -f json",
         "loadbalancer availabilityzoneprofile create --name z --provider amphora "
-        '--availability-zone-data \'{"compute_zone": "nova"}\' -f json',
+        """--availability-zone-data '{"compute_zone":"nova"}' -f json""",
         "loadbalancer availabilityzone create --name here --availabilityzoneprofile z -f json",
         "loadbalancer create --name adm --vip-subnet-id adm4 --flavor small "
         "--availability-zone here --wait -f json",

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from polpo.agent.balancer import vrrp
+from polpo.agent.balancer.certificates import Certificates
 from polpo.agent.balancer.proxy.configuration import configuration
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.ruleset import ruleset
@@ -58,10 +59,12 @@ class Instances:
         isolation: Path,
         target: Target,
         patience: Patience,
+        certificates: Certificates,
         is_heard: Callable[[str], bool],
     ) -> None:
         self._host, self.directory, self._isolation = host, directory, isolation
         self._target, self._patience, self._is_heard = target, patience, is_heard
+        self._certificates = certificates
         self.all: dict[int, Instance] = {}
 
     def look(self) -> None:
@@ -69,11 +72,10 @@ class Instances:
         found: dict[int, Instance] = {}
         rows = self._target.balancers()
         for vni, row in rows.items():
-            before, chance = self.all.get(vni), self._has_peer(row)
+            before = self.all.get(vni)
             try:
-                same = before is not None and (before.row, before.second_chance) == (row, chance)
-                found[vni] = before if before is not None and same else self._made(row, chance)
-                self._patience.note(NOUN, vni, None)
+                found[vni] = self._made(row, before)
+                self._patience.note(NOUN, vni, self._certificates.trouble(row))
             except (ValueError, KeyError) as e:
                 self._patience.note(NOUN, vni, f"its row makes no sense: {e}")
                 found |= {vni: before} if before else {}
@@ -85,15 +87,21 @@ class Instances:
         address = self._target.peer(row.vni, row.port)
         return address is not None and self._is_heard(address)
 
-    def _made(self, row: Balancer, second_chance: bool) -> Instance:
+    def _made(self, row: Balancer, before: Instance | None) -> Instance:
+        """The former one if nothing is different."""
+        second_chance, files = self._has_peer(row), self._certificates.files(row)
+        if before is not None and before.row == row:
+            same = (before.second_chance, before.settings.certificates)
+            if same == (second_chance, files):
+                return before
         transit.check(row.instance)
-        settings = _settings(self.directory / str(row.vni), row)
+        settings = _settings(self.directory / str(row.vni), files)
         calm = msgspec.structs.replace(row, preempt=False)
         return Instance(
             row=row,
             netns=function_netns(self._host, row.vni),
             settings=settings,
-            configuration=configuration(row, settings),
+            configuration=configuration(_usable(row, files), settings),
             vrrp=vrrp.configuration(row, settings.health, self._isolation),
             patient=vrrp.configuration(calm, settings.health, self._isolation),
             rules=ruleset(row, second_chance),
@@ -124,12 +132,18 @@ def _without_defaults(wire: Wire) -> Wire:
     return msgspec.structs.replace(wire, routes=kept)
 
 
-def _settings(place: Path, row: Balancer) -> Settings:
+def _usable(row: Balancer, files: Mapping[str, Path]) -> Balancer:
+    """Without the listeners and pools whose certificates are not here: the rest goes on."""
+    listeners = tuple(x for x in row.listeners if files.keys() >= set(x.refs))
+    pools = tuple(pool for pool in row.pools if files.keys() >= set(pool.refs))
+    return msgspec.structs.replace(row, listeners=listeners, pools=pools)
+
+
+def _settings(place: Path, files: Mapping[str, Path]) -> Settings:
     """A connection takes two descriptors, and another half with pipes between the two."""
-    files = {c.ref: place / "certificates" / f"{c.digest}.pem" for c in row.certificates}
     return Settings(
         place=place,
         maxconn=(processes.open_files() - 200) * 2 // 5,
         threads=min(os.cpu_count() or 1, MOST_THREADS),
-        certificates={ref: path for ref, path in files.items() if path.exists()},
+        certificates=files,
     )

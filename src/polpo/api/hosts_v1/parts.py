@@ -7,17 +7,19 @@ from polpo.api.hosts_v1.convergence import Convergence
 from polpo.api.hosts_v1.feed import Feed
 from polpo.api.hosts_v1.reports import Reports
 from polpo.api.metrics import Metrics
+from polpo.api.secrets_v1.sealing import Seal
 from polpo.store.store import Store
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """Made in apps/controller.py."""
+    """Made in apps/controller.py. `seal` opens what users keep secret."""
 
     controller: Controller
     reports: Reports
     convergence: Convergence
     feed: Feed
     metrics: Metrics
+    seal: Seal
 
     @property
     def store(self) -> Store:

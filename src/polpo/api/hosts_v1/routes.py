@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from polpo.api.hosts_v1 import agents, hosts, revisions
+from polpo.api.hosts_v1 import agents, certificates, hosts, revisions
 from polpo.api.hosts_v1.errors import Refused, refusal
 from polpo.api.hosts_v1.feed_endpoint import FeedEndpoint
 from polpo.api.hosts_v1.parts import Parts
@@ -29,6 +29,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
         Route("/hosts/{host}/target", FeedEndpoint(parts), methods=["GET"]),
         route("/hosts/{host}/ports/{port}", "PUT", agents.bind_port),
         route("/hosts/{host}/ports/{port}", "DELETE", agents.unbind_port),
+        route("/hosts/{host}/certificate", "GET", certificates.show),
         route("/revisions/{revision}", "GET", revisions.await_revision),
         route("/status", "GET", revisions.show_status),
         route("/trace", "GET", tracing.show),

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from msgspec.structs import replace
 
-from polpo.api.context import Carrying, Placed
+from polpo.api.context import Carrying, Instance
 from polpo.api.loadbalancer_v2 import flows, instances
 from polpo.api.network_v2 import listing, query
 from polpo.api.network_v2.collection import Answer, Call, not_allowed
@@ -24,7 +24,7 @@ class Amphora(NamedTuple):
     carrying: Carrying
 
     @property
-    def placed(self) -> Placed | None:
+    def placed(self) -> Instance | None:
         return self.carrying.instances.get(self.id)
 
 
@@ -135,7 +135,7 @@ def _status(amphora: Amphora) -> str:
     return "ALLOCATED" if amphora.placed else "PENDING_CREATE"
 
 
-def _zone(r: Reading, placed: Placed | None) -> str | None:
+def _zone(r: Reading, placed: Instance | None) -> str | None:
     holder = r.snapshot.holder("host", placed.host) if placed else None
     host = r.snapshot.get(Host, holder) if holder else None
     return host.availability_zone or None if host else None

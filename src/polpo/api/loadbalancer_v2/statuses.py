@@ -9,7 +9,7 @@ pools; a listener that listens is ONLINE, whatever its pools are.
 from collections.abc import Collection, Mapping
 
 from polpo.api.context import Carrying
-from polpo.api.loadbalancer_v2 import tree
+from polpo.api.loadbalancer_v2 import instances, tree
 from polpo.model.load_balancer import (
     HealthMonitor,
     L7Policy,
@@ -99,7 +99,13 @@ def _balancer(snapshot: Snapshot, carrying: Carrying, balancer: LoadBalancer) ->
         return ERROR
     pools = snapshot.by(Pool, "load_balancer", balancer.id)
     found = {_pool(snapshot, carrying, pool) for pool in pools if pool.admin_state_up}
-    return worst({*found, ONLINE if carrying.placed else DEGRADED})
+    return worst({*found, ONLINE if _is_whole(carrying, balancer) else DEGRADED})
+
+
+def _is_whole(carrying: Carrying, balancer: LoadBalancer) -> bool:
+    """Whether each instance that it is to have is on a host that is alive."""
+    live = [instance for instance in carrying.instances.values() if instance.role]
+    return len(live) >= len(instances.numbers(balancer))
 
 
 def worst(statuses: Collection[str]) -> str:

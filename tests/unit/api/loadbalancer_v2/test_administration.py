@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from polpo.api.context import Carrying, Placed
+from polpo.api.context import Carrying, Instance
 from polpo.model.placement import instance_id
 from polpo.target.balancer import Flow
 from polpo.testing.load_balancers import LoadBalancerCloud, Refused
@@ -134,9 +134,8 @@ async def test_the_admin_sees_instances_and_makes_them_change(
     first, second = (instance_id(balancer["id"], n) for n in (3, 4))
     balancers.cloud.hosts.carrying[balancer["id"]] = Carrying(
         reached=99,
-        placed=True,
         flows={listener["id"]: Flow(1, 2, 3, 4, 5)},
-        instances={first: Placed("a", "192.0.2.1", "MASTER"), second: Placed("b")},
+        instances={first: Instance("a", "192.0.2.1", "MASTER"), second: Instance("b", "")},
     )
     seen = {a["id"]: a for a in (await ask(balancers, "GET", "/octavia/amphorae"))["amphorae"]}
     assert seen.keys() == {first, second}

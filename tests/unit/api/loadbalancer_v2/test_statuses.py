@@ -2,7 +2,7 @@
 
 import pytest
 
-from polpo.api.context import Carrying
+from polpo.api.context import Carrying, Instance
 from polpo.api.loadbalancer_v2 import statuses
 from polpo.model.load_balancer import HealthMonitor, Listener, LoadBalancer, Member, Part, Pool
 from polpo.model.object import Object
@@ -31,12 +31,15 @@ def member(id: str, on: bool = True) -> Member:
     )
 
 
+BOTH = {"i3": Instance("a", "192.0.2.1", "MASTER"), "i4": Instance("b", "192.0.2.2", "BACKUP")}
+
+
 def of(*objects: Object) -> Snapshot:
     return Snapshot.of((LB, LISTENER, POOL, *objects), 9)
 
 
 def placed(**members: str) -> Carrying:
-    return Carrying(reached=9, placed=True, members={k[1:]: v for k, v in members.items()})
+    return Carrying(reached=9, instances=BOTH, members={k[1:]: v for k, v in members.items()})
 
 
 def operating(carrying: Carrying, *objects: Object) -> tuple[str, ...]:
@@ -53,7 +56,7 @@ def operating(carrying: Carrying, *objects: Object) -> tuple[str, ...]:
         (Carrying(), "PENDING_CREATE"),
         (Carrying(reached=6), "PENDING_UPDATE"),
         (Carrying(reached=7), "ACTIVE"),
-        (Carrying(reached=8, placed=True), "ACTIVE"),
+        (Carrying(reached=8), "ACTIVE"),
         (Carrying(reached=7, error="HAProxy does not begin"), "ERROR"),
         (Carrying(reached=6, error="HAProxy does not begin"), "ERROR"),
     ],
@@ -110,11 +113,12 @@ def test_what_is_switched_off_is_offline_and_harms_nobody() -> None:
 
 
 def test_a_load_balancer_with_too_few_instances_is_degraded() -> None:
-    assert operating(Carrying(reached=9))[0] == "DEGRADED"
+    for lost in ({}, {"i3": BOTH["i3"]}, {**BOTH, "i4": Instance("b", "192.0.2.2")}):
+        assert operating(Carrying(reached=9, instances=lost))[0] == "DEGRADED"
 
 
 def test_an_error_is_one_of_the_load_balancer_and_its_listeners() -> None:
-    carrying = Carrying(reached=9, placed=True, error="no")
+    carrying = Carrying(reached=9, instances=BOTH, error="no")
     assert operating(carrying)[:2] == ("ERROR", "ERROR")
 
 

@@ -211,7 +211,7 @@ class Haproxy:
             raise ChildProcessError(10, f"ended right after its start: {_last_line(place / 'log')}")
         self._started_at[vni] = now
         (place / "haproxy.pid").unlink(missing_ok=True)
-        replace_file(place / "states", b"")
+        replace_file(place / "states", b"1\n")  # its version: no servers yet
         replace_file(place / "health", ILL)
         if (place / "haproxy.log").exists() and (place / "haproxy.log").stat().st_size > LOG_BYTES:
             (place / "haproxy.log").unlink()

@@ -1,0 +1,68 @@
+"""What hosts have reported of load balancers, put together: `context.Carrying`."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from operator import add
+
+from polpo.api.context import Carrying, Instance
+from polpo.api.hosts_v1.reports import Report, Reports
+from polpo.model.host import Host
+from polpo.model.load_balancer import PROXIED, LoadBalancer
+from polpo.model.placement import Placement
+from polpo.model.snapshot import Snapshot
+from polpo.target.balancer import Balancing, Flow
+
+MASTER, BACKUP = "MASTER", "BACKUP"
+NOWHERE = "No host that its instances could be on is alive."
+
+
+class Balanced:
+    """One look; each load balancer costs what it has of instances."""
+
+    def __init__(self, reports: Reports, snapshot: Snapshot) -> None:
+        self._reports, self._snapshot = reports, snapshot
+
+    def carrying(self, balancer: LoadBalancer) -> Carrying:
+        if balancer.provider != PROXIED:
+            return Carrying(reached=self._reports.reached(self._snapshot))
+        placements = list(self._snapshot.by(Placement, "function", balancer.id))
+        said = {p.id: self._said(p) for p in placements}
+        live = {id: report for id, report in said.items() if report is not None}
+        active = {id for id, r in live.items() if balancer.vni in r.status.active}
+        found = {id: r.status.balancing.get(balancer.vni, Balancing()) for id, r in live.items()}
+        return Carrying(
+            reached=min((r.status.revision for r in live.values()), default=-1) if active else -1,
+            error=self._error(found, live),
+            members=next((found[id].members for id in sorted(active)), {}),
+            flows=_summed(one.flows for one in found.values()),
+            instances={p.id: self._instance(p, p.id in active, p.id in live) for p in placements},
+        )
+
+    def _said(self, placement: Placement) -> Report | None:
+        """Of a host that is alive."""
+        alive = self._reports.is_alive(placement.host)
+        return self._reports.get(placement.host) if alive else None
+
+    def _error(self, found: Mapping[str, Balancing], live: Mapping[str, Report]) -> str | None:
+        if not live and not self._reports.live(self._snapshot):
+            return NOWHERE
+        return next((one.error for one in found.values() if one.error), None)
+
+    def _instance(self, placement: Placement, is_active: bool, is_live: bool) -> Instance:
+        host = self._snapshot.get(Host, self._snapshot.holder("host", placement.host) or "")
+        role = MASTER if is_active else BACKUP if is_live else ""
+        return Instance(placement.host, host.address if host is not None else "", role)
+
+
+def _summed(flows: Iterable[Mapping[str, Flow]]) -> dict[str, Flow]:
+    sums: defaultdict[str, Flow] = defaultdict(Flow)
+    for one in flows:
+        for listener, flow in one.items():
+            sums[listener] = _sum(sums[listener], flow)
+    return dict(sums)
+
+
+def _sum(one: Flow, other: Flow) -> Flow:
+    names = one.__struct_fields__
+    values = ((getattr(one, name), getattr(other, name)) for name in names)
+    return Flow(*(add(*pair) for pair in values))

@@ -1,0 +1,75 @@
+"""A certificate with its key and chain, as HAProxy reads it (PEM), of what a reference leads to.
+
+That is a container of type `certificate`, or a secret with all of it: PEM, or PKCS#12 without a
+password (as Octavia takes it).
+"""
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from polpo.api.secrets_v1.sealing import Seal
+from polpo.model.secret import Secret, SecretContainer
+from polpo.model.snapshot import Snapshot
+
+PEM = b"-----BEGIN "
+
+
+class NoCertificate(Exception):
+    """What is there can't be used; says why, and nothing of what is secret."""
+
+
+def bundle(seal: Seal, snapshot: Snapshot, ref: str) -> bytes:
+    """Raises NoCertificate, Unopened."""
+    id = ref.rstrip("/").rpartition("/")[2]
+    container = snapshot.get(SecretContainer, id)
+    try:
+        if container is not None:
+            return _of_container(seal, snapshot, container)
+        return _of_secret(_payload(seal, snapshot, id))
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise NoCertificate(f"{ref}: {error}") from None
+
+
+def _payload(seal: Seal, snapshot: Snapshot, id: str) -> bytes:
+    secret = snapshot.get(Secret, id)
+    if secret is None or not secret.sealed:
+        raise ValueError("there is no such secret, or it has no payload")
+    return seal.open(secret.id, secret.sealed)
+
+
+def _of_container(seal: Seal, snapshot: Snapshot, container: SecretContainer) -> bytes:
+    found = {ref.name: _payload(seal, snapshot, ref.secret_id) for ref in container.secrets}
+    if "certificate" not in found:
+        raise ValueError("the container has no certificate")
+    parts = [found["certificate"], found.get("intermediates", b"")]
+    if "private_key" in found:
+        password = found.get("private_key_passphrase")
+        key = serialization.load_pem_private_key(found["private_key"], password)
+        parts.insert(1, _checked(key, x509.load_pem_x509_certificate(found["certificate"])))
+    return b"\n".join(part.strip() for part in parts if part.strip()) + b"\n"
+
+
+def _of_secret(payload: bytes) -> bytes:
+    if PEM in payload:
+        return payload.strip() + b"\n"
+    key, certificate, more = pkcs12.load_key_and_certificates(payload, None)
+    if key is None or certificate is None:
+        raise ValueError("PKCS#12 without a key, or without its certificate")
+    chain = [certificate, *more]
+    texts = [x.public_bytes(serialization.Encoding.PEM) for x in chain]
+    texts.insert(1, _checked(key, certificate))
+    return b"".join(texts)
+
+
+def _checked(key: object, certificate: x509.Certificate) -> bytes:
+    """The key's text. ValueError if it is not the certificate's."""
+    encoding, kind = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    own = key.public_key().public_bytes(encoding, kind)  # type: ignore[attr-defined]
+    if own != certificate.public_key().public_bytes(encoding, kind):
+        raise ValueError("the private key is not the certificate's")
+    text = key.private_bytes(  # type: ignore[attr-defined]
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return bytes(text)

@@ -1,0 +1,76 @@
+"""What hosts say of load balancers, put together."""
+
+import msgspec
+
+from polpo.api.balancing import NOWHERE, Balanced
+from polpo.api.context import Carrying, Instance
+from polpo.api.hosts_v1.reports import ALIVE_S, Reports
+from polpo.model.host import Host
+from polpo.model.load_balancer import LoadBalancer
+from polpo.model.placement import HIGH, Placement, instance_id
+from polpo.model.snapshot import Snapshot
+from polpo.target.balancer import Balancing, Flow
+from polpo.target.status import Status
+
+LB = LoadBalancer(id="B", vni=30, vip_address="10.0.0.9", vip_network_id="N", vip_port_id="V")
+IDS = {host: instance_id("B", n) for n, host in ((3, "a"), (4, "b"))}
+
+
+class World:
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.reports = Reports(lambda: self.time, lambda: self.time)
+        self.snapshot = Snapshot().put(LB).at(9)
+        for n, name in ((3, "a"), (4, "b")):
+            host = Host(id=f"H{name}", name=name, address=f"192.0.2.{n}", token_hash=name)
+            at = Placement(
+                id=IDS[name], function_id="B", instance=n, host=name, priority=HIGH
+            )  # fmt: skip
+            self.snapshot = self.snapshot.put(host).put(at)
+
+    def say(self, host: str, revision: int, active: bool = False, **more: object) -> None:
+        said = Balancing(**more)  # type: ignore[arg-type]
+        status = Status(revision, active=(30,) if active else (), balancing={30: said})
+        self.reports.hear(host, msgspec.json.encode(status))
+
+    def look(self) -> Carrying:
+        return Balanced(self.reports, self.snapshot).carrying(LB)
+
+
+def test_it_has_reached_what_both_have_once_one_is_active() -> None:
+    world = World()
+    world.say("a", 9)
+    world.say("b", 7)
+    assert world.look().reached == -1
+    world.say("a", 9, active=True)
+    assert world.look().reached == 7
+    world.time += ALIVE_S + 1
+    world.say("a", 9, active=True)
+    assert world.look().reached == 9, "who is dead holds nobody up"
+
+
+def test_members_are_as_the_active_one_sees_them_and_flows_are_everybodys() -> None:
+    world = World()
+    world.say("a", 9, members={"m": "DOWN"}, flows={"l": Flow(1, 2, 3, 4, 5)})
+    world.say("b", 9, True, members={"m": "UP"}, flows={"l": Flow(10, 20, 30, 40, 50)})
+    found = world.look()
+    assert found.members == {"m": "UP"}
+    assert found.flows == {"l": Flow(11, 22, 33, 44, 55)}
+    assert found.instances == {
+        IDS["a"]: Instance("a", "192.0.2.3", "BACKUP"),
+        IDS["b"]: Instance("b", "192.0.2.4", "MASTER"),
+    }
+
+
+def test_an_error_of_either_is_one() -> None:
+    world = World()
+    world.say("a", 9, True)
+    world.say("b", 9, error="no such certificate")
+    assert world.look().error == "no such certificate"
+
+
+def test_without_any_live_host_it_is_an_error_and_no_waiting() -> None:
+    world = World()
+    assert world.look().error == NOWHERE
+    world.say("a", 9, True)
+    assert world.look().error is None
