@@ -1,8 +1,8 @@
 """The controller: wiring only. `polpo controller --config FILE`.
 
-One socket, `listen`. /identity, /networking and /v1 want a token (users' or hosts'), /metrics
-loopback or a token; / and /healthz say only that it is here. SIGTERM ends it at once: agents
-keep what they have and come back.
+One socket, `listen`. /identity, /networking, /load-balancer, /key-manager and /v1 want a token
+(users' or hosts'), /metrics loopback or a token; / and /healthz say only that it is here. SIGTERM
+ends it at once: agents keep what they have and come back.
 """
 
 import argparse
@@ -42,6 +42,7 @@ from polpo.api.identity_v3.bootstrap import bootstrap
 from polpo.api.identity_v3.keystone import KeystoneAccess, KeystoneIdentity
 from polpo.api.identity_v3.local import LocalIdentity
 from polpo.api.identity_v3.routes import routes as identity_routes
+from polpo.api.loadbalancer_v2.routes import routes as loadbalancer_routes
 from polpo.api.metrics import Metrics
 from polpo.api.network_v2.routes import routes as network_routes
 from polpo.api.network_v2.settings import DEFAULT_QUOTAS, VXLAN_BYTES, Settings
@@ -103,6 +104,7 @@ def application(parts: Parts, config: Config) -> ASGIApp:
             Mount("/v1", routes=hosts_routes(parts)),
             *identity_routes(parts.controller),
             *network_routes(parts.controller, _network_settings(config)),
+            *loadbalancer_routes(parts.controller, _network_settings(config)),
             *secrets_routes(parts.controller, parts.seal, utc_now),
             *front.routes(parts, version("polpo"), front.token_in(config.metrics_token_file)),
         ],

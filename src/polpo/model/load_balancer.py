@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import msgspec
 
-from polpo.model.object import Claim, IndexEntry, Owned
+from polpo.model.object import Claim, IndexEntry, Object, Owned
 
 VIP = "Octavia"
 """`device_owner` of the port that holds the addresses of a load balancer, as Octavia says it."""
@@ -279,3 +279,11 @@ class L7Rule(Part, frozen=True, kw_only=True, omit_defaults=True):
 
     def index(self) -> tuple[IndexEntry, ...]:
         return (*super().index(), ("l7policy", self.l7policy_id))
+
+
+class BalancerQuota(Object, frozen=True, kw_only=True, omit_defaults=True):
+    """Limits of one project (`id` is the project's), -1 for none; what is not here is default."""
+
+    kind: ClassVar[str] = "load_balancer_quota"
+
+    limits: dict[str, int] = {}

@@ -6,10 +6,13 @@ from typing import Any
 import httpx2
 from starlette.applications import Starlette
 
-from polpo.api.context import Carrying, Controller, HostReport
+from polpo.api.context import Carrying, Controller, HostReport, Instance
+from polpo.api.loadbalancer_v2 import instances
+from polpo.api.loadbalancer_v2.routes import routes as loadbalancer_routes
 from polpo.api.network_v2.routes import routes
 from polpo.api.network_v2.settings import Settings
 from polpo.model.load_balancer import LoadBalancer
+from polpo.model.placement import instance_id
 from polpo.model.port import Port
 from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
@@ -41,10 +44,17 @@ class Hosts:
     def balancers(
         self, snapshot: Snapshot, balancers: Iterable[LoadBalancer]
     ) -> dict[str, Carrying]:
-        return {b.id: self.carrying.get(b.id, Carrying(snapshot.revision)) for b in balancers}
+        return {b.id: self.carrying.get(b.id) or _carried(snapshot, b) for b in balancers}
 
     def reports(self) -> dict[str, HostReport]:
         return self.seen
+
+
+def _carried(snapshot: Snapshot, balancer: LoadBalancer) -> Carrying:
+    """All that was asked for, by all the instances that it is to have."""
+    roles = zip(instances.numbers(balancer), ("MASTER", "BACKUP"), strict=False)
+    where = {instance_id(balancer.id, n): Instance("h", "192.0.2.1", role) for n, role in roles}
+    return Carrying(snapshot.revision, instances=where)
 
 
 class Refused(Exception):
@@ -62,7 +72,8 @@ class NetworkCloud:
         self.identity, self.store = identity, identity.store
         self.hosts = Hosts()
         controller = Controller(identity.store, identity.identity, self.hosts, URL)
-        self.app = Starlette(routes=routes(controller, settings))
+        balancing = loadbalancer_routes(controller, settings)
+        self.app = Starlette(routes=[*routes(controller, settings), *balancing])
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url=URL)
         self.tokens: dict[str, str] = {}
@@ -93,7 +104,7 @@ class NetworkCloud:
     ) -> httpx2.Response:
         named = {key.replace("_", "-"): value for key, value in headers.items()}
         named["X-Auth-Token"] = self.tokens.get(who, "")
-        url = f"/networking/v2.0{path}"
+        url = path if path.startswith("/load-balancer") else f"/networking/v2.0{path}"
         return await self.client.request(method, url, json=json, headers=named)
 
     async def ask(self, who: str, method: str, path: str, json: Any = None, **headers: str) -> Any:

@@ -25,9 +25,8 @@ SERVICES = (
     Service("identity", "polpo-identity", "/identity", "Who may do what"),
     Service("network", "polpo-network", "/networking", "Networks, ports, security groups"),
     Service("key-manager", "polpo-secrets", "/key-manager", "Keys and certificates"),
+    Service("load-balancer", "octavia", "/load-balancer", "Load balancers"),
 )
-LOAD_BALANCER = Service("load-balancer", "polpo-load-balancer", "/load-balancer", "Load balancers")
-"""To be added to SERVICES where it runs."""
 
 
 class Catalog(msgspec.Struct, frozen=True):

@@ -31,10 +31,20 @@ UNAUTHORIZED = msgspec.json.encode(
 
 
 class Endpoint:
-    """An ASGI application that answers with what its handler makes of the call."""
+    """An ASGI application that answers with what its handler makes of the call.
 
-    def __init__(self, controller: Controller, settings: Settings, handler: Handler) -> None:
+    `shape` is how errors look: other APIs have other forms of the same.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        settings: Settings,
+        handler: Handler,
+        shape: Callable[[NeutronError], bytes] = NeutronError.body,
+    ) -> None:
         self._controller, self._settings, self._handler = controller, settings, handler
+        self._shape = shape
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, body = await self._answer(scope, receive)
@@ -57,13 +67,13 @@ class Endpoint:
         except Unauthorized:
             return 401, UNAUTHORIZED
         except NeutronError as error:
-            return error.status, error.body()
+            return error.status, self._shape(error)
         except StoreError as error:
             refused = from_store(error)
-            return refused.status, refused.body()
+            return refused.status, self._shape(refused)
         except Exception:
             _log.exception("request failed", method=scope["method"], path=scope["path"])
-            return 500, _failed().body()
+            return 500, self._shape(_failed())
 
     async def _call(self, scope: Scope, receive: Receive) -> Call:
         headers = {

@@ -1,6 +1,7 @@
-"""Ports that the cloud makes for routers and floating IPs, and what their users may not do to them.
+"""Ports that are parts of routers, floating IPs and load balancers: what users may not do to them.
 
-As Neutron's `l3_db`: a router's ports are made, changed and removed by way of the router.
+As Neutron's `l3_db`: a router's ports are made, changed and removed by way of the router. What
+holds the addresses of a load balancer is a part of it, too, also if its user has made it.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from polpo.api.network_v2 import port_addresses
 from polpo.api.network_v2.errors import bad_resource, conflict
 from polpo.api.network_v2.macs import free_mac
 from polpo.api.network_v2.resource import Writing
+from polpo.model.load_balancer import INSTANCE
 from polpo.model.port import Port
 from polpo.model.router import FLOATING_IP, GATEWAY, INTERFACES, FloatingIP, Router
 from polpo.model.snapshot import Snapshot
@@ -41,7 +43,9 @@ def add(
 
 
 def is_in_service(snapshot: Snapshot, port: Port) -> bool:
-    """Whether the port is a part of a router or of a floating IP that is there."""
+    """Whether the port is a part of a router, floating IP or load balancer that is there."""
+    if port.device_owner == INSTANCE or snapshot.holder("vip", port.id) is not None:
+        return True
     if port.device_owner == FLOATING_IP:
         return snapshot.get(FloatingIP, port.device_id) is not None
     if port.device_owner == GATEWAY or port.device_owner in INTERFACES:
@@ -92,6 +96,7 @@ def check_change(w: Writing, before: Port, after: Port) -> None:
     kept = {
         "fixed_ips": set(before.fixed_ips) == set(after.fixed_ips),
         "binding:host_id": before.host == after.host,
+        **_of_instance(before, after),
     }
     for name, same in kept.items():
         if not same:
@@ -100,3 +105,11 @@ def check_change(w: Writing, before: Port, after: Port) -> None:
                 f"Cannot update the {name} of the port {before.id}, because its device owner is "
                 f"{before.device_owner}",
             )
+
+
+def _of_instance(before: Port, after: Port) -> dict[str, bool]:
+    """An instance's ports are in no project, but the owner of their network may see them."""
+    if before.device_owner != INSTANCE:
+        return {}
+    fields = ("admin_state_up", "security_groups", "port_security_enabled", "allowed_address_pairs")
+    return {field: getattr(before, field) == getattr(after, field) for field in fields}

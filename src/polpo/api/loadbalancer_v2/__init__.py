@@ -1,0 +1,1 @@
+"""Octavia's API v2: load balancers."""

@@ -1,0 +1,111 @@
+"""What goes together: protocols of listeners, pools and health monitors; what a provider can do.
+
+As Octavia's `common/constants` has it (VALID_LISTENER_POOL_PROTOCOL_MAP and others).
+"""
+
+from polpo.api.loadbalancer_v2.errors import invalid, unsupported
+from polpo.api.loadbalancer_v2.kinds import SWITCH
+from polpo.model.load_balancer import HealthMonitor, Listener, LoadBalancer, Pool
+
+_PROXY = ("PROXY", "PROXYV2")
+POOLS_OF = {
+    "HTTP": ("HTTP", *_PROXY),
+    "HTTPS": ("HTTPS", "TCP", *_PROXY),
+    "TCP": ("HTTP", "HTTPS", "TCP", *_PROXY),
+    "TERMINATED_HTTPS": ("HTTP", *_PROXY),
+    "UDP": ("UDP",),
+    "PROMETHEUS": (),
+}
+"""A listener's protocol -> those that its pools may have."""
+
+LISTENERS = tuple(POOLS_OF)
+POOLS = ("HTTP", "HTTPS", "PROXY", "PROXYV2", "TCP", "UDP")
+L7 = ("HTTP", "TERMINATED_HTTPS")
+MONITORS = ("HTTP", "HTTPS", "PING", "TCP", "TLS-HELLO", "UDP-CONNECT")
+UDP_MONITORS = ("UDP-CONNECT", "HTTP", "TCP", "PING")
+
+
+def check_pair(listener: Listener, pool: Pool) -> None:
+    if pool.protocol not in POOLS_OF[listener.protocol]:
+        raise invalid(
+            f"The pool protocol '{pool.protocol}' is invalid while the listener protocol is "
+            f"'{listener.protocol}'."
+        )
+
+
+def check_listener(balancer: LoadBalancer, listener: Listener) -> None:
+    if balancer.provider == SWITCH:
+        _check_switch("listener protocol", listener.protocol in ("TCP", "UDP"))
+        _check_switch("insert headers", not listener.insert_headers)
+    if listener.protocol == "TERMINATED_HTTPS":
+        _check_terminated(listener)
+    elif listener.default_tls_container_ref or listener.sni_container_refs:
+        raise invalid(f"TLS containers are of no use to a {listener.protocol} listener.")
+    if listener.insert_headers and listener.protocol not in L7:
+        raise invalid(f"A {listener.protocol} listener cannot insert headers.")
+
+
+def _check_terminated(listener: Listener) -> None:
+    if not listener.default_tls_container_ref and not listener.sni_container_refs:
+        raise invalid("An SNI or default certificate container reference must be provided.")
+    if listener.client_authentication != "NONE" and not listener.client_ca_tls_container_ref:
+        raise invalid("Client authentication setting requires a client CA certificate reference.")
+    if listener.client_crl_container_ref and not listener.client_ca_tls_container_ref:
+        raise invalid("A client authentication CA reference is required to specify a CRL.")
+    if (listener.hsts_preload or listener.hsts_include_subdomains) and (
+        listener.hsts_max_age is None
+    ):
+        raise invalid(
+            "HSTS configuration options hsts_include_subdomains and hsts_preload only "
+            "make sense if hsts_max_age is set as well."
+        )
+
+
+def check_pool(balancer: LoadBalancer, pool: Pool) -> None:
+    kept = pool.session_persistence
+    if balancer.provider == SWITCH:
+        _check_switch("pool protocol", pool.protocol in ("TCP", "UDP"))
+        _check_switch("session persistence", kept is None or kept.type == "SOURCE_IP")
+        _check_switch("TLS", not pool.tls_enabled)
+    if kept is None:
+        return
+    if pool.protocol == "UDP" and kept.type != "SOURCE_IP":
+        raise invalid(
+            f"Session persistence of type SOURCE_IP can only be used for pool protocol "
+            f"UDP, not {kept.type}."
+        )
+    if kept.type == "APP_COOKIE" and not kept.cookie_name:
+        raise invalid("Field cookie_name is required for session persistence of type APP_COOKIE.")
+    if kept.type != "APP_COOKIE" and kept.cookie_name:
+        raise invalid(
+            f"Field cookie_name can not be specified for session persistence of type {kept.type}."
+        )
+    if pool.protocol != "UDP" and (kept.timeout_s is not None or kept.granularity is not None):
+        raise invalid("persistence_timeout and persistence_granularity are only for UDP pools.")
+
+
+def check_monitor(balancer: LoadBalancer, pool: Pool, monitor: HealthMonitor) -> None:
+    if balancer.provider == SWITCH:
+        _check_switch("health monitor type", monitor.type in ("TCP", "PING", "UDP-CONNECT"))
+    udp = pool.protocol == "UDP"
+    if udp and monitor.type not in UDP_MONITORS:
+        raise invalid(
+            f"The associated pool protocol is UDP, so only a {', '.join(UDP_MONITORS)} "
+            f"health monitor is supported, not {monitor.type}."
+        )
+    if not udp and monitor.type == "UDP-CONNECT":
+        raise invalid(f"A UDP-CONNECT health monitor is not for a {pool.protocol} pool.")
+    if monitor.domain_name and monitor.http_version != "1.1":
+        raise invalid("A domain name requires http_version 1.1.")
+
+
+def check_l7(balancer: LoadBalancer, listener: Listener) -> None:
+    if balancer.provider == SWITCH:
+        _check_switch("L7 policies", False)
+    if listener.protocol not in L7:
+        raise invalid(f"A {listener.protocol} listener does not support L7 policies.")
+
+
+def _check_switch(what: str, allowed: bool) -> None:
+    if not allowed:
+        raise unsupported(SWITCH, what)
