@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+BESIDE := -n auto --dist loadfile   # files side by side; what needs the machine for itself is not
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
 .PHONY: up down test check fix bench setup packages lock
@@ -14,14 +15,15 @@ down:              ## leave nothing behind
 
 test: setup        ## everything: style, types, layers, units, the API with real clients, real packets
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -q --ignore=tests/unit --ignore=tests/architecture
+	$(BIN)/pytest -q $(BESIDE) tests/contract tests/property
+	$(BIN)/pytest -q --ignore=tests/unit --ignore=tests/architecture --ignore=tests/contract --ignore=tests/property
 
 check: setup       ## quick: run it all the time
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q tests/unit tests/architecture
+	$(BIN)/pytest -q $(BESIDE) tests/unit tests/architecture
 
 fix: setup         ## what ruff can mend by itself
 	$(BIN)/ruff check --fix .
