@@ -21,7 +21,7 @@ class Obedient:
 
     def __init__(self, url: str, tokens: dict[str, str]) -> None:
         self._url, self._tokens = url, tokens
-        self._ended = threading.Event()
+        self._ended, self.heard = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -33,6 +33,7 @@ class Obedient:
                     active = _asked(client, host, headers)
                     said = {"revision": FAR, "looked": FAR, "active": active, "ready": active}
                     client.post(f"/v1/hosts/{host}/status", json=said, headers=headers)
+                self.heard.set()
 
     def end(self) -> None:
         self._ended.set()
@@ -42,10 +43,12 @@ class Obedient:
 def _asked(client: httpx2.Client, host: str, headers: dict[str, str]) -> list[int]:
     """Numbers of the load balancers that the host has an instance of. The feed never ends."""
     text = ""
-    with contextlib.suppress(httpx2.TimeoutException):
-        with client.stream("GET", f"/v1/hosts/{host}/target", headers=headers) as feed:
-            for part in feed.iter_text():
-                text += part
+    with (
+        contextlib.suppress(httpx2.TimeoutException),
+        client.stream("GET", f"/v1/hosts/{host}/target", headers=headers) as feed,
+    ):
+        for part in feed.iter_text():
+            text += part
     rows = (line for line in text.splitlines() if '"row":"balancer"' in line)
     return sorted({int(found) for row in rows for found in re.findall(r'"vni":(\d+)', row)})
 
@@ -59,5 +62,6 @@ def hosts(controller: ControllerProcess) -> Iterator[None]:
         made = session.hosts("POST", "/hosts", {"host": asked})
         tokens[name] = made["host"]["token"]
     obedient = Obedient(f"http://127.0.0.1:{controller.port}", tokens)
+    obedient.heard.wait()
     yield
     obedient.end()
