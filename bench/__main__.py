@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway")
+BENCHMARKS = ("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway", "balancer")
 RESULTS = Path(__file__).parent / "results" / "network.json"
 
 

@@ -9,6 +9,13 @@ import structlog
 from polpo.runtime.clock import Clock
 
 FIRST_S, LAST_S = 0.2, 30.0
+WAITING_S = 0.05
+
+
+class Waiting(str):
+    """A reason that is none to worry: it is under way, and looked at again at once."""
+
+    __slots__ = ()
 
 
 class _Failure(NamedTuple):
@@ -33,9 +40,11 @@ class Patience:
         return (noun, key) in self._failures
 
     def failure(self, noun: str, key: object) -> str | None:
-        """Why it fails; None if it does not."""
+        """Why it fails; None if it does not, or is only under way."""
         failure = self._failures.get((noun, key))
-        return failure.reason if failure is not None else None
+        if failure is None or isinstance(failure.reason, Waiting):
+            return None
+        return failure.reason
 
     def any_of(self, noun: str) -> bool:
         return any(key[0] == noun for key in self._failures)
@@ -44,6 +53,9 @@ class Patience:
         """The outcome of an attempt; `reason` None means success."""
         before = self._failures.pop((noun, key), None)
         if reason is None:
+            return
+        if isinstance(reason, Waiting):
+            self._failures[noun, key] = _Failure(reason, FIRST_S / 2, self._clock() + WAITING_S)
             return
         if before is None or before.reason != reason:
             self._log.error("cannot be applied", kind=noun, key=str(key), reason=reason)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from polpo.agent.drift import Drift
-from polpo.agent.patience import Patience
+from polpo.agent.patience import Patience, Waiting
 from polpo.target.changes import Changes, compare
 
 K = TypeVar("K")
@@ -99,16 +99,23 @@ def reason(error: Exception) -> str:
 def one_by_one(
     changes: Changes[K, V], put: Callable[[K, V], None], remove: Callable[[K], None]
 ) -> Failures[K]:
-    """Apply each change by itself; an object that the kernel refuses does not stop the others."""
+    """Apply each change by itself; an object that the kernel refuses does not stop the others.
+
+    BlockingIOError is for what has been begun and takes its time.
+    """
     failures: Failures[K] = {}
     for key, value in changes.put.items():
         try:
             put(key, value)
+        except BlockingIOError as e:
+            failures[key] = Waiting(reason(e))
         except (OSError, ValueError) as e:
             failures[key] = reason(e)
     for key in changes.remove:
         try:
             remove(key)
+        except BlockingIOError as e:
+            failures[key] = Waiting(reason(e))
         except (OSError, ValueError) as e:
             failures[key] = reason(e)
     return failures

@@ -35,16 +35,26 @@ def create(name: str) -> None:
     """Make the namespace; nothing to do if it exists."""
     if identity(name) is not None:
         return
-    crash.point()
-    DIRECTORY.mkdir(mode=0o755, exist_ok=True)
-    path = DIRECTORY / name
-    path.touch(mode=0o444)  # may be there without a mount: left by a crash
+    path = _place(name)
 
     def make() -> None:
         _check(_libc.unshare(CLONE_NEWNET))
         mounts.bind("/proc/thread-self/ns/net", path)
 
     _in_thread(make)
+
+
+def attach(name: str, pid: int) -> None:
+    """Name the namespace that a process is in; it has no name now. OSError if that has ended."""
+    mounts.bind(f"/proc/{pid}/ns/net", _place(name))
+
+
+def _place(name: str) -> Path:
+    crash.point()
+    DIRECTORY.mkdir(mode=0o755, exist_ok=True)
+    path = DIRECTORY / name
+    path.touch(mode=0o444)  # may be there without a mount: left by a crash
+    return path
 
 
 def delete(name: str) -> None:

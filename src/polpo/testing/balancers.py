@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from polpo.agent.ownership import function_netns
+from polpo.api.secrets_v1.bundles import NoCertificate, bundle
+from polpo.api.secrets_v1.sealing import Seal
 from polpo.compiler.slices import all_slices
 from polpo.kernel import netns
 from polpo.model.host import Host
@@ -39,6 +43,7 @@ CLIENT, MEMBERS = f"{PREFIX}w20", (f"{PREFIX}w21", f"{PREFIX}w22")
 LB = "00000000-0000-4000-8000-00000000001b"
 OF = {"load_balancer_id": LB}
 PORT = 8080
+SEAL = Seal([bytes(32)])
 
 
 class ModelController(Controller):
@@ -56,6 +61,12 @@ class ModelController(Controller):
 
     def compiled(self) -> rows.Slices:
         return all_slices(self.snapshot)
+
+    async def certificate(self, request: Request) -> Response:
+        try:
+            return Response(bundle(SEAL, self.snapshot, request.query_params["ref"]))
+        except NoCertificate as error:
+            return JSONResponse({"error": {"message": str(error)}}, 422)
 
 
 class BalancerCloud:

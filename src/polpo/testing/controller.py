@@ -145,6 +145,7 @@ class Controller:
                 Route("/v1/hosts/{host}/target", self._target),
                 Route("/v1/hosts/{host}/status", self._status, methods=["POST"]),
                 Route("/v1/hosts/{host}/ports/{port}", self._bind, methods=["PUT", "DELETE"]),
+                Route("/v1/hosts/{host}/certificate", self.certificate),
             ]
         )
         config = uvicorn.Config(
@@ -197,6 +198,9 @@ class Controller:
         host = request.path_params["host"]
         self.statuses[host] = msgspec.json.decode(await request.body(), type=Status)
         return Response(status_code=204)
+
+    async def certificate(self, request: Request) -> Response:
+        return JSONResponse({"error": {"message": "no certificate"}}, 404)
 
     async def _bind(self, request: Request) -> Response:
         port, host = request.path_params["port"], request.path_params["host"]

@@ -131,10 +131,14 @@ async def test_a_lost_host_is_replaced_and_is_the_standby_when_it_is_back(
         lose(cloud, active)
 
     await under_traffic(cloud, act)
-    assert await cloud.active() != []
+
+    async def replaced() -> bool:
+        return await cloud.active() == [standby]
+
+    await eventually(replaced, "the lost one has noticed that it is alone", 20.0)
     find_again(cloud, active)
     await one_holds_it(cloud)
-    assert await cloud.active() == [standby]
+    assert await replaced()
 
 
 @pytest.mark.parametrize("address", [VIP, VIP6])

@@ -12,7 +12,7 @@ from polpo.agent.balancer.listening import Listening
 from polpo.agent.balancer.loopback import Loopbacks
 from polpo.agent.balancer.proxy import socket
 from polpo.agent.balancer.proxy.figures import balancing
-from polpo.agent.balancer.proxy.haproxy import Haproxy
+from polpo.agent.balancer.proxy.haproxy import Haproxy, find
 from polpo.agent.balancer.roles import Roles
 from polpo.agent.balancer.rules import Rules
 from polpo.agent.balancer.settings import SETTINGS
@@ -22,10 +22,12 @@ from polpo.agent.pairs.keepalived import Keepalived
 from polpo.agent.pairs.namespaces import Namespaces
 from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
+from polpo.kernel.processes import Process
 from polpo.runtime.clock import monotonic
 from polpo.target.balancer import Balancing
 
 OLD_S = 4.5  # figures: a bit less than a host's silence between two reports
+WAIT_S = 3.0  # a host that is there has answered by then
 SOON_S = 0.02  # what HAProxy takes to begin is about twice that
 NOUNS = (
     "balancer",
@@ -56,6 +58,7 @@ class Balancers:
     ) -> None:
         self.instances = instances
         self._around, self._wake, self._said = (drift, patience), wake, said
+        self._waiting: dict[int, float] = {}  # those that are to take over, and since when
         self._figures: dict[int, tuple[float, Balancing]] = {}  # with when that was
         self._listening = Listening(instances.all, self._heard)
         self.roles = Roles(devices, instances.all, self._is_whole)
@@ -67,7 +70,7 @@ class Balancers:
             instances.directory,
             instances.all,
             lambda: self._rules.in_place,
-            lambda vni: True,
+            self._may_take_over,
             may_begin,
             lambda vni: None,
             *watched,
@@ -75,8 +78,21 @@ class Balancers:
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
         """Before there is a device in them."""
-        namespaces = Namespaces("balancer namespace", self.instances.all, SETTINGS)
+        namespaces = Namespaces(
+            "balancer namespace", self.instances.all, SETTINGS, self._inhabitant
+        )
         yield Step(namespaces, namespaces.wanted, *self._around)
+
+    def _inhabitant(self, vni: int) -> Process | None:
+        return self._keepalived.inhabitant(vni) or find(self.instances.directory / str(vni))
+
+    def _may_take_over(self, vni: int) -> bool:
+        """On purpose: not before what is under way finds its way back to the peer; or never will,
+        because something between the hosts lets no echo pass.
+        """
+        now = monotonic()
+        waits_since = self._waiting.setdefault(vni, now)
+        return self.instances.all[vni].second_chance or now - waits_since > WAIT_S
 
     def after(self) -> Iterator[AnyStep]:
         """When they have their ends. Nobody is let in before there are rules."""
@@ -89,6 +105,8 @@ class Balancers:
 
     def look(self) -> None:
         """After a pass."""
+        here = self.instances.all
+        self._waiting = {v: at for v, at in self._waiting.items() if v in here and here[v].preempt}
         self.roles.look()
         self._listening.look()
 

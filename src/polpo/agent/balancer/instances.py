@@ -28,10 +28,12 @@ DEFAULTS = ("0.0.0.0/0", "::/0")
 class Instance(msgspec.Struct, frozen=True):
     """A row with what it comes to: HAProxy's configuration, keepalived's, rules, addresses.
 
+    proxied  what HAProxy can do of the row: all whose certificates are here
     patient  keepalived's without its `preempt`
     """
 
     row: Balancer
+    proxied: Balancer
     netns: str
     settings: Settings
     configuration: str
@@ -97,11 +99,13 @@ class Instances:
         transit.check(row.instance)
         settings = _settings(self.directory / str(row.vni), files)
         calm = msgspec.structs.replace(row, preempt=False)
+        proxied = _usable(row, files)
         return Instance(
             row=row,
+            proxied=proxied,
             netns=function_netns(self._host, row.vni),
             settings=settings,
-            configuration=configuration(_usable(row, files), settings),
+            configuration=configuration(proxied, settings),
             vrrp=vrrp.configuration(row, settings.health, self._isolation),
             patient=vrrp.configuration(calm, settings.health, self._isolation),
             rules=ruleset(row, second_chance),

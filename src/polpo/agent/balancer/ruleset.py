@@ -6,7 +6,8 @@ wildcard`) is known: it begins a connection, or belongs to one that this instanc
 - arriving: the second sort goes to the peer, which may have the connection, because it was the
   active one when that began. The peer answers the client directly. What comes from the peer is
   not sent back. While the peer is not there the client is told that there is no such connection
-  (TCP reset), and begins anew.
+  (TCP reset), and begins anew. Word that a packet was too big for its path is for both: no socket
+  tells whose it was.
 - own: at the load balancer's addresses TCP and what ICMP is for; at the instance's own addresses
   only what HAProxy itself has begun. From the peer, in the network between them: all it has to say.
 
@@ -25,6 +26,10 @@ ICMP = {
     4: "icmp type { echo-request, echo-reply, destination-unreachable, time-exceeded }",
     6: "icmpv6 type { echo-request, echo-reply, destination-unreachable, packet-too-big,"
     " time-exceeded, nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert }",
+}
+TOO_BIG = {
+    4: "icmp type destination-unreachable icmp code frag-needed",
+    6: "icmpv6 type packet-too-big",
 }
 
 
@@ -45,8 +50,12 @@ def _table(row: Balancer, version: int, second_chance: bool) -> Iterator[str]:
     yield f"set vips {{ type ipv{version}_addr; {elements}}}"
     yield "chain arriving { type filter hook prerouting priority mangle; policy accept;"
     if second_chance and not row.alone:
-        lost = f'iifname != "{TRANSIT}" {family} daddr @vips tcp flags & syn == 0 socket wildcard 1'
-        yield f'{lost} dup to {peer} device "{TRANSIT}" drop'
+        outside, onward = (
+            f'iifname != "{TRANSIT}" {family} daddr @vips',
+            f'dup to {peer} device "{TRANSIT}"',
+        )
+        yield f"{outside} tcp flags & syn == 0 socket wildcard 1 {onward} drop"
+        yield f"{outside} {TOO_BIG[version]} {onward}"
     yield "}"
     yield "chain own { type filter hook input priority filter; policy drop;"
     yield 'iifname "lo" accept'

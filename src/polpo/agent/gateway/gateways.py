@@ -79,7 +79,9 @@ class Gateways:
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
         """Before there is a device in them."""
-        namespaces = Namespaces("namespace", self.instances.all, SETTINGS)
+        namespaces = Namespaces(
+            "namespace", self.instances.all, SETTINGS, self._keepalived.inhabitant
+        )
         yield Step(namespaces, namespaces.wanted, *self._around)
 
     def after(self) -> Iterator[AnyStep]:

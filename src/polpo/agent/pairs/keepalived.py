@@ -95,6 +95,10 @@ class Keepalived:
         """As last looked at; one that has been started since is seen in the next pass."""
         return vni in self._running and vni not in self._ending and self._has_begun(vni)
 
+    def inhabitant(self, vni: int) -> Process | None:
+        """For Namespaces; also one that an agent before us has started."""
+        return find(self._place(vni), "keepalived.pid")
+
     def apply(self, changes: Changes[int, str]) -> Failures[int]:
         return one_by_one(changes, self._put, self._remove)
 

@@ -1,13 +1,16 @@
 """Reconciler of instances' namespaces and their settings: made before anything is in them.
 
-They are removed as any plug's namespace is.
+They are removed as any plug's namespace is. Where only the name is gone, because processes of ours
+still run in it, the name is put back, and they have noticed nothing.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns
+from polpo.kernel.processes import Process
 from polpo.target.changes import Changes
 
 Settings = dict[str, str]
@@ -19,10 +22,17 @@ class Housed(Protocol):
 
 
 class Namespaces:
+    """`inhabitant`: a living process of ours in an instance's namespace, to be closed."""
+
     def __init__(
-        self, noun: str, instances: Mapping[int, Housed], settings: Mapping[str, str]
+        self,
+        noun: str,
+        instances: Mapping[int, Housed],
+        settings: Mapping[str, str],
+        inhabitant: Callable[[int], Process | None],
     ) -> None:
         self.noun, self._instances, self._settings = noun, instances, dict(settings)
+        self._inhabitant = inhabitant
 
     def wanted(self) -> dict[int, Settings]:
         return dict.fromkeys(self._instances, self._settings)
@@ -40,5 +50,13 @@ class Namespaces:
 
     def _put(self, vni: int, settings: Settings) -> None:
         name = self._instances[vni].netns
+        if netns.identity(name) is None:
+            self._name_again(vni, name)
         netns.create(name)
         netns.inside(name, lambda: netns.write_sysctls(settings))
+
+    def _name_again(self, vni: int, name: str) -> None:
+        process = self._inhabitant(vni)
+        if process is not None:
+            with contextlib.closing(process), contextlib.suppress(OSError):
+                netns.attach(name, process.pid)

@@ -41,21 +41,30 @@ def configuration(name: str, lines: Iterable[str], files: Mapping[str, Path]) ->
 def election(
     instance: int, priority: int, preempt: bool, advertisement_s: float, alone: bool = False
 ) -> Iterator[str]:
-    """Silence of three advertisements and a bit is death; whoever is active stays it."""
+    """Silence of three advertisements and a bit is death; whoever is active stays it. One that is
+    `alone` speaks to the group, where nobody is: keepalived wants no unicast without a peer.
+    """
     yield "state BACKUP"
     if not preempt:
         yield "nopreempt"
     yield f"interface {TRANSIT}"
     yield "virtual_router_id 1"
-    yield f"priority {priority}"
+    yield f"priority {_rank(priority)}"
     yield f"advert_int {advertisement_s}"
     yield f"garp_master_delay {AGAIN_S}"
     yield "garp_master_repeat 1"
     yield f"garp_master_refresh {REFRESH_S}"
     yield "garp_master_refresh_repeat 1"
-    yield f"unicast_src_ip {transit.address(4, instance)}"
     if not alone:
+        yield f"unicast_src_ip {transit.address(4, instance)}"
         yield from block("unicast_peer", [transit.address(4, transit.peer(instance))])
+
+
+def _rank(priority: int) -> int:
+    """Close to the top, where a standby waits for nothing once the active one has said that it goes
+    (RFC 9568, 6.1: Skew_Time), and in the same order for those that placement gives.
+    """
+    return 249 + priority // 50
 
 
 def block(name: str, lines: Iterable[str]) -> list[str]:

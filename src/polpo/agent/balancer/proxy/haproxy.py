@@ -9,16 +9,18 @@ In <runtime_dir>/balancers/<its number>/ (settings.py):
                    that it ends that nobody listens, whether or not there is an agent
 """
 
+import contextlib
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from polpo.agent.balancer.proxy import socket
 from polpo.agent.balancer.proxy.changes import commands
 from polpo.agent.balancer.proxy.settings import Settings
+from polpo.agent.balancer.proxy.states import kept
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, processes
 from polpo.kernel.processes import Process
@@ -28,19 +30,30 @@ from polpo.target.balancer import Balancer
 from polpo.target.changes import Changes
 
 PROGRAM = "haproxy"
-CHECK_S, END_S = 10.0, 5.0
+CHECK_S, BEGIN_S, END_S = 10.0, 5.0, 5.0
 HASTY_S = 1.0  # one that ends sooner after its start than this is not started again at once
 LOG_BYTES = 1 << 20
 WELL, ILL = b"0\n", b"-254\n"
+NO_STATES = "1\n"  # the version of the format
 STALE = ""  # runs with another configuration than it should, or than we know of
 GUARD = '"$@"; printf -- "-254\\n" > health'
 
 
+class _Reload(NamedTuple):
+    """Under way: the workers that were there before it, and until when it may take."""
+
+    workers: frozenset[int]
+    until: float
+
+
 class Proxied(Protocol):
-    """A load balancer's instance, as far as HAProxy is concerned."""
+    """A load balancer's instance, as far as HAProxy is concerned.
+
+    `configuration` is made of the row `proxied`.
+    """
 
     @property
-    def row(self) -> Balancer: ...
+    def proxied(self) -> Balancer: ...
 
     @property
     def netns(self) -> str: ...
@@ -74,6 +87,7 @@ class Haproxy:
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._started_at: dict[int, float] = {}
         self._told: dict[int, Balancer] = {}  # the row that each was last told of, by us
+        self._reloads: dict[int, _Reload] = {}
 
     def wanted(self) -> dict[int, str]:
         return {vni: instance.configuration for vni, instance in self._instances.items()}
@@ -138,6 +152,7 @@ class Haproxy:
             replace_file(health, WELL)
 
     def _forget(self, vni: int) -> None:
+        self._reloads.pop(vni, None)
         process = self._running.pop(vni)
         self._unwatch(process.handle)
         process.close()
@@ -150,28 +165,56 @@ class Haproxy:
         instance, place = self._instances.get(vni), self._place(vni)
         running = self._running.get(vni)
         here = netns.identity(instance.netns) if instance is not None else None
-        if here is None or (running is not None and running.network() != here):
+        if here is None or running is None or running.network() != here:
+            return STALE
+        if not self.listens(vni) or self._is_reloading(vni):
             return STALE
         texts = {_text(place / name) for name in ("haproxy.cfg", "haproxy.loaded")}
         return (texts.pop() or STALE) if len(texts) == 1 else STALE
+
+    def _is_reloading(self, vni: int) -> bool:
+        """Until another worker is there than before."""
+        reload = self._reloads.get(vni)
+        if reload is None:
+            return False
+        if workers(self._place(vni)) - reload.workers or self._clock() > reload.until:
+            del self._reloads[vni]
+            return False
+        self._soon()
+        return True
+
+    def _wait_for(self, vni: int, running: Process | None) -> None:
+        """What is under way comes to its end first."""
+        if self._begins(vni) or vni in self._reloads:
+            raise BlockingIOError(11, "its worker has to begin first")
+        if running is None or self.listens(vni):
+            return
+        if self._clock() - self._started_at.get(vni, 0.0) > BEGIN_S:
+            running.signal(signal.SIGKILL)
+        raise BlockingIOError(11, "it has to listen first")
 
     def _put(self, vni: int, configuration: str) -> None:
         instance, place = self._instances[vni], self._place(vni)
         _prepare(place)
         running = self._running.get(vni)
-        if self._begins(vni):
-            raise BlockingIOError(11, "the one that has been started has to begin first")
+        self._wait_for(vni, running)
         if running is not None and running.network() != netns.identity(instance.netns):
             self._remove(vni)
             raise BlockingIOError(11, "the one in a former namespace has to end first")
-        if running is not None and self._tell(vni, instance.row):
-            replace_file(place / "haproxy.cfg", configuration.encode())
-        else:
+        told = running is not None and self._tell(vni, instance.proxied)
+        if not told:
             self._check(instance, configuration)
-            replace_file(place / "haproxy.cfg", configuration.encode())
-            self._reload(vni, running) if running is not None else self._start(vni)
+        before = _text(place / "haproxy.cfg") or ""
+        replace_file(place / "haproxy.cfg", configuration.encode())
+        if running is None:
+            self._start(vni)
+        elif not told:
+            self._reload(vni, running, before, configuration)
         replace_file(place / "haproxy.loaded", configuration.encode())
-        self._told[vni] = instance.row
+        self._told[vni] = instance.proxied
+        if not told:
+            self._soon()
+            raise BlockingIOError(11, "its worker has to begin")
 
     def _tell(self, vni: int, row: Balancer) -> bool:
         """At run time, if that is enough. What it does not take so it is reloaded with."""
@@ -195,14 +238,14 @@ class Haproxy:
         if wrong:
             raise ValueError(_first_alert(wrong))
 
-    def _reload(self, vni: int, running: Process) -> None:
+    def _reload(self, vni: int, running: Process, before: str, after: str) -> None:
         """Its master starts a new worker, which takes over the sockets; connections stay."""
-        place = self._place(vni)
-        try:
-            states = socket.ask(place / "haproxy.sock", "show servers state")
-        except OSError:
-            states = ""
+        place, states = self._place(vni), NO_STATES
+        with contextlib.suppress(OSError):
+            said = socket.ask(place / "haproxy.sock", "show servers state")
+            states = kept(said, before, after)
         replace_file(place / "states", states.encode())
+        self._reloads[vni] = _Reload(workers(place), self._clock() + BEGIN_S)
         running.signal(signal.SIGUSR2)
 
     def _start(self, vni: int) -> None:
@@ -211,14 +254,13 @@ class Haproxy:
             raise ChildProcessError(10, f"ended right after its start: {_last_line(place / 'log')}")
         self._started_at[vni] = now
         (place / "haproxy.pid").unlink(missing_ok=True)
-        replace_file(place / "states", b"1\n")  # its version: no servers yet
+        replace_file(place / "states", NO_STATES.encode())
         replace_file(place / "health", ILL)
         if (place / "haproxy.log").exists() and (place / "haproxy.log").stat().st_size > LOG_BYTES:
             (place / "haproxy.log").unlink()
         self._children[vni] = processes.start(
             self._instances[vni].netns, command(place), place / "haproxy.log", place
         )
-        self._soon()
 
     def _remove(self, vni: int) -> None:
         """Nobody is to come any more; then it ends, with what it has."""
@@ -229,6 +271,17 @@ class Haproxy:
 
     def _place(self, vni: int) -> Path:
         return self._directory / str(vni)
+
+
+def workers(place: Path) -> frozenset[int]:
+    """Pids of the present workers, as the master says; none if it does not answer now."""
+    try:
+        said = socket.ask(place / "master.sock", "show proc")
+    except OSError:
+        return frozenset()
+    present = said.partition("# workers")[2].partition("# old workers")[0]
+    lines = (line.split() for line in present.splitlines())
+    return frozenset(int(words[0]) for words in lines if words and words[0].isdecimal())
 
 
 def command(place: Path) -> list[str]:

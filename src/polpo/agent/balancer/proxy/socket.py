@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
-ANSWERS_S = 2.0
+ANSWERS_S = 1.0
 
 
 def ask(path: Path, command: str) -> str:
@@ -13,6 +13,7 @@ def ask(path: Path, command: str) -> str:
         link.settimeout(ANSWERS_S)
         link.connect(str(path))
         link.sendall(command.encode() + b"\n")
+        link.shutdown(socket.SHUT_WR)  # the master would wait for more
         parts = []
         while part := link.recv(1 << 16):
             parts.append(part)

@@ -1,0 +1,443 @@
+"""What a load balancer does with each protocol and option, seen by real clients and members."""
+
+import json
+import re
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from msgspec.structs import replace
+
+from polpo.model.load_balancer import (
+    HealthMonitor,
+    L7Policy,
+    L7Rule,
+    Listener,
+    Member,
+    Persistence,
+    Pool,
+)
+from polpo.model.object import Object
+from polpo.model.secret import Secret
+from polpo.testing.balancers import (
+    CLIENT,
+    LB,
+    LISTENER,
+    MEMBERS,
+    POOL,
+    PORT,
+    SEAL,
+    VIP,
+    VIP6,
+    BalancerCloud,
+    member,
+    serving,
+)
+from polpo.testing.hosts import eventually, inside
+
+pytestmark = [pytest.mark.netns, pytest.mark.asyncio(loop_scope="module")]
+
+OF: dict[str, Any] = {"load_balancer_id": LB}
+URL = f"http://{VIP}"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def balancer(cloud: BalancerCloud) -> AsyncIterator["Balancer"]:
+    found = Balancer(cloud)
+    yield found
+    await found.restore()
+
+
+class Balancer:
+    """Changed by `set`; as it was when the test is over."""
+
+    def __init__(self, cloud: BalancerCloud) -> None:
+        self.cloud, self._before = cloud, cloud.controller.snapshot
+
+    async def set(self, *objects: Object) -> None:
+        await self.cloud.reached(await self.cloud.change(*objects))
+
+    async def restore(self) -> None:
+        self.cloud.controller.snapshot = self._before
+        await self.cloud.reached(await self.cloud.controller.write())
+
+    def get(self, url: str = URL, *options: str) -> dict[str, Any]:
+        """What a member says of the request that it got."""
+        found: dict[str, Any] = json.loads(self.cloud.get(url, *options))
+        return found
+
+    def status(self, url: str = URL, *options: str) -> str:
+        return self.cloud.get(url, "-o", "/dev/null", "-w", "%{http_code}", *options)
+
+    def members(self, count: int, url: str = URL, *options: str) -> list[str]:
+        return [self.get(url, *options)["member"] for _ in range(count)]
+
+
+def certificate(folder: Path, name: str, issuer: str = "") -> bytes:
+    """PEM with its key, self-signed or by an issuer in the folder."""
+    by = f"-CA {issuer}.crt -CAkey {issuer}.key" if issuer else ""
+    command = (
+        f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 9 "
+        f"-keyout {name}.key -out {name}.crt -subj /CN={name} {by} "
+        f"-addext subjectAltName=DNS:{name}"
+    )
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return (folder / f"{name}.crt").read_bytes() + (folder / f"{name}.key").read_bytes()
+
+
+def secret(id: str, payload: bytes) -> Secret:
+    return Secret(id=id, sealed=SEAL.close(id, payload))
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def tls(balancer: Balancer, tmp_path: Path) -> Path:
+    """A listener on 443 with the certificates `web.test` and, by SNI, `shop.test`."""
+    names = ("web.test", "shop.test")
+    secrets = [secret(name, certificate(tmp_path, name)) for name in names]
+    listener = Listener(
+        id="secure",
+        protocol="TERMINATED_HTTPS",
+        protocol_port=443,
+        default_pool_id="pool",
+        default_tls_container_ref="web.test",
+        sni_container_refs=("shop.test",),
+        insert_headers={"X-Forwarded-Proto": "true", "X-SSL-Client-CN": "true"},
+        hsts_max_age=300,
+        **OF,
+    )
+    await balancer.set(*secrets, listener)
+    return tmp_path
+
+
+@contextmanager
+def running(where: str, command: str) -> Iterator[None]:
+    """A program in a namespace, with nothing to read."""
+    enter = ["nsenter", f"--net=/run/netns/{where}", *command.split()]
+    process = subprocess.Popen(
+        enter, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def shaken_hands(version: str) -> "subprocess.CompletedProcess[str]":
+    """OpenSSL's client, with that version of TLS only."""
+    command = f"openssl s_client -connect {VIP}:443 -{version} -brief"
+    enter = ["nsenter", f"--net=/run/netns/{CLIENT}", *command.split()]
+    return subprocess.run(enter, input="", text=True, check=False, capture_output=True)
+
+
+def to(name: str, *options: str) -> tuple[str, ...]:
+    """curl's options for https://<name>/ at the VIP."""
+    return ("--resolve", f"{name}:443:{VIP}", *options)
+
+
+async def test_http_is_divided_and_members_hear_of_the_client(balancer: Balancer) -> None:
+    assert set(balancer.members(4)) == {"10.7.0.21", "10.7.0.22"}
+    said = balancer.get(URL, "-H", "X-Forwarded-For:9.9.9.9")
+    assert said["from"] in ("10.7.0.3", "10.7.0.4"), "an instance's own address"
+    forwarded = [h for h in said["headers"] if h.startswith("x-forwarded-for")]
+    assert forwarded[-1] == "x-forwarded-for: 10.7.0.20", "what others say comes before"
+
+
+async def test_ipv6_is_the_same_load_balancer(balancer: Balancer) -> None:
+    assert balancer.get(f"http://[{VIP6}]")["headers"][-1] == "x-forwarded-for: fd07::14"
+    await balancer.set(member(21, address="fd07::15"), member(22, address="fd07::16"))
+    said = balancer.get(f"http://[{VIP6}]")
+    assert said["member"] in ("fd07::15", "fd07::16")
+    assert said["from"] in ("fd07::3", "fd07::4"), "not the load balancer's own"
+
+
+async def test_tcp_passes_bytes_and_by_proxy_protocol_says_whose(balancer: Balancer) -> None:
+    listener = replace(LISTENER, id="tcp", protocol="TCP", protocol_port=81, insert_headers={})
+    await balancer.set(replace(listener, default_pool_id="tcp"))
+    for version, port in (("PROXY", 8081), ("PROXYV2", 8082)):
+        pool = Pool(id="tcp", protocol=version, lb_algorithm="ROUND_ROBIN", **OF)
+        behind = Member(id="p", pool_id="tcp", address="10.7.0.21", protocol_port=port, **OF)
+        with serving(MEMBERS[0], port, "proxy"):
+            await balancer.set(pool, behind)
+            said = balancer.get(f"{URL}:81")
+            assert re.fullmatch(r"10\.7\.0\.20 \d+", said["proxied"])
+            said = balancer.get(f"http://[{VIP6}]:81")
+            assert re.fullmatch(r"fd07::14 \d+", said["proxied"])
+
+
+async def test_a_proxy_header_that_a_client_sends_is_no_header(balancer: Balancer) -> None:
+    """Nobody asked for one: it is a bad request, and no member hears of it."""
+    assert "400" in balancer.cloud.get(f"{URL}/ --haproxy-protocol -w %{{http_code}}")
+
+
+async def test_tls_ends_here_with_http_2_and_the_right_certificate(
+    balancer: Balancer, tls: Path
+) -> None:
+    for name in ("web.test", "shop.test"):
+        options = to(name, "--cacert", str(tls / f"{name}.crt"))
+        said = balancer.get(f"https://{name}/", *options)
+        assert "x-forwarded-proto: https" in said["headers"]
+        version = balancer.status(f"https://{name}/", *options, "-w", "%{http_version}")
+        assert version == "2"
+    shown = balancer.cloud.get("https://web.test/ -k -D - -o /dev/null", *to("web.test"))
+    assert "strict-transport-security: max-age=300" in shown
+    load = inside(CLIENT, f"h2load -n 200 -c 4 https://{VIP}/")
+    assert "200 succeeded, 0 failed" in load
+
+
+async def test_old_versions_of_tls_are_not_spoken(balancer: Balancer, tls: Path) -> None:
+    for version, spoken in (("tls1_1", False), ("tls1_2", True), ("tls1_3", True)):
+        done = shaken_hands(version)
+        assert (done.returncode == 0) == spoken, done.stderr
+
+
+async def test_clients_show_certificates_where_they_must(balancer: Balancer, tls: Path) -> None:
+    certificate(tls, "ca.test")
+    certificate(tls, "mia", issuer="ca.test")
+    authority = secret("ca", (tls / "ca.test.crt").read_bytes())
+    listener = balancer.cloud.controller.snapshot.get(Listener, "secure")
+    assert listener
+    asks = replace(listener, client_authentication="MANDATORY", client_ca_tls_container_ref="ca")
+    await balancer.set(authority, asks)
+    options = to("web.test", "-k")
+    with pytest.raises(AssertionError):
+        balancer.get("https://web.test/", *options)
+    own = ("--cert", str(tls / "mia.crt"), "--key", str(tls / "mia.key"))
+    said = balancer.get("https://web.test/", *options, *own)
+    assert any(re.match(r'x-ssl-client-cn: "?mia', header) for header in said["headers"])
+
+
+async def test_a_listener_without_its_certificate_is_told_of_and_the_others_go_on(
+    balancer: Balancer, tls: Path
+) -> None:
+    wrong = (tls / "web.test.crt").read_bytes() + b"-----BEGIN PRIVATE KEY-----\nx\n"
+    bad = replace(LISTENER, id="bad", protocol="TERMINATED_HTTPS", protocol_port=444)
+    lost = replace(bad, default_tls_container_ref="nowhere")
+    await balancer.cloud.change(lost, replace(LISTENER, protocol_port=82))
+
+    async def told() -> bool:
+        status = await balancer.cloud.a.status()
+        return "nowhere" in str(status["balancing"][str(30)].get("error"))
+
+    await eventually(told, "an error")
+    assert balancer.status(f"{URL}:82") == "200"
+    assert wrong
+
+
+async def test_members_are_spoken_to_in_tls_where_the_pool_says_so(
+    balancer: Balancer, tls: Path
+) -> None:
+    behind = f"openssl s_server -accept 9443 -cert {tls}/web.test.crt -key {tls}/web.test.key -www"
+    with running(MEMBERS[0], behind):
+        own = secret("own", (tls / "web.test.crt").read_bytes())
+        pool = replace(POOL, tls_enabled=True)
+        await balancer.set(own, pool, member(21, protocol_port=9443))
+        await balancer.cloud.remove(member(22))
+
+        async def answered() -> bool:
+            return balancer.status() == "200"
+
+        await eventually(answered, "an answer by TLS")
+        other = secret("other", (tls / "shop.test.crt").read_bytes())
+        await balancer.set(other, replace(pool, ca_tls_container_ref="other"))
+        assert balancer.status() == "503", "not who it should be"
+
+
+async def test_weights_backups_and_members_that_are_off(balancer: Balancer) -> None:
+    await balancer.set(member(21, weight=0))
+    assert set(balancer.members(4)) == {"10.7.0.22"}
+    await balancer.set(member(21), member(22, admin_state_up=False))
+    assert set(balancer.members(4)) == {"10.7.0.21"}
+    await balancer.set(member(21), member(22, backup=True))
+    assert set(balancer.members(4)) == {"10.7.0.21"}
+    await balancer.set(member(21, admin_state_up=False), member(22, backup=True))
+    assert set(balancer.members(4)) == {"10.7.0.22"}
+
+
+@pytest.mark.parametrize(
+    ("persistence", "name"),
+    [
+        (Persistence("SOURCE_IP"), ""),
+        (Persistence("HTTP_COOKIE"), "SRV"),
+    ],
+)
+async def test_who_came_before_goes_where_it_was(
+    balancer: Balancer, persistence: Persistence, name: str, tmp_path: Path
+) -> None:
+    await balancer.set(replace(POOL, session_persistence=persistence))
+    jar = tmp_path / "jar"
+    options = ("-b", str(jar), "-c", str(jar))
+    assert len(set(balancer.members(6, URL, *options))) == 1
+    if name:
+        assert name in jar.read_text()
+        assert len(set(balancer.members(6))) == 2, "without the cookie"
+
+
+async def test_source_decides_where_the_algorithm_says_so(balancer: Balancer) -> None:
+    await balancer.set(replace(POOL, lb_algorithm="SOURCE_IP"))
+    assert len(set(balancer.members(6))) == 1
+    await balancer.set(replace(POOL, lb_algorithm="LEAST_CONNECTIONS"))
+    assert len(set(balancer.members(6))) == 2
+
+
+MONITOR = HealthMonitor(
+    id="monitor",
+    pool_id="pool",
+    type="HTTP",
+    delay=1,
+    timeout=1,
+    max_retries=1,
+    max_retries_down=1,
+    **OF,
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "TCP"},
+        {"url_path": "/health", "domain_name": "x", "expected_codes": "200,202-204"},
+        {"http_method": "HEAD", "http_version": "1.1", "domain_name": "x"},
+    ],
+)
+async def test_members_that_do_not_work_get_nothing(
+    balancer: Balancer, changes: dict[str, Any]
+) -> None:
+    await balancer.set(replace(MONITOR, **changes), member(22, protocol_port=PORT + 9))
+
+    async def seen() -> bool:
+        status = await (await balancer.cloud.settled())[0].status()
+        members = status["balancing"]["30"]["members"]
+        return bool(members == {"member-21": "UP", "member-22": "DOWN"})
+
+    await eventually(seen, "one up, one down")
+    assert set(balancer.members(4)) == {"10.7.0.21"}
+
+
+async def test_a_wrong_answer_is_none(balancer: Balancer) -> None:
+    await balancer.set(replace(MONITOR, url_path="/broken"))
+
+    async def down() -> bool:
+        return balancer.status() == "503"
+
+    await eventually(down, "all members down")
+    await balancer.set(replace(MONITOR, url_path="/broken", expected_codes="500"))
+
+    async def up() -> bool:
+        return balancer.status() == "200"
+
+    await eventually(up, "all members up")
+
+
+POLICY = L7Policy(id="policy", listener_id="listener", action="REJECT", position=1, **OF)
+RULE = L7Rule(
+    id="rule", l7policy_id="policy", type="PATH", compare_type="STARTS_WITH", value="/a", **OF
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "hit", "miss"),
+    [
+        ({}, ("/admin",), ("/b",)),
+        ({"compare_type": "ENDS_WITH"}, ("/x/a",), ("/ab",)),
+        ({"compare_type": "EQUAL_TO"}, ("/a",), ("/ab",)),
+        ({"compare_type": "CONTAINS", "value": "b"}, ("/abc",), ("/ac",)),
+        ({"compare_type": "REGEX", "value": "^/(a|b)+$"}, ("/abab",), ("/abc",)),
+        ({"invert": True}, ("/b",), ("/admin",)),
+        ({"type": "FILE_TYPE", "compare_type": "EQUAL_TO", "value": "jpg"}, ("/x.jpg",), ("/jpg",)),
+        (
+            {"type": "HOST_NAME", "compare_type": "EQUAL_TO", "value": "Shop.test"},
+            ("/", "-H", "Host:shop.test:80"),
+            ("/", "-H", "Host:web.test"),
+        ),
+        (
+            {"type": "HEADER", "compare_type": "EQUAL_TO", "key": "X-Color", "value": "red"},
+            ("/", "-H", "X-Color:red"),
+            ("/", "-H", "X-Color:blue"),
+        ),
+        (
+            {"type": "COOKIE", "compare_type": "CONTAINS", "key": "taste", "value": "swe"},
+            ("/", "-b", "taste=sweet"),
+            ("/", "-b", "taste=sour"),
+        ),
+    ],
+)
+async def test_rules_choose_requests(
+    balancer: Balancer, rule: dict[str, Any], hit: tuple[str, ...], miss: tuple[str, ...]
+) -> None:
+    await balancer.set(POLICY, replace(RULE, **rule))
+    assert balancer.status(URL + hit[0], *hit[1:]) == "403"
+    assert balancer.status(URL + miss[0], *miss[1:]) == "200"
+
+
+async def test_policies_redirect_and_lead_to_other_pools_in_order(balancer: Balancer) -> None:
+    other = Pool(id="other", protocol="HTTP", lb_algorithm="ROUND_ROBIN", **OF)
+    alone = Member(id="o", pool_id="other", address="10.7.0.22", protocol_port=PORT, **OF)
+    policies = [
+        replace(POLICY, id="p", action="REDIRECT_TO_POOL", redirect_pool_id="other"),
+        replace(
+            POLICY,
+            id="u",
+            action="REDIRECT_TO_URL",
+            position=2,
+            redirect_url="http://x.test/50%",
+            redirect_http_code=301,
+        ),
+        replace(
+            POLICY, id="f", action="REDIRECT_PREFIX", position=3, redirect_prefix="https://y.test"
+        ),
+    ]
+    rules = [replace(RULE, id=name, l7policy_id=name, value=f"/{name}") for name in ("p", "u", "f")]
+    await balancer.set(other, alone, *policies, *rules)
+    assert set(balancer.members(3, f"{URL}/p")) == {"10.7.0.22"}
+    told = ("-o", "/dev/null", "-w", "%{http_code}:%{redirect_url}")
+    assert balancer.cloud.get(f"{URL}/u", *told) == "301:http://x.test/50%"
+    assert balancer.cloud.get(f"{URL}/f?q", *told) == "302:https://y.test/f?q"
+
+
+async def test_a_regular_expression_that_explodes_stops_nobody(balancer: Balancer) -> None:
+    await balancer.set(POLICY, replace(RULE, compare_type="REGEX", value="(a+)+$"))
+    bomb = f"{URL}/{'a' * 4000}!"
+    balancer.status(bomb)
+    assert balancer.status(f"{URL}/b") == "200"
+
+
+async def test_figures_are_there_for_prometheus_and_for_the_api(balancer: Balancer) -> None:
+    metrics = replace(LISTENER, id="metrics", protocol="PROMETHEUS", protocol_port=9090)
+    await balancer.set(replace(metrics, default_pool_id=""))
+    assert "haproxy_frontend_http_requests_total" in balancer.cloud.get(f"{URL}:9090/metrics")
+    assert balancer.status(f"{URL}:9090/") == "404"
+    balancer.members(3)
+
+    async def counted() -> bool:
+        status = await (await balancer.cloud.settled())[0].status()
+        return bool(status["balancing"]["30"]["flows"]["listener"][3] >= 3)
+
+    await eventually(counted, "connections counted", 15.0)
+
+
+async def test_what_listens_listens_at_the_vip_only(balancer: Balancer) -> None:
+    await balancer.cloud.settled()
+    for address in ("10.7.0.3", "10.7.0.4"):
+        for port in (80, 1025):
+            with pytest.raises(AssertionError):
+                balancer.cloud.get(f"http://{address}:{port}", "--connect-timeout", "0.5")
+
+
+async def test_a_full_listener_makes_the_next_one_wait(balancer: Balancer) -> None:
+    await balancer.set(replace(LISTENER, connection_limit=1))
+    with running(CLIENT, f"curl -s telnet://{VIP}:80"):
+
+        async def full() -> bool:
+            try:
+                balancer.cloud.get(URL, "--max-time", "0.5")
+            except AssertionError:
+                return True
+            return False
+
+        await eventually(full, "a full listener")
+    assert balancer.status() == "200"

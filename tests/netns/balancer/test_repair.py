@@ -1,0 +1,133 @@
+"""Whatever somebody does to an instance of a load balancer is repaired."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from polpo.model.placement import HIGH, LOW, MOVING
+from polpo.testing.balancers import CLIENT, HOMES, VIP, VIP6, BalancerCloud, holders, placement
+from polpo.testing.hosts import HostUnderTest, eventually, inside, sh, until
+
+pytestmark = [pytest.mark.netns, pytest.mark.asyncio(loop_scope="module")]
+
+Damage = Callable[[BalancerCloud, HostUnderTest], object]
+
+
+def within(command: str) -> Damage:
+    return lambda cloud, host: inside(cloud.netns(host), command)
+
+
+def kill(pid_file: str) -> Damage:
+    return lambda cloud, host: os.kill(cloud.pid(host, pid_file), signal.SIGKILL)
+
+
+def edit(name: str) -> Damage:
+    return lambda cloud, host: (cloud.files(host) / name).write_text("nonsense")
+
+
+def unlink(name: str) -> Damage:
+    return lambda cloud, host: (cloud.files(host) / name).unlink()
+
+
+def delete_namespace(cloud: BalancerCloud, host: HostUnderTest) -> None:
+    sh(f"ip netns delete {cloud.netns(host)}")
+
+
+def lose_own_address(cloud: BalancerCloud, host: HostUnderTest) -> None:
+    number = next(instance for instance, name in HOMES.items() if name == host.name)
+    inside(cloud.netns(host), f"ip address del 10.7.0.{number}/24 dev eth0")
+
+
+SABOTAGES: dict[str, tuple[str, Damage]] = {
+    "all rules flushed": ("balancer rules", within("nft flush ruleset")),
+    "a chain flushed": ("balancer rules", within("nft flush chain ip polpo own")),
+    "a table deleted": ("balancer rules", within("nft delete table ip6 polpo")),
+    "a rule added": ("balancer rules", within("nft insert rule ip polpo own drop")),
+    "an element removed": (
+        "balancer rules",
+        within(f"nft delete element ip polpo vips {{ {VIP} }}"),
+    ),
+    "an address on lo removed": ("vip", within(f"ip address del {VIP}/32 dev lo")),
+    "an IPv6 address on lo removed": ("vip", within(f"ip address del {VIP6}/128 dev lo")),
+    "lo down": ("vip", within("ip link set lo down")),
+    "eth0 deleted": ("link", within("ip link del eth0")),
+    "eth0 down": ("workload", within("ip link set eth0 down")),
+    "eth0's own address": ("workload", lose_own_address),
+    "transit0 deleted": ("link", within("ip link del transit0")),
+    "transit0's addresses": ("workload", within("ip address flush dev transit0 scope global")),
+    "ARP for all": ("balancer namespace", within("sysctl -qw net.ipv4.conf.all.arp_ignore=0")),
+    "forwarding on": ("balancer namespace", within("sysctl -qw net.ipv4.ip_forward=1")),
+    "keepalived killed": ("balancer keepalived", kill("keepalived.pid")),
+    "keepalived's file edited": ("balancer keepalived", edit("keepalived.conf")),
+    "keepalived's file deleted": ("balancer keepalived", unlink("keepalived.conf")),
+    "HAProxy killed": ("haproxy", kill("haproxy.pid")),
+    "HAProxy's file edited": ("haproxy", edit("haproxy.cfg")),
+    "HAProxy's file deleted": ("haproxy", unlink("haproxy.cfg")),
+    "namespace deleted": ("balancer namespace", delete_namespace),
+}
+THEIRS = {
+    "the address in front": f"ip address del {VIP}/32 dev eth0",
+    "the IPv6 address in front": f"ip address del {VIP6}/128 dev eth0",
+    "the active one's address": "ip address del 169.254.0.2/24 dev transit0",
+}
+
+
+def serves() -> bool:
+    command = ["nsenter", f"--net=/run/netns/{CLIENT}", "curl", "-gsf", "--max-time", "1"]
+    urls = (f"http://{VIP}/", f"http://[{VIP6}]/")
+    done = [subprocess.run([*command, url], capture_output=True, check=False) for url in urls]
+    return all(one.returncode == 0 for one in done)
+
+
+async def drift(host: HostUnderTest, kind: str) -> int:
+    return int((await host.status()).get("drift", {}).get(kind, 0))
+
+
+async def whole(cloud: BalancerCloud, host: HostUnderTest) -> None:
+    """As if nothing had been: this very instance, moved back from its peer, serves."""
+    number = {name: instance for instance, name in HOMES.items()}
+    other = next(home for home in cloud.homes if home is not host)
+    behind = placement(number[other.name], priority=LOW)
+    ahead = placement(number[host.name], priority=MOVING, preempt=True)
+    await cloud.change(ahead, behind)
+
+    async def active() -> bool:
+        return await cloud.active() == [host]
+
+    await eventually(active, "active again", 20.0)
+    await cloud.change(placement(number[host.name], priority=HIGH), behind)
+    await cloud.settled()
+    await until(lambda: holders(cloud) == holders(cloud, VIP6) == [host.name], "the one holder")
+    await until(serves, "a client is answered")
+    for vip, word in ((VIP, "ip"), (VIP6, "ip6")):
+        assert f"elements = {{ {vip} }}" in inside(
+            cloud.netns(host), f"nft list set {word} polpo vips"
+        )
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES)
+async def test_sabotage_is_repaired_and_counted(sabotage: str, cloud: BalancerCloud) -> None:
+    kind, damage = SABOTAGES[sabotage]
+    active, _ = await cloud.settled()
+    before = await drift(active, kind)
+    damage(cloud, active)
+
+    async def repaired() -> bool:
+        status = await active.status()
+        return status.get("error") is None and await drift(active, kind) > before
+
+    await eventually(repaired, f"{sabotage} repaired", 20.0)
+    await whole(cloud, active)
+
+
+@pytest.mark.parametrize("what", THEIRS)
+async def test_what_keepalived_has_put_there_is_put_back_or_is_its_peers(
+    what: str, cloud: BalancerCloud
+) -> None:
+    active, _ = await cloud.settled()
+    inside(cloud.netns(active), THEIRS[what])
+    await until(serves, "a client is answered", 20.0)
+    await whole(cloud, active)

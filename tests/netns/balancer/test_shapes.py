@@ -1,0 +1,120 @@
+"""Load balancers of other shapes: with members in another network, and with one instance only."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from msgspec.structs import replace
+
+from polpo.model.load_balancer import SINGLE
+from polpo.model.network import Network, Subnet
+from polpo.model.object import Object
+from polpo.model.port import AddressPair, FixedIP, Port
+from polpo.testing.balancers import (
+    BALANCER,
+    CLIENT,
+    HOMES,
+    LISTENER,
+    POOL,
+    PORT,
+    VIP,
+    BalancerCloud,
+    end,
+    member,
+    placement,
+    serving,
+    workload,
+)
+from polpo.testing.hosts import PREFIX, HostUnderTest, eventually, inside, until
+
+pytestmark = [pytest.mark.netns, pytest.mark.asyncio(loop_scope="module")]
+
+FAR, FAR_NETNS = "10.9.0.30", f"{PREFIX}w30"
+SINGLE_LB, SINGLE_VIP, SINGLE_VNI = "00000000-0000-4000-8000-00000000003b", "10.7.0.6", 32
+OF = {"load_balancer_id": SINGLE_LB}
+
+
+def far(port: Port, number: int) -> Port:
+    """In the other network, at 10.9.0.<number>."""
+    return replace(
+        port,
+        id=f"{0x900 + number:08x}-0000-4000-8000-000000000000",
+        network_id="N9",
+        mac_address=f"fa:16:3e:00:09:{number:02x}",
+        fixed_ips=(FixedIP("S9", f"10.9.0.{number}"),),
+        allowed_address_pairs=(),
+    )
+
+
+MEMBER = far(workload(30, "c"), 30)
+BACKS = tuple(far(end(instance, instance), instance) for instance in HOMES)
+FAR_MEMBER = replace(member(30), address=FAR)
+
+
+def answering(address: str, count: int = 9) -> set[str]:
+    said = [inside(CLIENT, f"curl -sS --max-time 5 http://{address}/") for _ in range(count)]
+    return {one.split('"member": "')[1].split('"')[0] for one in said}
+
+
+def devices(cloud: BalancerCloud, host: HostUnderTest) -> str:
+    return inside(cloud.netns(host), "ip -o link")
+
+
+async def test_members_in_another_network_are_reached_by_a_device_in_there(
+    cloud: BalancerCloud,
+) -> None:
+    active, standby = await cloud.settled()
+    await cloud.change(
+        Network(id="N9", vni=9, mtu=1400),
+        Subnet(id="S9", network_id="N9", ip_version=4, cidr="10.9.0.0/24", gateway_ip="10.9.0.1"),
+        MEMBER,
+    )
+    with ExitStack() as leaving:
+        await cloud.c.plug(MEMBER.id, FAR_NETNS)
+        leaving.enter_context(serving(FAR_NETNS, PORT))
+        await cloud.reached(await cloud.change(*BACKS, FAR_MEMBER))
+        await until(lambda: FAR in answering(VIP), "the far member answers")
+        assert answering(VIP) == {FAR, "10.7.0.21", "10.7.0.22"}
+        for host in (active, standby):
+            assert "default" not in inside(cloud.netns(host), "ip route")
+        await cloud.reached(await cloud.remove(FAR_MEMBER, *BACKS))
+    for host in (active, standby):
+        await until(lambda host=host: ": b" not in devices(cloud, host), "no device is left")  # type: ignore[misc]
+    assert answering(VIP) == {"10.7.0.21", "10.7.0.22"}
+
+
+def single() -> Iterator[Object]:
+    vip = {"vip_address": SINGLE_VIP, "vip_port_id": "V6", "additional_vips": ()}
+    yield replace(BALANCER, id=SINGLE_LB, vni=SINGLE_VNI, topology=SINGLE, **vip)
+    yield replace(LISTENER, id="single", default_pool_id="pool6", **OF)
+    yield replace(POOL, id="pool6", **OF)
+    yield replace(member(21), id="member6", pool_id="pool6", **OF)
+    front = end(3, 60, SINGLE_LB)
+    yield replace(front, allowed_address_pairs=(AddressPair(SINGLE_VIP),))
+    yield placement(3, SINGLE_LB)
+
+
+async def test_one_without_a_peer_is_active_at_once_and_comes_back_by_itself(
+    cloud: BalancerCloud,
+) -> None:
+    await cloud.change(*single())
+
+    async def active() -> bool:
+        return await cloud.active(SINGLE_VNI) == [cloud.a]
+
+    await eventually(active, "active", 20.0)
+    await until(lambda: answering(SINGLE_VIP, 1) == {"10.7.0.21"}, "it answers")
+    assert "unicast_peer" not in (cloud.files(cloud.a, SINGLE_VNI) / "keepalived.conf").read_text()
+    os.kill(int((cloud.files(cloud.a, SINGLE_VNI) / "haproxy.pid").read_text()), signal.SIGKILL)
+    await until(lambda: serves_again(), "again", 20.0)
+    await cloud.remove(*single())
+    await until(lambda: not cloud.files(cloud.a, SINGLE_VNI).exists(), "nothing is left", 20.0)
+
+
+def serves_again() -> bool:
+    try:
+        return answering(SINGLE_VIP, 1) == {"10.7.0.21"}
+    except AssertionError:
+        return False
