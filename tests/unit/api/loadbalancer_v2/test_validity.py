@@ -254,6 +254,20 @@ async def test_pools_go_only_when_no_policy_leads_to_them(balancers: LoadBalance
     await balancers.remove(f"pools/{pool['id']}")
 
 
+async def test_cookies_are_for_those_who_read_requests(balancers: LoadBalancerCloud) -> None:
+    balancer = await balancers.balancer()
+    cookie = {"type": "HTTP_COOKIE"}
+    plain = await balancers.pool(balancer)
+    kept = await balancers.pool(balancer, session_persistence=cookie)
+    asked = balancers.listener(balancer, "TCP", 81, default_pool_id=kept["id"])
+    assert (await refused(balancers, asked)).status == 400
+    await balancers.listener(balancer, "TCP", 82, default_pool_id=plain["id"])
+    changed = balancers.change("pool", plain["id"], session_persistence=cookie)
+    assert (await refused(balancers, changed)).status == 400
+    asked = balancers.pool(balancer, "TCP", session_persistence=cookie)
+    assert (await refused(balancers, asked)).status == 400
+
+
 async def test_nothing_of_one_load_balancer_is_used_by_another(
     balancers: LoadBalancerCloud,
 ) -> None:
