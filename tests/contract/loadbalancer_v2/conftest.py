@@ -43,10 +43,8 @@ class Obedient:
 def _asked(client: httpx2.Client, host: str, headers: dict[str, str]) -> list[int]:
     """Numbers of the load balancers that the host has an instance of. The feed never ends."""
     text = ""
-    with (
-        contextlib.suppress(httpx2.TimeoutException),
-        client.stream("GET", f"/v1/hosts/{host}/target", headers=headers) as feed,
-    ):
+    stream = client.stream("GET", f"/v1/hosts/{host}/target", headers=headers)
+    with contextlib.suppress(httpx2.TimeoutException), stream as feed:
         for part in feed.iter_text():
             text += part
     rows = (line for line in text.splitlines() if '"row":"balancer"' in line)

@@ -89,7 +89,7 @@ async def test_listeners(balancers: LoadBalancerCloud, more: Any) -> None:
     check(balancers, balancer)
 
 
-PERSISTENCE = (
+PERSISTENCE: tuple[dict[str, str] | None, ...] = (
     None,
     {"type": "SOURCE_IP"},
     {"type": "HTTP_COOKIE"},
@@ -105,7 +105,7 @@ async def test_pools(balancers: LoadBalancerCloud, listener: str, algorithm: str
     port = 1000
     for protocol in protocols[listener]:
         for kept in PERSISTENCE if listener == "HTTP" else PERSISTENCE[:2]:
-            more = {"lb_algorithm": algorithm, "session_persistence": kept}
+            more: dict[str, Any] = {"lb_algorithm": algorithm, "session_persistence": kept}
             pool = await balancers.pool(balancer, protocol, **more)
             more = {"weight": 0, "backup": True, "monitor_port": 9, "monitor_address": "10.0.0.8"}
             await balancers.member(pool, "10.0.0.1", **more)

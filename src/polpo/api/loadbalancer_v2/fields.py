@@ -28,7 +28,7 @@ def optional(kind: Kind, default: Any, *, put: bool = True, field: str = "") -> 
 
 
 def token() -> Kind:
-    """The name of a header or a cookie (RFC 9110, `token`), without ' and #, which HAProxy reads."""
+    """The name of a header or a cookie (RFC 9110, `token`), less ' and #."""
     string = values.text(LONGEST)
 
     def read(value: Any) -> str:
