@@ -21,7 +21,7 @@ class Obedient:
 
     def __init__(self, url: str, tokens: dict[str, str]) -> None:
         self._url, self._tokens = url, tokens
-        self._ended = threading.Event()
+        self._ended, self.heard = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -33,6 +33,7 @@ class Obedient:
                     active = _asked(client, host, headers)
                     said = {"revision": FAR, "looked": FAR, "active": active, "ready": active}
                     client.post(f"/v1/hosts/{host}/status", json=said, headers=headers)
+                self.heard.set()
 
     def end(self) -> None:
         self._ended.set()
@@ -59,5 +60,6 @@ def hosts(controller: ControllerProcess) -> Iterator[None]:
         made = session.hosts("POST", "/hosts", {"host": asked})
         tokens[name] = made["host"]["token"]
     obedient = Obedient(f"http://127.0.0.1:{controller.port}", tokens)
+    obedient.heard.wait()
     yield
     obedient.end()

@@ -137,11 +137,10 @@ def test_the_admin_offers_limits_and_looks(command: Any) -> None:
         "subnet create --network adm --subnet-range 10.4.0.0/24 adm4 -f json",
         "loadbalancer provider list -f json",
         "loadbalancer provider capability list amphora -f json",
-        "loadbalancer flavorprofile create --name one --provider amphora "
-        """--flavor-data '{"loadbalancer_topology":"SINGLE"}' -f json""",
+        "loadbalancer flavorprofile create --name one --provider amphora --flavor-data {} -f json",
         "loadbalancer flavor create --name small --flavorprofile one --enable -f json",
         "loadbalancer availabilityzoneprofile create --name z --provider amphora "
-        """--availability-zone-data '{"compute_zone":"nova"}' -f json""",
+        "--availability-zone-data {} -f json",
         "loadbalancer availabilityzone create --name here --availabilityzoneprofile z -f json",
         "loadbalancer create --name adm --vip-subnet-id adm4 --flavor small "
         "--availability-zone here --wait -f json",
@@ -170,8 +169,7 @@ def test_the_admin_offers_limits_and_looks(command: Any) -> None:
     _profile, small, _zone_profile, here = (next(given) for _ in range(4))
     assert (small["enabled"], here["enabled"]) == (True, True)
     assert next(given)["flavor_id"] == small["id"]
-    (amphora,) = next(given)
-    assert amphora["role"] == "STANDALONE"
+    assert [amphora["status"] for amphora in next(given)] == ["ALLOCATED"] * 2
     assert next(given)["description"] == "d"
     assert [zone["name"] for zone in next(given)] == ["here"]
     *_, limited, listed, usual, left = answers

@@ -13,7 +13,7 @@ from polpo.api.network_v2.attributes import Attribute, Table, shown, table
 from polpo.api.network_v2.values import Kind
 
 LONGEST = 255
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NAME = re.compile(r"[A-Za-z0-9!$%&*+.^_`|~-]+")
 
 
 def optional(kind: Kind, default: Any, *, put: bool = True, field: str = "") -> Attribute:
@@ -28,7 +28,7 @@ def optional(kind: Kind, default: Any, *, put: bool = True, field: str = "") -> 
 
 
 def token() -> Kind:
-    """The name of a header or a cookie (RFC 9110, `token`)."""
+    """The name of a header or a cookie (RFC 9110, `token`), less ' and #."""
     string = values.text(LONGEST)
 
     def read(value: Any) -> str:

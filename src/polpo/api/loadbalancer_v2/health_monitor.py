@@ -18,6 +18,8 @@ from polpo.model.load_balancer import HealthMonitor, Pool
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH")
 _CODES = re.compile(r"[1-5]\d\d(-[1-5]\d\d|(, *[1-5]\d\d)*)")
 _DOMAIN = re.compile(r"(?=.{1,255}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+LONGEST_S = 1_000_000
+"""HAProxy counts milliseconds in 31 bits."""
 HTTP_ONLY = ("http_method", "url_path", "expected_codes", "http_version", "domain_name")
 
 
@@ -33,6 +35,12 @@ def _like(pattern: re.Pattern[str], what: str) -> Kind:
     return Kind(read, string.schema)
 
 
+def _codes() -> Kind:
+    """One, a range or a list, kept without spaces."""
+    listed = _like(_CODES, "list of codes")
+    return Kind(lambda value: listed.read(value).replace(" ", ""), listed.schema)
+
+
 def _http_version() -> Kind:
     """1.0 or 1.1, as a number or as text; kept as text."""
 
@@ -44,7 +52,7 @@ def _http_version() -> Kind:
     return Kind(read, {"enum": [1.0, 1.1]})
 
 
-def _whole(default: Any, low: int, high: int = values.LARGEST_INT) -> Attribute:
+def _whole(default: Any, low: int, high: int) -> Attribute:
     if default is REQUIRED:
         return Attribute(kind=values.integer(low, high), default=REQUIRED)
     return optional(values.integer(low, high), default)
@@ -57,13 +65,13 @@ TABLE = octavia_table(
         "type": Attribute(
             kind=values.one_of(*protocols.MONITORS), put=False, default=REQUIRED, field="type"
         ),
-        "delay": _whole(REQUIRED, 1),
-        "timeout": _whole(REQUIRED, 1),
+        "delay": _whole(REQUIRED, 1, LONGEST_S),
+        "timeout": _whole(REQUIRED, 1, LONGEST_S),
         "max_retries": _whole(REQUIRED, 1, 10),
         "max_retries_down": _whole(3, 1, 10),
         "http_method": optional(values.one_of(*METHODS), "GET", field="http_method"),
         "url_path": optional(url_path(), "/", field="url_path"),
-        "expected_codes": optional(_like(_CODES, "list of codes"), "200"),
+        "expected_codes": optional(_codes(), "200"),
         "http_version": optional(_http_version(), ""),
         "domain_name": optional(_like(_DOMAIN, "domain name"), ""),
     },

@@ -82,10 +82,17 @@ def check(rule: L7Rule) -> None:
 
 
 def _check_regex(value: str) -> None:
+    """What Python takes and HAProxy's PCRE may not is refused, too."""
     try:
         re.compile(value)
     except (re.error, OverflowError, RecursionError) as error:
         raise invalid(f"'{value}' is not a valid regular expression: {error}") from error
+    if _FOREIGN.search(value):
+        raise invalid(f"'{value}' is not a regular expression that all know.")
+
+
+_FOREIGN = re.compile(r"\(\?(?!:|=|!|<=|<!|i\))|\\[uUNZ]")
+"""Groups and escapes that are written in another way in PCRE, or mean something else there."""
 
 
 def delete(w: Writing, rule: L7Rule) -> None:

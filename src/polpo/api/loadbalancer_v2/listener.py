@@ -27,7 +27,8 @@ HEADERS = (
     "X-SSL-Client-Not-Before",
     "X-SSL-Client-Not-After",
 )
-LONGEST_MS = 365 * 24 * 3600 * 1000
+LONGEST_MS = values.LARGEST_INT
+"""HAProxy's longest, 24 days; Octavia takes a year and has it refused later."""
 
 
 def _headers() -> Kind:

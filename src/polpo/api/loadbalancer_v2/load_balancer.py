@@ -55,7 +55,7 @@ def update(w: Writing, balancer: LoadBalancer, given: dict[str, Any]) -> LoadBal
         wanted, before = given["vip_qos_policy_id"] or None, balancer.vip_qos_policy_id
         given["vip_qos_policy_id"] = qos_binding.changed(w, balancer.project_id, before, wanted)
     if "vip_sg_ids" in given:
-        given["vip_sg_ids"] = vip.regroup(w, balancer, list(given["vip_sg_ids"]))
+        given["vip_sg_ids"] = vip.regroup(w, balancer, given["vip_sg_ids"])
     after = changed(balancer, given)
     if after is balancer:
         return balancer

@@ -8,7 +8,7 @@ from polpo.api.identifier import new_id
 from polpo.api.loadbalancer_v2 import instances, quotas, tree
 from polpo.api.loadbalancer_v2.fields import octavia_table, optional, port
 from polpo.api.loadbalancer_v2.views import look
-from polpo.api.loadbalancer_v2.vip import named_subnet
+from polpo.api.loadbalancer_v2.vip import attachable_subnet
 from polpo.api.network_v2 import values
 from polpo.api.network_v2.attributes import REQUIRED, Attribute, shown
 from polpo.api.network_v2.resource import Reading, Resource, View, Writing, changed
@@ -59,7 +59,7 @@ def add(w: Writing, pool: Pool, given: dict[str, Any]) -> Member:
     quotas.check(w, "member", pool.project_id)
     given.pop("vnic_type")
     if given["subnet_id"]:
-        named_subnet(w.snapshot, w.context, given["subnet_id"])
+        attachable_subnet(w, given["subnet_id"])
     given["project_id"] = pool.project_id
     of: dict[str, Any] = {"load_balancer_id": pool.load_balancer_id, "pool_id": pool.id}
     return w.tx.put(Member(id=new_id(), **of, **given))

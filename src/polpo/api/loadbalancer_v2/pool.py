@@ -123,6 +123,8 @@ def update(w: Writing, pool: Pool, given: dict[str, Any]) -> Pool:
     if after is pool:
         return pool
     protocols.check_pool(tree.balancer_of(w.snapshot, pool), after)
+    for listener in tree.listeners_of(w.snapshot, pool.id):
+        protocols.check_pair(listener, after)
     after = w.tx.put(after)
     tree.touch(w, pool.load_balancer_id)
     return after

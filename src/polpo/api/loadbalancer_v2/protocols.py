@@ -21,6 +21,7 @@ POOLS_OF = {
 LISTENERS = tuple(POOLS_OF)
 POOLS = ("HTTP", "HTTPS", "PROXY", "PROXYV2", "TCP", "UDP")
 L7 = ("HTTP", "TERMINATED_HTTPS")
+COOKIES = ("HTTP_COOKIE", "APP_COOKIE")
 MONITORS = ("HTTP", "HTTPS", "PING", "TCP", "TLS-HELLO", "UDP-CONNECT")
 UDP_MONITORS = ("UDP-CONNECT", "HTTP", "TCP", "PING")
 
@@ -30,6 +31,17 @@ def check_pair(listener: Listener, pool: Pool) -> None:
         raise invalid(
             f"The pool protocol '{pool.protocol}' is invalid while the listener protocol is "
             f"'{listener.protocol}'."
+        )
+    _check_cookies(listener, pool)
+
+
+def _check_cookies(listener: Listener, pool: Pool) -> None:
+    """Who does not read requests sees none."""
+    kept = pool.session_persistence
+    if kept is not None and kept.type in COOKIES and listener.protocol not in L7:
+        raise invalid(
+            f"Session persistence of type {kept.type} is not possible for a "
+            f"{listener.protocol} listener."
         )
 
 
@@ -73,6 +85,10 @@ def check_pool(balancer: LoadBalancer, pool: Pool) -> None:
         raise invalid(
             f"Session persistence of type SOURCE_IP can only be used for pool protocol "
             f"UDP, not {kept.type}."
+        )
+    if pool.protocol in ("TCP", "HTTPS") and kept.type in COOKIES:
+        raise invalid(
+            f"Session persistence of type {kept.type} is not possible for a {pool.protocol} pool."
         )
     if kept.type == "APP_COOKIE" and not kept.cookie_name:
         raise invalid("Field cookie_name is required for session persistence of type APP_COOKIE.")

@@ -1,6 +1,6 @@
 """The addresses of a load balancer, and the port that holds them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,11 +12,11 @@ from polpo.api.network_v2 import network as networks
 from polpo.api.network_v2 import port as ports
 from polpo.api.network_v2 import subnet as subnets
 from polpo.api.network_v2.attributes import read_create
-from polpo.api.network_v2.errors import NeutronError
+from polpo.api.network_v2.errors import NeutronError, forbidden
 from polpo.api.network_v2.port_wiring import put
 from polpo.api.network_v2.resource import Writing
 from polpo.model.load_balancer import VIP, LoadBalancer, Vip
-from polpo.model.network import Subnet
+from polpo.model.network import Network, Subnet
 from polpo.model.port import FixedIP, Port
 from polpo.model.snapshot import Snapshot
 
@@ -31,6 +31,17 @@ def named_subnet(snapshot: Snapshot, context: Context, id: str) -> Subnet:
     except NeutronError as error:
         raise NeutronError(400, "InvalidSubresource", f"Subnet {id} not found.") from error
     return found
+
+
+def attachable_subnet(w: Writing, id: str) -> Subnet:
+    """One whose network the asker may have ports on: of an external one only addresses are had."""
+    subnet = named_subnet(w.snapshot, w.context, id)
+    network = w.snapshot.get(Network, subnet.network_id)
+    own = network is not None and network.project_id == w.context.project_id
+    shared = network is not None and networks.may_attach(w.snapshot, w.context, network)
+    if not (w.context.is_admin or own or shared):
+        raise forbidden("create_port")
+    return subnet
 
 
 def take(w: Writing, id: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +73,7 @@ def _own(w: Writing, given: dict[str, Any]) -> Port:
         raise NeutronError(400, "InvalidSubresource", f"Port {given['vip_port_id']} not found.")
     if port.host or port.device_owner not in ("", VIP) or (port.device_owner and port.device_id):
         raise immutable(f"VIP port {port.id} is in use.")
-    return port
+    return _regrouped(w, port, given["vip_sg_ids"]) if given["vip_sg_ids"] else port
 
 
 def _new(w: Writing, id: str, given: dict[str, Any]) -> Port:
@@ -134,11 +145,12 @@ def release(w: Writing, balancer: LoadBalancer) -> None:
         w.tx.remove(port)
 
 
-def regroup(w: Writing, balancer: LoadBalancer, groups: list[str]) -> tuple[str, ...]:
+def regroup(w: Writing, balancer: LoadBalancer, groups: Sequence[str]) -> tuple[str, ...]:
     """The same groups for the port, as far as they are the project's to use."""
     port = w.snapshot.get(Port, balancer.vip_port_id)
-    if port is None:
-        return tuple(groups)
-    after = port_security.resecured(w, port, port, groups, msgspec.UNSET)
-    put(w, port, after)
-    return after.security_groups
+    return _regrouped(w, port, groups).security_groups if port is not None else tuple(groups)
+
+
+def _regrouped(w: Writing, port: Port, groups: Sequence[str]) -> Port:
+    after = port_security.resecured(w, port, port, list(groups), msgspec.UNSET)
+    return put(w, port, after)

@@ -249,3 +249,36 @@ async def test_what_is_refused_changes_nothing(balancers: LoadBalancerCloud) -> 
         assert (await refused(balancers.make("loadbalancer", **asked))).status in (400, 404)
     assert balancers.cloud.store.snapshot.revision == revision
     assert balancers.cloud.store.snapshot.count(LoadBalancer) == 0
+
+
+async def test_groups_of_ones_own_are_in_the_place_of_the_cloud_s(
+    balancers: LoadBalancerCloud,
+) -> None:
+    cloud = balancers.cloud
+    group = await cloud.make("security_group", name="mine")
+    theirs = await cloud.make("security_group", "olaf", name="theirs")
+    balancer = await balancers.balancer(vip_sg_ids=[group["id"]])
+    assert {end.security_groups for end in balancers.ends()} == {(group["id"],)}
+    assert balancer["vip_sg_ids"] == [group["id"]]
+    port = await cloud.make("port", network_id=balancer["vip_network_id"])
+    for where in ({"vip_port_id": port["id"]}, {"vip_subnet_id": balancer["vip_subnet_id"]}):
+        asked = balancers.balancer(vip_sg_ids=[theirs["id"]], **where)
+        assert (await refused(asked)).status == 404
+    changed = balancers.change("loadbalancer", balancer["id"], vip_sg_ids=[theirs["id"]])
+    assert (await refused(changed)).status == 404
+    await balancers.change("loadbalancer", balancer["id"], vip_sg_ids=None)
+    assert {end.security_groups for end in balancers.ends()} == {(group_id(balancer["id"]),)}
+
+
+async def test_nobody_gets_ports_in_networks_that_are_not_theirs(
+    balancers: LoadBalancerCloud,
+) -> None:
+    pool = await balancers.pool(await balancers.balancer())
+    outside = await balancers.cloud.external()
+    private = await balancers.cloud.network(who="olaf")
+    for network, status in ((outside, 403), (private, 400)):
+        asked = balancers.member(pool, "203.0.113.9", subnet_id=network["subnets"][0])
+        assert (await refused(asked)).status == status
+        front = balancers.balancer(vip_subnet_id=network["subnets"][0])
+        assert (await refused(front)).status == status
+    assert len(balancers.ends()) == 2
