@@ -228,16 +228,10 @@ def find(place: Path, pid_file: str) -> Process | None:
 
 
 def end_all(directory: Path) -> None:
-    """End all that run here and wait for it; those that do not hear are killed."""
-    for place in directory.glob("*"):
-        for pid_file in ("keepalived.pid", "vrrp.pid"):
-            process = find(place, pid_file)
-            if process is None:
-                continue
-            process.signal(signal.SIGTERM)
-            if not process.ended(END_S):
-                process.signal(signal.SIGKILL)
-            process.close()
+    """End all that run here, and wait for it."""
+    files = ("keepalived.pid", "vrrp.pid")
+    found = (find(place, name) for place in directory.glob("*") for name in files)
+    processes.end(filter(None, found), END_S)
 
 
 def _text(path: Path) -> str | None:
