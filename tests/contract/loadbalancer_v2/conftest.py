@@ -42,10 +42,10 @@ class Obedient:
 def _asked(client: httpx2.Client, host: str, headers: dict[str, str]) -> list[int]:
     """Numbers of the load balancers that the host has an instance of. The feed never ends."""
     text = ""
-    with contextlib.suppress(httpx2.TimeoutException):
-        with client.stream("GET", f"/v1/hosts/{host}/target", headers=headers) as feed:
-            for part in feed.iter_text():
-                text += part
+    stream = client.stream("GET", f"/v1/hosts/{host}/target", headers=headers)
+    with contextlib.suppress(httpx2.TimeoutException), stream as feed:
+        for part in feed.iter_text():
+            text += part
     rows = (line for line in text.splitlines() if '"row":"balancer"' in line)
     return sorted({int(found) for row in rows for found in re.findall(r'"vni":(\d+)', row)})
 

@@ -122,13 +122,15 @@ class Balancers:
         self._said()
 
     def _asked(self, vni: int) -> Balancing:
-        error = next(filter(None, (self._around[1].failure(noun, vni) for noun in NOUNS)), None)
+        patience = self._around[1]
+        error = next(filter(None, (patience.failure(noun, vni) for noun in NOUNS)), None)
+        under_way = any(patience.failed(noun, vni) for noun in NOUNS)
         try:
             said = socket.ask(self.instances.all[vni].settings.socket, "show stat")
-            found = balancing(said)
         except OSError as e:
-            return Balancing(error=error or f"HAProxy does not answer: {e.strerror or e}")
-        return msgspec.structs.replace(found, error=error)
+            silent = None if under_way else f"HAProxy does not answer: {e.strerror or e}"
+            return Balancing(error=error or silent)
+        return msgspec.structs.replace(balancing(said), error=error)
 
     def _is_whole(self, vni: int) -> bool:
         """Nothing of it has failed, and both processes run with what they were told last."""
