@@ -60,6 +60,23 @@ def find(pid_file: Path, word: str) -> Process | None:
     return None
 
 
+def tell_all(word: str, number: signal.Signals) -> bool:
+    """Signal all with `word` in their command line, by whatever pid; whether there are any."""
+    told = False
+    for path in Path("/proc").glob("[0-9]*"):
+        if not _is(int(path.name), word):
+            continue
+        with contextlib.suppress(OSError):
+            handle = os.pidfd_open(int(path.name))
+            try:
+                if _is(int(path.name), word):
+                    signal.pidfd_send_signal(handle, number)
+                    told = True
+            finally:
+                os.close(handle)
+    return told
+
+
 def end(found: Iterable[Process], within_s: float) -> None:
     """All at once, and wait for them; those that do not hear are killed. Closes them."""
     processes, until = list(found), time.monotonic() + within_s
