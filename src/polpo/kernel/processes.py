@@ -10,7 +10,8 @@ import resource
 import select
 import signal
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from polpo.kernel import netns
@@ -57,6 +58,34 @@ def find(pid_file: Path, word: str) -> Process | None:
         return Process(pid, handle)
     os.close(handle)
     return None
+
+
+def tell_all(word: str, number: signal.Signals) -> bool:
+    """Signal all with `word` in their command line, by whatever pid; whether there are any."""
+    told = False
+    for path in Path("/proc").glob("[0-9]*"):
+        if not _is(int(path.name), word):
+            continue
+        with contextlib.suppress(OSError):
+            handle = os.pidfd_open(int(path.name))
+            try:
+                if _is(int(path.name), word):
+                    signal.pidfd_send_signal(handle, number)
+                    told = True
+            finally:
+                os.close(handle)
+    return told
+
+
+def end(found: Iterable[Process], within_s: float) -> None:
+    """All at once, and wait for them; those that do not hear are killed. Closes them."""
+    processes, until = list(found), time.monotonic() + within_s
+    for process in processes:
+        process.signal(signal.SIGTERM)
+    for process in processes:
+        if not process.ended(max(0.0, until - time.monotonic())):
+            process.signal(signal.SIGKILL)
+        process.close()
 
 
 def _is(pid: int, word: str) -> bool:

@@ -1,6 +1,7 @@
 """Whatever somebody does to an instance of a load balancer is repaired."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -63,9 +64,14 @@ SABOTAGES: dict[str, tuple[str, Damage]] = {
     "keepalived killed": ("balancer keepalived", kill("keepalived.pid")),
     "keepalived's file edited": ("balancer keepalived", edit("keepalived.conf")),
     "keepalived's file deleted": ("balancer keepalived", unlink("keepalived.conf")),
+    "keepalived's pid file deleted": ("balancer keepalived", unlink("keepalived.pid")),
     "HAProxy killed": ("haproxy", kill("haproxy.pid")),
     "HAProxy's file edited": ("haproxy", edit("haproxy.cfg")),
     "HAProxy's file deleted": ("haproxy", unlink("haproxy.cfg")),
+    "all files deleted": (
+        "balancer keepalived",
+        lambda cloud, host: shutil.rmtree(cloud.files(host)),
+    ),
     "namespace deleted": ("balancer namespace", delete_namespace),
 }
 THEIRS = {

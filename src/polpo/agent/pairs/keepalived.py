@@ -74,6 +74,7 @@ class Keepalived:
         self._warm = warm
         self._watch, self._unwatch, self._soon, self._clock = watch, unwatch, soon, clock
         self._running: dict[int, Process] = {}
+        self._begun: set[int] = set()  # whose pid file said so, at some time
         self._ending: set[int] = set()
         self._children: dict[int, subprocess.Popen[bytes]] = {}  # to be waited for when they end
         self._started_at: dict[int, float] = {}
@@ -103,9 +104,11 @@ class Keepalived:
         return one_by_one(changes, self._put, self._remove)
 
     def _known(self) -> list[int]:
-        """All that have a directory, also of gateways that the target has no more."""
+        """All that run or have a directory, also of instances that the target has no more."""
         found = self._directory.glob("*") if self._directory.is_dir() else ()
-        return [int(path.name) for path in found if path.name.isdecimal()]
+        return sorted(
+            {int(path.name) for path in found if path.name.isdecimal()} | {*self._running}
+        )
 
     def _look(self, vni: int) -> None:
         running = self._running.get(vni)
@@ -132,6 +135,12 @@ class Keepalived:
 
     def _has_begun(self, vni: int) -> bool:
         """Before that a signal would end it."""
+        if self._can_be_found(vni):
+            self._begun.add(vni)
+        return vni in self._begun
+
+    def _can_be_found(self, vni: int) -> bool:
+        """By an agent after us."""
         text = _text(self._place(vni) / "keepalived.pid") or ""
         return text.strip() == str(self._running[vni].pid)
 
@@ -140,6 +149,7 @@ class Keepalived:
         self._unwatch(process.handle)
         process.close()
         self._ending.discard(vni)
+        self._begun.discard(vni)
         if child := self._children.pop(vni, None):
             child.poll()
 
@@ -147,6 +157,8 @@ class Keepalived:
         """The configuration it has read, as far as it is still there and is its own."""
         instance, place = self._instances.get(vni), self._place(vni)
         if instance is None or self._running[vni].network() != netns.identity(instance.netns):
+            return STALE
+        if self._has_begun(vni) and not self._can_be_found(vni):
             return STALE
         try:
             texts = {(place / name).read_text() for name in ("keepalived.conf", "loaded")}
@@ -164,14 +176,16 @@ class Keepalived:
             self._start(vni)
         elif not self._has_begun(vni):
             raise BlockingIOError(11, "the one that has been started has to begin first")
-        elif running.network() == netns.identity(name):
+        elif running.network() == netns.identity(name) and self._can_be_found(vni):
             instance = self._instances[vni]
             if instance.preempt and configuration == instance.vrrp:
                 self._warm(vni)
             running.signal(signal.SIGHUP)
         else:
             self._remove(vni)
-            raise BlockingIOError(11, "the one in a former namespace has to end first")
+            raise BlockingIOError(
+                11, "the one in a former namespace, or without its files, has to end first"
+            )
         replace_file(place / "loaded", configuration.encode())
 
     def _check(self, vni: int, configuration: str) -> None:
@@ -190,10 +204,8 @@ class Keepalived:
         place, now = self._place(vni), self._clock()
         if not self._may_begin():
             raise BlockingIOError(11, "the controller is to say first whether it is still wanted")
-        orphan = find(place, "vrrp.pid")
-        if orphan is not None:  # its parent was killed; it takes its addresses away and ends
-            orphan.close()
-            raise BlockingIOError(11, "the child of the former one has to end first")
+        if processes.tell_all(_word(place), signal.SIGTERM):  # a child, or without its pid file
+            raise BlockingIOError(11, "the former one has to end first")
         if now - self._started_at.get(vni, now - HASTY_S) < HASTY_S:
             raise ChildProcessError(10, f"ended right after its start: {_last_line(place / 'log')}")
         self._started_at[vni] = now
@@ -224,20 +236,18 @@ def command(place: Path) -> list[str]:
 
 def find(place: Path, pid_file: str) -> Process | None:
     """keepalived, or its child, that runs by the configuration in `place`."""
-    return processes.find(place / pid_file, f"--use-file={place / 'keepalived.conf'}")
+    return processes.find(place / pid_file, _word(place))
+
+
+def _word(place: Path) -> str:
+    return f"--use-file={place / 'keepalived.conf'}"
 
 
 def end_all(directory: Path) -> None:
-    """End all that run here and wait for it; those that do not hear are killed."""
-    for place in directory.glob("*"):
-        for pid_file in ("keepalived.pid", "vrrp.pid"):
-            process = find(place, pid_file)
-            if process is None:
-                continue
-            process.signal(signal.SIGTERM)
-            if not process.ended(END_S):
-                process.signal(signal.SIGKILL)
-            process.close()
+    """End all that run here, and wait for it."""
+    files = ("keepalived.pid", "vrrp.pid")
+    found = (find(place, name) for place in directory.glob("*") for name in files)
+    processes.end(filter(None, found), END_S)
 
 
 def _text(path: Path) -> str | None:

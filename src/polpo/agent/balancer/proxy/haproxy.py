@@ -297,14 +297,8 @@ def find(place: Path) -> Process | None:
 
 
 def end_all(directory: Path) -> None:
-    """End all that run here and wait for it; those that do not hear are killed."""
-    for place in directory.glob("*"):
-        process = find(place)
-        if process is not None:
-            process.signal(signal.SIGTERM)
-            if not process.ended(END_S):
-                process.signal(signal.SIGKILL)
-            process.close()
+    """End all that run here, and wait for it."""
+    processes.end(filter(None, map(find, directory.glob("*"))), END_S)
 
 
 def _prepare(place: Path) -> None:
