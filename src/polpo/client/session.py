@@ -34,6 +34,10 @@ class Session:
         """`path` below /v2.0, e.g. `/ports`."""
         return self._call(method, "network", f"/v2.0{path}", body, query)
 
+    def load_balancer(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """`path` below /v2.0, e.g. `/lbaas/pools`."""
+        return self._call(method, "load-balancer", f"/v2.0{path}", body, query)
+
     def identity(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """`path` below /v3, e.g. `/projects`."""
         return self._call(method, "identity", path, body, query)
@@ -91,10 +95,12 @@ def _public(entry: dict[str, Any]) -> str:
 
 
 def _message(answer: httpx2.Response) -> str:
-    """The words of Neutron's, Keystone's and our own error bodies."""
+    """The words of Neutron's, Octavia's, Keystone's and our own error bodies."""
     try:
         body = msgspec.json.decode(answer.content)
     except msgspec.DecodeError:
         return f"HTTP {answer.status_code}"
+    if isinstance(body, dict) and "faultstring" in body:
+        return str(body["faultstring"])
     error = body.get("NeutronError") or body.get("error") if isinstance(body, dict) else None
     return str(error.get("message", error)) if isinstance(error, dict) else str(error or body)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from polpo.lab import probes
+from polpo.lab import balancer, probes
+from polpo.lab.balancer import Balancer
 from polpo.lab.command import attempt, inside, run
 from polpo.lab.layout import Lab
 from polpo.lab.outside import SUBNETS
@@ -32,6 +33,9 @@ class Proof(msgspec.Struct, frozen=True):
     gateway()      host where the gateway of project polpo's router is active
     cut(host)      take it off the underlay and the outside
     mend(host)     put it back, and wait until it has converged
+    make_balancer()   a new load balancer of project polpo, asked for
+    await_balancer(b)  until the API says that it is ACTIVE
+    kill_balancer(b)  kill -9 the HAProxy of its active instance; on which host
     """
 
     lab: Lab
@@ -41,6 +45,9 @@ class Proof(msgspec.Struct, frozen=True):
     gateway: Callable[[], str]
     cut: Callable[[str], None]
     mend: Callable[[str], None]
+    make_balancer: Callable[[], Balancer]
+    await_balancer: Callable[[Balancer], None]
+    kill_balancer: Callable[[Balancer], str]
 
     def at(self, workload: str) -> str:
         return self.lab.netns(workload)
@@ -98,6 +105,36 @@ def gateway_lost(proof: Proof) -> Check:
     passed = result.received > 0 and outage_s < 1
     what = "the gateway's host is lost, its peer goes on"
     return Check(what, passed, f"{outage_s:.2f} s without an answer ({host})")
+
+
+def balanced(proof: Proof) -> Check:
+    """From the one request that makes it to the first answer through it; then each member's."""
+    client, began = proof.at("client"), time.monotonic()
+    made = proof.make_balancer()
+    while probes.get(client, made.address, patience_s=0.5).text is None:
+        if time.monotonic() - began > 20:
+            return Check("a load balancer", False, "no answer within 20 s")
+    took_s = time.monotonic() - began
+    proof.await_balancer(made)
+    texts = [probes.get(client, made.address).text or "" for _ in range(4)]
+    members = sorted({text.split(" ")[0] for text in texts})
+    what = "a load balancer, from the request to the first answer"
+    return Check(what, members == ["web1", "web2"], f"{took_s:.2f} s; {' and '.join(members)}")
+
+
+def balancer_killed(proof: Proof) -> Check:
+    """Its active instance's HAProxy is killed: the standby goes on."""
+    made, where = proof.make_balancer(), ""
+    proof.await_balancer(made)
+
+    def kill() -> None:
+        nonlocal where
+        where = proof.kill_balancer(made)
+
+    asked = balancer.ask_while(proof.at("client"), made.address, kill)
+    figure = f"{asked.outage_s * 1000:.0f} ms without an answer ({where})"
+    passed = asked.failed < asked.asked / 4
+    return Check("its active HAProxy is killed, the standby goes on", passed, figure)
 
 
 def _seen_outside(proof: Proof, who: str) -> str:
@@ -195,6 +232,8 @@ CHECKS: tuple[Callable[[Proof], Check], ...] = (
     spoofed,
     separated,
     told,
+    balanced,
+    balancer_killed,
     gateway_lost,
     agent_killed,
 )

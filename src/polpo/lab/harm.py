@@ -1,8 +1,12 @@
 """What checks do to the lab, and undo; and where they look."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from polpo.lab import outside, tenants, underlay
+from polpo.client.session import Session
+from polpo.lab import balancer, outside, tenants, underlay
+from polpo.lab.balancer import Balancer
 from polpo.lab.running import Running
 
 
@@ -24,10 +28,9 @@ class Harm:
 
     def active_gateway(self) -> str:
         """Of the one router of project polpo: the host, when both instances are placed."""
-        lab, admin = self._running.lab, self._running.admin
-        session = tenants.sign_in(lab.url, "polpo", self._running.passwords()["polpo"])
-        (router,) = session.network("GET", "/routers", name="router")["routers"]
-        session.close()
+        admin = self._running.admin
+        with self._tenant() as session:
+            (router,) = session.network("GET", "/routers", name="router")["routers"]
         found: list[str] = []
 
         def is_settled() -> bool:
@@ -37,6 +40,27 @@ class Harm:
 
         self._running.until(is_settled, "controller")
         return found[0]
+
+    def make_balancer(self) -> Balancer:
+        with self._tenant() as session:
+            return balancer.make(session)
+
+    def await_balancer(self, made: Balancer) -> None:
+        with self._tenant() as session:
+            self._running.until(lambda: balancer.is_active(session, made), "controller")
+
+    def kill_balancer(self, made: Balancer) -> str:
+        return balancer.kill_active(self._running.admin, self._running.lab, made)
+
+    @contextmanager
+    def _tenant(self) -> Iterator[Session]:
+        """As the user of project polpo."""
+        password = self._running.passwords()["polpo"]
+        session = tenants.sign_in(self._running.lab.url, "polpo", password)
+        try:
+            yield session
+        finally:
+            session.close()
 
     def cut(self, host: str) -> None:
         """All its cables."""

@@ -63,6 +63,9 @@ class Builder:
             harm.active_gateway,
             harm.cut,
             harm.mend,
+            harm.make_balancer,
+            harm.await_balancer,
+            harm.kill_balancer,
         )
         for check in CHECKS:
             yield check(proof)

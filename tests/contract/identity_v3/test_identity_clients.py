@@ -24,6 +24,8 @@ pytestmark = [
 
 OPENSTACK = Path(sys.executable).parent / "openstack"
 
+SERVICES = {"identity", "network", "load-balancer", "key-manager"}
+
 
 def environment(cloud: IdentityCloud, user: str, project: str) -> dict[str, str]:
     return {
@@ -86,9 +88,19 @@ async def test_the_command_makes_people_and_projects(cloud: IdentityCloud) -> No
 
 async def test_the_command_shows_the_catalog(cloud: IdentityCloud) -> None:
     admin = Shell(environment(cloud, "admin", "admin"))
-    assert {s["Type"] for s in await admin("catalog list")} == {"identity", "network"}
-    assert {s["Type"] for s in await admin("service list")} == {"identity", "network"}
-    assert len(await admin("endpoint list")) == 6
+    assert {s["Type"] for s in await admin("catalog list")} == {
+        "identity",
+        "network",
+        "load-balancer",
+        "key-manager",
+    }
+    assert {s["Type"] for s in await admin("service list")} == {
+        "identity",
+        "network",
+        "load-balancer",
+        "key-manager",
+    }
+    assert len(await admin("endpoint list")) == 3 * len(SERVICES)
     assert [r["Region"] for r in await admin("region list")] == ["RegionOne"]
     assert [d["Name"] for d in await admin("domain list")] == ["Default"]
     assert await admin("group list") == []
@@ -199,8 +211,13 @@ def manage_identity(cloud: IdentityCloud) -> None:
     assert [p.name for p in identity.user_projects(user)] == ["warehouse"]
     assert identity.update_project(project, description="d").description == "d"
     assert identity.find_domain("Default").id == "default"
-    assert {s.type for s in identity.services()} == {"identity", "network"}
-    assert len(list(identity.endpoints())) == 6
+    assert {s.type for s in identity.services()} == {
+        "identity",
+        "network",
+        "load-balancer",
+        "key-manager",
+    }
+    assert len(list(identity.endpoints())) == 3 * len(SERVICES)
     own = connection.current_user_id
     expiry = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     made = identity.create_application_credential(own, "robot", expires_at=expiry)
