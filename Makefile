@@ -5,7 +5,7 @@ BIN := .venv/bin
 BESIDE := -n auto --dist loadfile   # files side by side; what needs the machine for itself is not
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix bench setup packages lock
+.PHONY: up down test check fix bench bench-lb setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
 	@$(BIN)/polpo lab up
@@ -31,6 +31,9 @@ fix: setup         ## what ruff can mend by itself
 
 bench: setup       ## figures beside the peers' in the same run; writes bench/results/network.json
 	$(BIN)/python -m bench
+
+bench-lb: setup    ## load balancers only
+	$(BIN)/python -m bench balancer
 
 setup: packages .venv/installed
 

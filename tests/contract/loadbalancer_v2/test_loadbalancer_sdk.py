@@ -49,7 +49,7 @@ def test_lists_come_in_pages(balancers: Any, sdk: Any) -> None:
     made = balancers.create_load_balancer(name="pages", vip_subnet_id=subnet.id)
     for port in range(1, 6):
         balancers.create_listener(
-            load_balancer_id=made.id, protocol="UDP", protocol_port=port, name=f"u{port}"
+            load_balancer_id=made.id, protocol="TCP", protocol_port=port, name=f"u{port}"
         )
     seen = [found.name for found in balancers.listeners(load_balancer_id=made.id, limit=2)]
     assert sorted(seen) == ["u1", "u2", "u3", "u4", "u5"]

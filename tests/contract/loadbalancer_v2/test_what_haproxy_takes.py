@@ -117,7 +117,6 @@ async def test_pools(balancers: LoadBalancerCloud, listener: str, algorithm: str
 
 MONITORS: list[dict[str, Any]] = [
     {"type": "TCP"},
-    {"type": "PING"},
     {"type": "HTTPS"},
     {"type": "TLS-HELLO"},
     {"type": "HTTP", "http_version": 1.0, "expected_codes": "200-299"},

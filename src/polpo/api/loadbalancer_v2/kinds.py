@@ -11,11 +11,10 @@ from polpo.api.network_v2.resource import Writing
 from polpo.model.load_balancer import ACTIVE_STANDBY, PROXIED, SINGLE
 from polpo.model.load_balancer_kind import Flavor, FlavorProfile, Offer, Profile, Zone, ZoneProfile
 
-SWITCH, ALIAS = "switch", "octavia"
+SWITCH, ALIAS = "switch", "octavia"  # nothing carries load balancers of `switch` yet
 PROVIDERS = {
     PROXIED: "HAProxy in a pair of instances on two hosts.",
     ALIAS: "The same as 'amphora', by another name.",
-    SWITCH: "In every host's switch, without instances: TCP and UDP.",
 }
 TOPOLOGY, COMPUTE_ZONE = "loadbalancer_topology", "compute_zone"
 CAPABILITIES: Mapping[type[Profile], Mapping[str, str]] = {

@@ -5,7 +5,7 @@ As Octavia's `common/constants` has it (VALID_LISTENER_POOL_PROTOCOL_MAP and oth
 
 from polpo.api.loadbalancer_v2.errors import invalid, unsupported
 from polpo.api.loadbalancer_v2.kinds import SWITCH
-from polpo.model.load_balancer import HealthMonitor, Listener, LoadBalancer, Pool
+from polpo.model.load_balancer import PROXIED, HealthMonitor, Listener, LoadBalancer, Pool
 
 _PROXY = ("PROXY", "PROXYV2")
 POOLS_OF = {
@@ -49,6 +49,7 @@ def check_listener(balancer: LoadBalancer, listener: Listener) -> None:
     if balancer.provider == SWITCH:
         _check_switch("listener protocol", listener.protocol in ("TCP", "UDP"))
         _check_switch("insert headers", not listener.insert_headers)
+    _check_proxied(balancer, f"{listener.protocol} listeners", listener.protocol != "UDP")
     if listener.protocol == "TERMINATED_HTTPS":
         _check_terminated(listener)
     elif listener.default_tls_container_ref or listener.sni_container_refs:
@@ -79,6 +80,7 @@ def check_pool(balancer: LoadBalancer, pool: Pool) -> None:
         _check_switch("pool protocol", pool.protocol in ("TCP", "UDP"))
         _check_switch("session persistence", kept is None or kept.type == "SOURCE_IP")
         _check_switch("TLS", not pool.tls_enabled)
+    _check_proxied(balancer, f"{pool.protocol} pools", pool.protocol != "UDP")
     if kept is None:
         return
     if pool.protocol == "UDP" and kept.type != "SOURCE_IP":
@@ -103,6 +105,8 @@ def check_pool(balancer: LoadBalancer, pool: Pool) -> None:
 def check_monitor(balancer: LoadBalancer, pool: Pool, monitor: HealthMonitor) -> None:
     if balancer.provider == SWITCH:
         _check_switch("health monitor type", monitor.type in ("TCP", "PING", "UDP-CONNECT"))
+    pings = monitor.type in ("PING", "UDP-CONNECT")
+    _check_proxied(balancer, f"{monitor.type} health monitors", not pings)
     udp = pool.protocol == "UDP"
     if udp and monitor.type not in UDP_MONITORS:
         raise invalid(
@@ -120,6 +124,12 @@ def check_l7(balancer: LoadBalancer, listener: Listener) -> None:
         _check_switch("L7 policies", False)
     if listener.protocol not in L7:
         raise invalid(f"A {listener.protocol} listener does not support L7 policies.")
+
+
+def _check_proxied(balancer: LoadBalancer, what: str, allowed: bool) -> None:
+    """HAProxy carries no UDP and can't ping: the switch will (docs/decisions/0121)."""
+    if balancer.provider == PROXIED and not allowed:
+        raise unsupported(PROXIED, what)
 
 
 def _check_switch(what: str, allowed: bool) -> None:

@@ -98,7 +98,7 @@ async def test_a_zone_says_where_instances_are_to_be(balancers: LoadBalancerClou
 
 async def test_providers_say_what_they_can(balancers: LoadBalancerCloud) -> None:
     names = {p["name"] for p in (await balancers.get("providers"))["providers"]}
-    assert names == {"amphora", "octavia", "switch"}
+    assert names == {"amphora", "octavia"}
     path = "providers/amphora/flavor_capabilities"
     (able,) = (await balancers.get(path, "admin"))["flavor_capabilities"]
     assert able["name"] == "loadbalancer_topology"
@@ -108,22 +108,22 @@ async def test_providers_say_what_they_can(balancers: LoadBalancerCloud) -> None
     assert (await refused(balancers.get("providers/f5/flavor_capabilities", "admin"))).status == 400
 
 
-async def test_the_switch_has_no_instances_and_knows_no_http(balancers: LoadBalancerCloud) -> None:
-    balancer = await balancers.balancer(provider="switch")
-    assert balancers.ends() == []
-    await balancers.listener(balancer, "UDP", 53)
+async def test_what_nothing_carries_is_refused_in_octavias_words(
+    balancers: LoadBalancerCloud,
+) -> None:
+    assert (await refused(balancers.balancer(provider="switch"))).status == 400
+    balancer = await balancers.balancer()
     pool = await balancers.pool(balancer, "TCP")
     for asked in (
-        balancers.listener(balancer, "HTTP"),
-        balancers.pool(balancer, "HTTP"),
-        balancers.pool(balancer, "TCP", session_persistence={"type": "HTTP_COOKIE"}),
+        balancers.listener(balancer, "UDP", 53),
+        balancers.pool(balancer, "UDP"),
         balancers.make(
-            "healthmonitor", pool_id=pool["id"], type="HTTP", delay=1, timeout=1, max_retries=1
+            "healthmonitor", pool_id=pool["id"], type="PING", delay=1, timeout=1, max_retries=1
         ),
     ):
         no = await refused(asked)
         assert no.status == 501
-        assert no.message.startswith("Provider 'switch' does not support a requested action")
+        assert no.message.startswith("Provider 'amphora' does not support a requested action")
 
 
 async def test_the_admin_sees_instances_and_makes_them_change(

@@ -111,14 +111,14 @@ async def test_only_what_listeners_ask_for_is_let_in(balancers: LoadBalancerClou
     balancer = await balancers.balancer()
     assert open_ports(balancers, balancer["id"]) == set()
     listener = await balancers.listener(balancer, port=80)
-    await balancers.listener(balancer, "UDP", 53, allowed_cidrs=["10.1.0.0/16"])
+    await balancers.listener(balancer, "TCP", 53, allowed_cidrs=["10.1.0.0/16"])
     assert open_ports(balancers, balancer["id"]) == {
         ("IPv4", "tcp", 80, None),
         ("IPv6", "tcp", 80, None),
-        ("IPv4", "udp", 53, "10.1.0.0/16"),
+        ("IPv4", "tcp", 53, "10.1.0.0/16"),
     }
     await balancers.remove(f"listeners/{listener['id']}")
-    assert open_ports(balancers, balancer["id"]) == {("IPv4", "udp", 53, "10.1.0.0/16")}
+    assert open_ports(balancers, balancer["id"]) == {("IPv4", "tcp", 53, "10.1.0.0/16")}
 
 
 async def test_nothing_is_left_of_one_that_is_removed(balancers: LoadBalancerCloud) -> None:

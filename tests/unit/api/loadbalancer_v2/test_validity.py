@@ -75,11 +75,6 @@ async def test_listeners_that_cannot_be(balancers: LoadBalancerCloud, wrong: Any
         {"session_persistence": {"type": "SOURCE_IP", "persistence_timeout": 5}},
         {"session_persistence": {"cookie_name": "c"}},
         {"session_persistence": "SOURCE_IP"},
-        {"protocol": "UDP", "session_persistence": {"type": "HTTP_COOKIE"}},
-        {
-            "protocol": "UDP",
-            "session_persistence": {"type": "SOURCE_IP", "persistence_granularity": "255.0.255.0"},
-        },
         {"tls_container_ref": "x y"},
         {"alpn_protocols": ["spdy"]},
     ],
@@ -121,8 +116,6 @@ async def test_no_member_is_there_twice(balancers: LoadBalancerCloud) -> None:
 @pytest.mark.parametrize(
     ("protocol", "wrong"),
     [
-        ("HTTP", {"type": "UDP-CONNECT"}),
-        ("UDP", {"type": "HTTPS"}),
         ("HTTP", {"type": "TCP", "url_path": "/x"}),
         ("HTTP", {"url_path": "x"}),
         ("HTTP", {"url_path": "/x y"}),
