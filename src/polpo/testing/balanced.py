@@ -84,20 +84,25 @@ class Asker:
                 self.outage_s = max(self.outage_s, began - self.last)
                 self.last = began
 
-    async def request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether there may be another one on the connection: the answer says if it is the last."""
         writer.write(b"GET / HTTP/1.1\r\nHost: probe\r\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head.split(b"\r\n")[0]:
             raise ValueError(head)
         length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-l"))
         await reader.readexactly(int(length.split(b":")[1]))
+        return b"connection: close" not in head.lower()
 
     async def long(self) -> None:
         reader, writer = await asyncio.open_connection(self.address, self.port)
         try:
             while True:
                 async with asyncio.timeout(3 * TIMEOUT_S):
-                    await self.request(reader, writer)
+                    goes_on = await self.request(reader, writer)
+                if not goes_on:
+                    writer.close()
+                    reader, writer = await asyncio.open_connection(self.address, self.port)
                 await asyncio.sleep(LONG_EVERY_S)
         except TimeoutError:
             self.stalls += 1

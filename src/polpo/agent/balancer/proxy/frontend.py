@@ -37,6 +37,7 @@ def frontend(tree: Tree, listener: Listener, settings: Settings) -> Iterator[str
     if listener.timeout_tcp_inspect:
         yield f"  tcp-request inspect-delay {listener.timeout_tcp_inspect}ms"
     if listener.protocol in HTTP:
+        yield "  option idle-close-on-response"  # while it is reloaded, not under a new request
         yield from _headers(listener)
     policies = tree.policies(listener)
     for policy in sorted(policies, key=lambda policy: policy.action == "REDIRECT_TO_POOL"):
