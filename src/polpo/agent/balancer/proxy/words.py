@@ -8,7 +8,7 @@ import re
 from ipaddress import ip_address
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&*+.^_`|~-]{1,255}")
+_TOKEN = re.compile(r"[A-Za-z0-9!$%&*+.^_`|~-]{1,255}")
 _CIPHERS = re.compile(r"[A-Za-z0-9_:+!@=.-]{1,2048}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -35,7 +35,7 @@ def name(text: str) -> str:
 
 
 def token(text: str) -> str:
-    """The name of a header or of a cookie (RFC 9110, 5.6.2), to be put between parentheses."""
+    """The name of a header or of a cookie (RFC 9110, 5.6.2), without `#`: that begins a comment."""
     if not _TOKEN.fullmatch(text):
         raise ValueError(f"{text!r} is no name of a header or a cookie")
     return text
