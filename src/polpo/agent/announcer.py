@@ -2,8 +2,9 @@
 
 Hosts learn a moved address (a VRRP address among allowed pairs, a gateway's) when it announces
 itself. A host that comes to carry the network later, or has forgotten, would drop what it routes
-there. So the switch is handed the announcement once more, as if the port had made it: at once and
-some times after when somebody new is to hear of it, else every half minute.
+there; one that was away while something moved would send it where that was before. So the switch is
+handed the announcement once more, as if the port had made it: at once and some times after when
+somebody new is to hear of it, else every half minute.
 """
 
 import contextlib
@@ -37,6 +38,10 @@ class Announcer:
         self._moves, self._listeners, self._switch = moves, listeners, switch
         self._clock = clock
         self._eager_until = self._said_at = 0.0
+
+    def tell_again(self) -> None:
+        """Somebody is heard who was not, and may have missed something."""
+        self._eager_until = self._clock() + EAGER_S
 
     def look(self) -> None:
         now = self._clock()

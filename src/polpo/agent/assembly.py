@@ -131,8 +131,13 @@ class Agent:
             monotonic,
         )
         isolation.prepare()
-        isolation.on_peers = self.loop.wake
+        isolation.on_peers = self._peers_changed
         return isolation
+
+    def _peers_changed(self) -> None:
+        """A peer is heard, or not any more."""
+        self.announcer.tell_again()
+        self.loop.wake()
 
     def _tables(self) -> Tables:
         return Tables(

@@ -4,6 +4,7 @@ Idempotent by name: what a first run made, a second finds.
 """
 
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
 from typing import Any
 
 import msgspec
@@ -84,6 +85,9 @@ def ensure_outside(admin: Session, physical_network: str, subnets: dict[str, str
         version = 6 if ":" in cidr else 4
         made = {"name": f"outside-v{version}", "network_id": network, "ip_version": version}
         more = {"cidr": cidr, "gateway_ip": gateway, "enable_dhcp": False}
+        if version == 4:  # what is chosen at random is none of those that are given by name
+            first = ip_network(cidr)[100]
+            more["allocation_pools"] = [{"start": str(first), "end": str(first + 150)}]
         _ensure_net(admin, "subnets", {**made, **more})
     return network
 

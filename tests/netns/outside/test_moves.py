@@ -181,3 +181,31 @@ def test_a_pair_that_does_not_hear_each_other_is_one_again_when_it_does(scene: S
     for _ in range(100):
         assert scene.states()[winner] == "active", "and stays it"
     until(lambda: all(vm.pings(WORLD) for vm in scene.vms), "everybody's way out")
+
+
+def test_hosts_that_fall_apart_are_one_cloud_again_when_they_hear_each_other(scene: Scene) -> None:
+    """The active one and the third host on one side; its peer and the controller on the other."""
+    active, standby = scene.settled()
+    third = next(h for h in ("h1", "h2", "h3") if h not in (active, standby))
+    here = [running(scene).host(name) for name in (active, third)]
+    there = running(scene).host(standby)
+    cuts = [(host, there.address) for host in here] + [(there, host.address) for host in here]
+    cuts += [(host, scene.cloud.lab.address) for host in here]
+    for host, address in cuts:
+        run("ip", "-netns", host.netns, "route", "add", "blackhole", f"{address}/32")
+    until(lambda: scene.states().get(standby) == "active", "the other side has one, too", 60.0)
+    for host, address in cuts:
+        run("ip", "-netns", host.netns, "route", "delete", "blackhole", f"{address}/32")
+    until(lambda: list(scene.states().values()).count("active") == 1, "one again", 60.0)
+    winner, _ = scene.settled()
+    for _ in range(100):
+        assert scene.states()[winner] == "active", "and stays it"
+    assert [host for host in ("h1", "h2", "h3") if holds(host, scene.vni())] == [winner]
+    until(lambda: all(vm.pings(WORLD) for vm in scene.vms), "everybody's way out")
+
+
+def holds(host: str, number: int) -> bool:
+    """Whether the host's instance has what the active one has."""
+    if not exists(host, number):
+        return False
+    return "169.254.0.2/" in run("ip", "-netns", f"polpo-{host}-{number}", "-brief", "address")

@@ -48,3 +48,12 @@ def test_a_new_listener_is_told_at_once_and_some_times_after() -> None:
     assert host.pass_time(0.1) == 1
     assert 5 <= host.pass_time(EAGER_S) <= EAGER_S + 1
     assert host.pass_time(REFRESH_S / 2) == 0
+
+
+def test_one_that_is_heard_again_is_told_as_well() -> None:
+    host = Host()
+    host.announcer.look()
+    host.pass_time(5)
+    host.announcer.tell_again()
+    assert host.pass_time(0.1) == 1
+    assert 5 <= host.pass_time(EAGER_S) <= EAGER_S + 1
