@@ -141,11 +141,18 @@ async def test_a_lost_host_is_replaced_and_is_the_standby_when_it_is_back(
     assert await replaced()
 
 
+async def hear_each_other(cloud: BalancerCloud) -> bool:
+    """Both send on to their peer what is not their own."""
+    rules = [inside(cloud.netns(host), "nft list table ip polpo") for host in cloud.homes]
+    return all("dup to" in text for text in rules)
+
+
 @pytest.mark.parametrize("address", [VIP, VIP6])
 async def test_a_planned_move_fails_no_request_and_resets_no_connection(
     cloud: BalancerCloud, address: str
 ) -> None:
     active, standby = await cloud.settled()
+    await eventually(lambda: hear_each_other(cloud), "a second chance on both")
     number = {name: instance for instance, name in HOMES.items()}
 
     async def move() -> None:

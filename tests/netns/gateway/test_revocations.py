@@ -154,6 +154,7 @@ async def test_what_a_peer_knows_and_ones_own_row_does_not_allow_is_cut(scene: S
         async with scene.changed(other, snat=(), priority=250, preempt=True):
             await eventually(lambda: scene.cloud.is_active(other), "moved on purpose")
             await until(lambda: pings(OUTSIDE, A) and pings(OUTSIDE, "fd07::d"))
+            await until(lambda: not flows["from router"].lives(), "it is cut")
             assert {n for n, flow in flows.items() if not flow.lives()} == {"from router"}
     await scene.cloud.settled()
 
