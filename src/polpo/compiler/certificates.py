@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from polpo.model.load_balancer import Listener, Pool
-from polpo.model.secret import Secret, SecretContainer
+from polpo.model.secret import Secret, SecretContainer, id_in
 from polpo.model.snapshot import Snapshot
 from polpo.target.balancer import Certificate
 
@@ -24,7 +24,7 @@ def certificates(
 
 def digest(snapshot: Snapshot, project_id: str, ref: str) -> str | None:
     """None if it leads nowhere, or to what is another project's, or has no content yet."""
-    id = ref.rstrip("/").rpartition("/")[2]
+    id = id_in(ref)
     container = snapshot.get(SecretContainer, id)
     if container is not None and container.project_id == project_id:
         named = [(part.name, snapshot.get(Secret, part.secret_id)) for part in container.secrets]

@@ -13,6 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from polpo.model.object import Claim, IndexEntry, Object, Owned
+from polpo.model.secret import id_in
 
 VIP = "Octavia"
 """`device_owner` of the port that holds the addresses of a load balancer, as Octavia says it."""
@@ -182,7 +183,7 @@ class Pool(Part, frozen=True, kw_only=True, omit_defaults=True):
 
 def _secrets(refs: tuple[str, ...]) -> tuple[IndexEntry, ...]:
     """By what they lead to: a secret's id, or a container's."""
-    return tuple(("secret", ref.rstrip("/").rpartition("/")[2]) for ref in refs)
+    return tuple(("secret", id_in(ref)) for ref in refs)
 
 
 class Member(Part, frozen=True, kw_only=True, omit_defaults=True):

@@ -40,6 +40,11 @@ class Secret(Guarded, frozen=True, kw_only=True, omit_defaults=True):
     metadata: dict[str, str] = {}
 
 
+def id_in(ref: str) -> str:
+    """Of the secret or container that a reference (a URL, or an id alone) leads to."""
+    return ref.rstrip("/").rpartition("/")[2]
+
+
 class SecretRef(msgspec.Struct, frozen=True):
     """A secret's part in a container: `certificate`, `private_key`, `intermediates`, …"""
 

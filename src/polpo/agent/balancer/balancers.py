@@ -1,8 +1,6 @@
 """A host's instances of load balancers, put together: their steps in a pass, in putting order."""
 
-import asyncio
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TypeAlias
 
 import msgspec
@@ -20,6 +18,7 @@ from polpo.agent.devices import Devices
 from polpo.agent.drift import Drift
 from polpo.agent.pairs.keepalived import Keepalived
 from polpo.agent.pairs.namespaces import Namespaces
+from polpo.agent.pairs.watching import Watching
 from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
 from polpo.kernel.processes import Process
@@ -57,13 +56,14 @@ class Balancers:
         said: Callable[[], None],
     ) -> None:
         self.instances = instances
-        self._around, self._wake, self._said = (drift, patience), wake, said
+        self._around, self._said = (drift, patience), said
         self._waiting: dict[int, float] = {}  # those that are to take over, and since when
         self._figures: dict[int, tuple[float, Balancing]] = {}  # with when that was
         self._listening = Listening(instances.all, self._heard)
         self.roles = Roles(devices, instances.all, self._is_whole)
         self._rules = Rules(instances.all)
-        watched = (self._watch, self._unwatch, self._soon, monotonic)
+        watching = Watching(wake, SOON_S)
+        watched = (watching.watch, watching.unwatch, watching.soon, monotonic)
         self._haproxy = Haproxy(instances.directory, instances.all, *watched)
         self._keepalived = Keepalived(
             "balancer keepalived",
@@ -137,17 +137,3 @@ class Balancers:
         patience = self._around[1]
         failed = any(patience.failed(noun, vni) for noun in NOUNS)
         return not failed and self._haproxy.listens(vni) and self._keepalived.runs(vni)
-
-    def _watch(self, handle: int) -> None:
-        asyncio.get_running_loop().add_reader(handle, partial(self._ended, handle))
-
-    def _unwatch(self, handle: int) -> None:
-        asyncio.get_running_loop().remove_reader(handle)
-
-    def _soon(self) -> None:
-        asyncio.get_running_loop().call_later(SOON_S, self._wake)
-
-    def _ended(self, handle: int) -> None:
-        """A handle stays readable: once is enough."""
-        self._unwatch(handle)
-        self._wake()

@@ -1,6 +1,5 @@
 """A host's gateways, put together: their steps in a pass, in the order of putting."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -17,6 +16,7 @@ from polpo.agent.gateway.settings import SETTINGS
 from polpo.agent.gateway.warming import warm
 from polpo.agent.pairs.keepalived import Keepalived
 from polpo.agent.pairs.namespaces import Namespaces
+from polpo.agent.pairs.watching import Watching
 from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
 from polpo.runtime.clock import monotonic
@@ -47,6 +47,7 @@ class Gateways:
         self.roles = Roles(devices, instances.all, self._is_whole)
         self.handover = Handover(instances.all, lambda: self.roles.active, wake, monotonic)
         self._rules = Rules(instances.all)
+        watching = Watching(wake, SOON_S)
         self._keepalived = Keepalived(
             "keepalived",
             self._directory,
@@ -55,9 +56,9 @@ class Gateways:
             self.handover.may_take_over,
             self.may_begin,
             lambda vni: warm(instances.all[vni]),
-            self._watch,
-            self._unwatch,
-            self._soon,
+            watching.watch,
+            watching.unwatch,
+            watching.soon,
             monotonic,
         )
 
@@ -104,18 +105,3 @@ class Gateways:
         """Nothing of it has failed, and keepalived runs with what it was told last."""
         _, patience = self._around
         return self._keepalived.runs(vni) and not any(patience.failed(n, vni) for n in NOUNS)
-
-    def _watch(self, handle: int) -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_reader(handle, self._ended, handle)
-
-    def _unwatch(self, handle: int) -> None:
-        asyncio.get_running_loop().remove_reader(handle)
-
-    def _soon(self) -> None:
-        asyncio.get_running_loop().call_later(SOON_S, self._wake)
-
-    def _ended(self, handle: int) -> None:
-        """A handle stays readable: once is enough."""
-        self._unwatch(handle)
-        self._wake()

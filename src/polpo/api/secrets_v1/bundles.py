@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from polpo.api.secrets_v1.sealing import Seal
-from polpo.model.secret import Secret, SecretContainer
+from polpo.model.secret import Secret, SecretContainer, id_in
 from polpo.model.snapshot import Snapshot
 
 PEM = b"-----BEGIN "
@@ -22,7 +22,7 @@ class NoCertificate(Exception):
 
 def bundle(seal: Seal, snapshot: Snapshot, ref: str) -> bytes:
     """Raises NoCertificate, Unopened."""
-    id = ref.rstrip("/").rpartition("/")[2]
+    id = id_in(ref)
     container = snapshot.get(SecretContainer, id)
     try:
         if container is not None:

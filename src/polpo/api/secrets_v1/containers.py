@@ -10,7 +10,7 @@ from polpo.api.secrets_v1.call import Call, answer, is_over, nothing
 from polpo.api.secrets_v1.errors import bad_request, not_found
 from polpo.api.secrets_v1.secrets import Text, page
 from polpo.api.secrets_v1.secrets import ref as secret_ref
-from polpo.model.secret import Secret, SecretContainer, SecretRef
+from polpo.model.secret import Secret, SecretContainer, SecretRef, id_in
 
 PARTS = {
     "certificate": ("certificate", "private_key", "private_key_passphrase", "intermediates"),
@@ -50,7 +50,7 @@ async def create(call: Call) -> Response:
 
 
 def _secret(call: Call, ref: RefBody) -> str:
-    id = ref.secret_ref.rstrip("/").rpartition("/")[2]
+    id = id_in(ref.secret_ref)
     secret = call.snapshot.get(Secret, id)
     if secret is None or not call.may_see(secret) or is_over(secret, call.now):
         raise not_found(f"secret {id}")

@@ -25,8 +25,7 @@ STICK_SIZE = {"SOURCE_IP": "100k", "APP_COOKIE": "50k"}
 
 def backend(tree: Tree, pool: Pool, listener: Listener, settings: Settings) -> Iterator[str]:
     reads = listener.protocol in HTTP
-    yield f"backend {name(pool.id)}:{name(listener.id)}"
-    assert backend_name(pool, listener) == f"{pool.id}:{listener.id}"
+    yield f"backend {backend_name(pool, listener)}"
     yield f"  mode {'http' if reads else 'tcp'}"
     if pool.lb_algorithm not in BALANCE:
         raise ValueError(f"pool {pool.id}: algorithm {pool.lb_algorithm!r}")

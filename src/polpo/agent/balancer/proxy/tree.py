@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
+from polpo.agent.balancer.proxy.words import name
 from polpo.model.load_balancer import (
     HealthMonitor,
     L7Policy,
@@ -59,7 +60,7 @@ class Tree:
 
 
 def backend_name(pool: Pool, listener: Listener) -> str:
-    return f"{pool.id}:{listener.id}"
+    return f"{name(pool.id)}:{name(listener.id)}"
 
 
 def _by(pairs: Iterable[tuple[str, T]]) -> defaultdict[str, list[T]]:
