@@ -224,6 +224,14 @@ async def test_a_listener_without_its_certificate_is_told_of_and_the_others_go_o
         return "nowhere" in str(status["balancing"][str(30)].get("error"))
 
     await eventually(told, "an error")
+
+    async def listens() -> bool:
+        try:
+            return bool(balancer.status(f"{URL}:82"))
+        except AssertionError:  # the active one may not have it yet
+            return False
+
+    await eventually(listens, "the other listener")
     assert balancer.status(f"{URL}:82") == "200"
     assert wrong
 
