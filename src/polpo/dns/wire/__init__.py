@@ -1,0 +1,1 @@
+"""What DNS looks like in bytes (RFC 1035, 6891): names, records, messages. Pure."""
