@@ -46,6 +46,7 @@ KINDS: dict[str, type[Object]] = {
         load_balancer.HealthMonitor,
         load_balancer.L7Policy,
         load_balancer.L7Rule,
+        load_balancer.Outage,
         load_balancer.BalancerQuota,
         load_balancer_kind.FlavorProfile,
         load_balancer_kind.Flavor,
