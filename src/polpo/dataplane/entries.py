@@ -59,7 +59,7 @@ class Entries:
         self._claims = Claims(ORDER)
         self._copies = Copies(self._claims)
         self._questions = Questions()
-        self._services = Services(self._claims)
+        self._services = Services(self._claims, vtep)
         self._vxlan = self._metadata = 0
         self.set_vxlan(vxlan)
 
