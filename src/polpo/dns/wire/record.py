@@ -61,7 +61,8 @@ class Reply(NamedTuple):
 
     `about` are the owner names (wire form, lower-case) whose change makes a kept copy of this
     reply wrong; `plugin` is the label of the metrics; `ttl_s` for how long the server may keep what
-    it made of this reply (0: as long as nothing of `about` changes).
+    it made of this reply (0: as long as nothing of `about` changes); `shuffled`, if any, the answer
+    in several orders, to be given in turn. A negative `rcode` means that nobody is answered.
 
     A reply with a `message` is an upstream's, not looked into yet: sections are empty, and whoever
     wants records asks `message.opened(reply)`. A plugin that changes anything does so on that.
@@ -78,3 +79,4 @@ class Reply(NamedTuple):
     authentic: bool = False
     ttl_s: int = 0
     message: bytes = b""
+    shuffled: tuple[tuple[Record, ...], ...] = ()
