@@ -18,8 +18,8 @@ class Query:
 
     A handler whose answer must not be kept for the next asker of the same bytes (it depends on the
     client, on chance, or has to see every query) clears `keep`. `cached` is "success" or "denial"
-    when the answer would be a hit in CoreDNS's cache the next time, "" otherwise. `error` is what
-    kept a plugin from answering, for the log.
+    and the cache's zones, when the same bytes would be a hit of the cache the next time. `error` is
+    what kept a plugin from answering, for the log.
     """
 
     __slots__ = (

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 SLOT_BYTES = 1280  # a query is far smaller; answers of more than this are sent one by one
+IN_SLOTS, IN_SLOT_BYTES = 32, 4096  # what upstreams answer is longer
 _HEADER_BYTES = 64  # struct mmsghdr: msghdr (56), msg_len, padding
 _NAME_BYTES = 28  # sockaddr_in6, the larger
 _CONTROL_BYTES = 64
@@ -47,14 +48,15 @@ class _Header(ctypes.Structure):
 class Batch:
     """Up to `slots` datagrams of a socket, received, answered and sent together.
 
-    `memory` holds slot i at i * SLOT_BYTES; `lengths[i]` is set to the answer's length by `put`.
+    `memory` holds slot i at i * slot_bytes; `lengths[i]` is set to the answer's length by `put`.
     """
 
-    def __init__(self, sock: socket.socket, slots: int = 64) -> None:
+    def __init__(self, sock: socket.socket, slots: int = 64, slot_bytes: int = SLOT_BYTES) -> None:
+        self._slot_bytes = slot_bytes
         self._descriptor = sock.fileno()
         self._family = sock.family
         self.slots = slots
-        self.memory = bytearray(slots * SLOT_BYTES)
+        self.memory = bytearray(slots * slot_bytes)
         self._names = bytearray(slots * _NAME_BYTES)
         self._control = bytearray(slots * _CONTROL_BYTES)
         self._iovecs = (_Iovec * slots)()
@@ -67,7 +69,8 @@ class Batch:
         memory, names, control = map(_address, (self.memory, self._names, self._control))
         for index in range(self.slots):
             iovec, header = self._iovecs[index], self._headers[index]
-            iovec.base, iovec.length = memory + index * SLOT_BYTES, SLOT_BYTES
+            iovec.base = memory + index * self._slot_bytes
+            iovec.length = self._slot_bytes
             header.name, header.name_length = names + index * _NAME_BYTES, _NAME_BYTES
             header.iov, header.iov_count = ctypes.addressof(iovec), 1
             if self._informed:
@@ -87,7 +90,13 @@ class Batch:
         place = 16 if self._family == socket.AF_INET else 32
         self._interfaces = memoryview(self._control)[place:].cast("B")
 
-    def receive(self) -> list[int]:
+    def forget_names(self) -> None:
+        """Of a connected socket: everything goes to, and comes from, one peer."""
+        for header in self._headers:
+            header.name, header.name_length = None, 0
+        self._pristine_headers = bytes(self._header_bytes)
+
+    def receive(self, *, refused_is_an_error: bool = False) -> list[int]:
         """The lengths of what has come; empty if nothing has. One cut off has length 0."""
         self._header_bytes[:] = self._pristine_headers
         self._iovec_bytes[:] = self._pristine_iovecs
@@ -95,19 +104,19 @@ class Batch:
             self._descriptor, self._headers, self.slots, _MSG_DONTWAIT, None
         )
         if count < 0:
-            _check()
+            _check(refused_is_an_error)
             return []
         lengths = self._received[:count].tolist()
         if self._informed:
             self._forget_interfaces(count)
-        if SLOT_BYTES in lengths:
+        if self._slot_bytes in lengths:
             flags = self._flags[:count].tolist()
             lengths = [0 if flags[i] & _MSG_TRUNC else n for i, n in enumerate(lengths)]
         return lengths
 
     def put(self, index: int, after_id: bytes) -> None:
         """Answer slot `index`: the bytes go behind the ID that is there."""
-        at = index * SLOT_BYTES + 2
+        at = index * self._slot_bytes + 2
         end = len(after_id) + 2
         self.view[at : at + end - 2] = after_id
         self.lengths[index] = end
@@ -172,6 +181,44 @@ class Batch:
             self._interfaces[at : at + 4] = zero
 
 
+class Connected:
+    """A connected socket: messages are gathered and sent together, answers received together."""
+
+    def __init__(self, sock: socket.socket, slots: int = 64) -> None:
+        self.socket = sock
+        self._out = Batch(sock, slots)
+        self._in = Batch(sock, IN_SLOTS, IN_SLOT_BYTES)
+        for batch in (self._out, self._in):
+            batch.forget_names()
+        self._queued = 0
+
+    def queue(self, message: bytes) -> bool:
+        """Gather one; False when there is no room for it: flush first."""
+        if self._queued == self._out.slots or len(message) > SLOT_BYTES:
+            return False
+        at = self._queued * SLOT_BYTES
+        self._out.view[at : at + len(message)] = message
+        self._out.lengths[self._queued] = len(message)
+        self._queued += 1
+        return True
+
+    def flush(self) -> None:
+        """Send what is gathered. What cannot be sent is lost, as it might be on the way."""
+        count, self._queued = self._queued, 0
+        if count:
+            self._out.send(count, [])
+            self._out.forget_names()
+
+    def receive(self) -> list[bytes]:
+        """What has come. OSError if the other side has said that nobody is there."""
+        lengths = self._in.receive(refused_is_an_error=True)
+        memory = self._in.memory
+        return [
+            bytes(memory[index * IN_SLOT_BYTES : index * IN_SLOT_BYTES + length])
+            for index, length in enumerate(lengths)
+        ]
+
+
 class Envelope:
     """Peer (sockaddr) and destination (control message) of a datagram that waits for its answer."""
 
@@ -211,11 +258,11 @@ def _address(buffer: bytearray) -> int:
     return ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))
 
 
-def _check() -> None:
+def _check(refused_is_an_error: bool) -> None:
     """Nothing there and answers of ICMP to what we sent before are no errors of the reception."""
     number = ctypes.get_errno()
     quiet = {errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH}
-    if number not in quiet:
+    if number not in quiet or (refused_is_an_error and number == errno.ECONNREFUSED):
         raise OSError(number, os.strerror(number))
 
 

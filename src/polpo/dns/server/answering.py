@@ -165,7 +165,8 @@ class Asked:
         variants: tuple[bytes, ...] = (self.wire[2:],)
         if reply.shuffled:
             variants = self._variants(reply, query.size)
-        kept: Kept = (variants, self.channel.tally.slot(combination), ends, reply.about)
+        about = (query.name, *reply.about) if query.name not in reply.about else reply.about
+        kept: Kept = (variants, self.channel.tally.slot(combination), ends, about)
         self.channel.table.keep(self.message[2:], kept)
 
     def _variants(self, reply: Reply, size: int) -> tuple[bytes, ...]:

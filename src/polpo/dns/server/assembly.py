@@ -38,6 +38,7 @@ class Assembly:
         self.tally = Tally()
         self.places: dict[int, list[BlockPlace]] = {}
         self.channels: list[Channel] = []
+        self.zones: list[dict[bytes, Chain]] = []  # of each server
         self.udp: list[UdpListener] = []
         self.tcp: list[TcpListener] = []
         self._loop = loop
@@ -57,6 +58,7 @@ class Assembly:
 
     def _add_server(self, server: Server, blocks: list[ServerBlock]) -> None:
         zones: dict[bytes, Chain] = {}
+        self.zones.append(zones)
 
         def resolve(query: Query, answer: Answer) -> None:
             chain = find_chain(zones, query.name)

@@ -68,7 +68,8 @@ _TYPES = {
 
 
 class Combination(NamedTuple):
-    """The labels of an answer. `family` 1 or 2; `cached` as in Query, for hits only."""
+    """The labels of an answer. `family` 1 or 2; `cached` as in Query, for
+    hits only."""
 
     server: str
     zone: str
@@ -187,8 +188,9 @@ def _rows(c: Combination, count: float, seconds: float) -> Iterator[Row]:
             yield f"{metric.name}_bucket", (*labels, _bound(bound)), count if bound == at else 0
         yield f"{metric.name}_sum", labels, size * count
     if c.cached:
-        yield "coredns_cache_hits_total", (c.server, c.cached, c.zone, ""), count
-        yield "coredns_cache_requests_total", (c.server, c.zone, ""), count
+        kind, _, zones = c.cached.partition(" ")
+        yield "coredns_cache_hits_total", (c.server, kind, zones, ""), count
+        yield "coredns_cache_requests_total", (c.server, zones, ""), count
 
 
 def _round_up(size: int) -> int:
