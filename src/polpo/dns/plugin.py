@@ -68,6 +68,9 @@ class Place(Protocol):
     def later(self, delay_s: float, call: Callable[[], None]) -> Callable[[], None]:
         """Call once after so many seconds; what is returned cancels it."""
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call when the handlers are not needed any more: close what is open."""
+
     def resolve(self, query: Query, answer: Answer) -> None:
         """Ask the server itself, as a client would: the block with the longest zone answers."""
 

@@ -50,6 +50,9 @@ class Resolver:
                         self.assembly.apply(index, name, message)
                     self.feeds.append(feed)
 
+    def close(self) -> None:
+        self.assembly.close()
+
     async def wire(
         self,
         name: str,

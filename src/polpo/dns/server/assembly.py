@@ -56,6 +56,13 @@ class Assembly:
             for channel in self.channels:
                 channel.table.forget(names)
 
+    def close(self) -> None:
+        """Close what handlers have open; listeners are the caller's."""
+        for places in self.places.values():
+            for place in places:
+                for end in place.ends:
+                    end()
+
     def _add_server(self, server: Server, blocks: list[ServerBlock]) -> None:
         zones: dict[bytes, Chain] = {}
         self.zones.append(zones)

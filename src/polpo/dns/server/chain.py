@@ -45,6 +45,8 @@ class BlockPlace:
         self.resolve = resolve
         self.later = later
         self.receivers: dict[str, Receive] = {}
+        self.ends: list[Callable[[], None]] = []
+        self.at_end = self.ends.append
         self._services: dict[str, object] = {}
 
     now = staticmethod(time.monotonic)

@@ -1,7 +1,7 @@
 """`cache`: what is kept, for how long, and what is not."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -12,6 +12,7 @@ from polpo.dns.wire.record import Rcode, Record, Reply, Type
 from polpo.testing.resolver import Resolver
 from polpo.testing.upstream import FakeUpstream, addressed, always, silent
 
+Caching = Callable[[str], Resolver]
 NAME = from_text("a.test")
 SOA = Record(NAME, Type.SOA, 600, b"\0\0" + bytes(16) + (120).to_bytes(4, "big"))
 VALUE = Cache((b"\0",), Bounds(10, 3600), Bounds(10, 1800))
@@ -24,13 +25,19 @@ async def upstream() -> AsyncIterator[FakeUpstream]:
     await one.stop()
 
 
-def resolver(upstream: FakeUpstream, cache: str) -> Resolver:
-    forward = f"forward . 127.0.0.1:{upstream.port} {{\n read_timeout 100ms\n max_fails 0\n}}"
-    return Resolver(f". {{\n cache {cache}\n {forward}\n}}")
+@pytest.fixture
+def caching_with(upstream: FakeUpstream, serve: Callable[[str], Resolver]) -> Caching:
+    """A resolver with these words behind `cache`."""
+
+    def make(cache: str) -> Resolver:
+        forward = f"forward . 127.0.0.1:{upstream.port} {{\n read_timeout 100ms\n max_fails 0\n}}"
+        return serve(f". {{\n cache {cache}\n {forward}\n}}")
+
+    return make
 
 
-async def test_a_reply_is_asked_for_once(upstream: FakeUpstream) -> None:
-    caching = resolver(upstream, "30")
+async def test_a_reply_is_asked_for_once(upstream: FakeUpstream, caching_with: Caching) -> None:
+    caching = caching_with("30")
     first = await caching.ask("A.test")
     assert first.answer[0].ttl_s == 30
     await caching.ask("a.TEST")
@@ -41,8 +48,10 @@ async def test_a_reply_is_asked_for_once(upstream: FakeUpstream) -> None:
     assert caching.count("coredns_cache_entries", "success") == 1
 
 
-async def test_bytes_are_kept_for_a_second_and_count_as_hits(upstream: FakeUpstream) -> None:
-    caching = resolver(upstream, "30")
+async def test_bytes_are_kept_for_a_second_and_count_as_hits(
+    upstream: FakeUpstream, caching_with: Caching
+) -> None:
+    caching = caching_with("30")
     await caching.ask("a.test")
     assert caching.is_kept("a.test")
     await caching.ask("a.test")
@@ -75,22 +84,26 @@ def test_a_store_has_a_bound() -> None:
     assert len(store.items) == 3
 
 
-async def test_denials_are_kept_and_may_be_excluded(upstream: FakeUpstream) -> None:
+async def test_denials_are_kept_and_may_be_excluded(
+    upstream: FakeUpstream, caching_with: Caching
+) -> None:
     upstream.answers = always(Reply(Rcode.NXDOMAIN, authority=(SOA,), authoritative=False))
-    caching = resolver(upstream, "{\n disable denial b.test\n}")
+    caching = caching_with("{\n disable denial b.test\n}")
     for name in ("a.test", "A.test", "b.test", "B.test"):
         assert (await caching.ask(name)).rcode == Rcode.NXDOMAIN
     assert upstream.asked == ["a.test.", "b.test.", "B.test."]
 
 
-async def test_ttls_are_kept_as_they_came(upstream: FakeUpstream) -> None:
-    caching = resolver(upstream, "30 {\n keepttl\n}")
+async def test_ttls_are_kept_as_they_came(upstream: FakeUpstream, caching_with: Caching) -> None:
+    caching = caching_with("30 {\n keepttl\n}")
     await caching.ask("a.test")
     assert (await caching.ask("A.test")).answer[0].ttl_s == 300
 
 
-async def test_a_stale_reply_is_served_when_the_upstream_is_away(upstream: FakeUpstream) -> None:
-    caching = resolver(upstream, "1 {\n success 100 1 0\n serve_stale 1h\n}")
+async def test_a_stale_reply_is_served_when_the_upstream_is_away(
+    upstream: FakeUpstream, caching_with: Caching
+) -> None:
+    caching = caching_with("1 {\n success 100 1 0\n serve_stale 1h\n}")
     await caching.ask("a.test")
     upstream.answers = silent
     await asyncio.sleep(1.1)
@@ -98,12 +111,12 @@ async def test_a_stale_reply_is_served_when_the_upstream_is_away(upstream: FakeU
     assert [record.ttl_s for record in stale.answer] == [0]
     assert caching.count("coredns_cache_served_stale_total") == 1
     upstream.answers = addressed()
-    while (await caching.ask("a.test")).answer[0].ttl_s == 0:
+    while (await caching.ask("a.test")).answer[0].ttl_s == 0:  # noqa: ASYNC110 - a server
         await asyncio.sleep(0.05)
 
 
-async def test_verify_asks_first(upstream: FakeUpstream) -> None:
-    caching = resolver(upstream, "1 {\n success 100 1 0\n serve_stale 1h verify\n}")
+async def test_verify_asks_first(upstream: FakeUpstream, caching_with: Caching) -> None:
+    caching = caching_with("1 {\n success 100 1 0\n serve_stale 1h verify\n}")
     await caching.ask("a.test")
     await asyncio.sleep(1.1)
     upstream.answers = addressed(b"\x0a\0\0\1")
@@ -113,18 +126,22 @@ async def test_verify_asks_first(upstream: FakeUpstream) -> None:
     assert (await caching.ask("a.Test")).answer[0].data == b"\x0a\0\0\1"
 
 
-async def test_what_is_asked_often_is_fetched_before_it_ends(upstream: FakeUpstream) -> None:
-    caching = resolver(upstream, "2 {\n success 100 2 0\n prefetch 1 1m 90%\n}")
+async def test_what_is_asked_often_is_fetched_before_it_ends(
+    upstream: FakeUpstream, caching_with: Caching
+) -> None:
+    caching = caching_with("2 {\n success 100 2 0\n prefetch 1 1m 90%\n}")
     await caching.ask("a.test")
     await asyncio.sleep(0.5)
     await caching.ask("A.test")
-    while len(upstream.asked) < 2:
+    while len(upstream.asked) < 2:  # noqa: ASYNC110 - a server
         await asyncio.sleep(0.02)
     assert caching.count("coredns_cache_prefetch_total") == 1
 
 
-async def test_memory_is_bounded_whatever_is_asked(upstream: FakeUpstream) -> None:
-    caching = resolver(upstream, "30 {\n success 50\n}")
+async def test_memory_is_bounded_whatever_is_asked(
+    upstream: FakeUpstream, caching_with: Caching
+) -> None:
+    caching = caching_with("30 {\n success 50\n}")
     for number in range(120):
         await caching.ask(f"n{number}.test")
     assert caching.count("coredns_cache_entries", "success") == 50

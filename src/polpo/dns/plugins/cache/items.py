@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from math import ceil
 from typing import NamedTuple
 
 from polpo.dns.plugins.cache.setup import Bounds, Cache
@@ -32,7 +33,7 @@ class Item:
         """The reply with what is left of its life in all records; 0 in one that is stale."""
         if keep_ttl and self.ends > now:
             return self.reply._replace(ttl_s=max(int(self.ends - now), 1))
-        left_s = max(int(self.ends - now), 0)
+        left_s = max(ceil(self.ends - now), 0)
         return with_ttl(self.reply, left_s)
 
 

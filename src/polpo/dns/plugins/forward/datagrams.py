@@ -102,6 +102,11 @@ class Datagrams:
             self._sweeping = True
             self.loop.call_later(SWEEP_S, self._sweep)
 
+    def close(self) -> None:
+        for port in (*self._ports, *self._old):
+            port.close()
+        self._ports, self._old, self._current = [], [], None
+
     def _choose(self) -> _Port:
         """The socket for all that is asked in this turn of the loop, at whose end it is sent."""
         now = time.monotonic()

@@ -35,6 +35,8 @@ class Forwarding:
         self._next = next
         self._place = place
         self._upstreams = [Upstream(target, value, place) for target in value.targets]
+        for upstream in self._upstreams:
+            place.at_end(upstream.close)
         self._order = _orders()[value.policy]
         self._asked: dict[bytes, list[_Waiting]] = {}
         self._broken = place.counts.slot(BROKEN.name)

@@ -103,6 +103,12 @@ class Streams:
             self._sweeping = True
             self._loop.call_later(SWEEP_S, self._sweep)
 
+    def close(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._connection is not None and self._connection.transport is not None:
+            self._connection.transport.abort()
+
     async def _open(self) -> None:
         target = self._target
         name = target.server_name or target.host

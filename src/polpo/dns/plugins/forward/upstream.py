@@ -35,7 +35,7 @@ class Upstream:
         self.fails = 0
         self._value = value
         self._place = place
-        self._checking = False
+        self._checking = self._closed = False
         self._datagrams: Datagrams | None = None
         self._streams: Streams | None = None
         self._counts = UpstreamCounts(place.counts, target.label)
@@ -71,6 +71,13 @@ class Upstream:
                 self._datagrams = Datagrams(self.target, value.expire_s, value.read_timeout_s)
             self._datagrams.ask(asked, done)
 
+    def close(self) -> None:
+        self._checking = True  # begin no more
+        self._closed = True
+        for way in (self._datagrams, self._streams):
+            if way is not None:
+                way.close()
+
     def _begin_checks(self) -> None:
         """In band: only an upstream that has failed is asked whether it is there."""
         if not self._checking:
@@ -78,6 +85,8 @@ class Upstream:
             self._check()
 
     def _check(self) -> None:
+        if self._closed:
+            return
         health = self._value.health
         flags = RD if health.recursion else 0
         asked = render_query(0, health.name, Type.NS, flags=flags)[2:]
@@ -88,6 +97,8 @@ class Upstream:
         if message is not None:
             self.fails = 0
             self._checking = False
+            return
+        if self._closed:
             return
         self.fails += 1
         self._counts.values[self._counts.health_failures] += 1
