@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, NamedTuple
 
+from polpo.kube.selectors import matches, parse
 from polpo.testing.kubernetes.objects import Object
 
 CLUSTER_WIDE = {"namespaces", "nodes"}
@@ -100,19 +101,7 @@ class Stored:
 
 
 def selected(item: Object, selector: str) -> bool:
-    """Equality, inequality and existence, joined by commas."""
-    labels = item["metadata"].get("labels") or {}
-    return all(_holds(labels, part.strip()) for part in selector.split(",") if part.strip())
-
-
-def _holds(labels: dict[str, str], part: str) -> bool:
-    if "!=" in part:
-        name, value = part.split("!=")
-        return labels.get(name) != value
-    if "=" in part:
-        name, value = part.replace("==", "=").split("=")
-        return labels.get(name) == value
-    return part[1:] not in labels if part.startswith("!") else part in labels
+    return matches(parse(selector), item["metadata"].get("labels"))
 
 
 def merged(target: Any, patch: Any) -> Any:

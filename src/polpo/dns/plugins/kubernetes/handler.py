@@ -1,0 +1,100 @@
+"""What the plugin answers: a look into a dictionary of names, and what to say if there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polpo.dns.plugin import Place
+from polpo.dns.plugins.kubernetes.aliases import Aliases
+from polpo.dns.plugins.kubernetes.options import INSECURE, Options
+from polpo.dns.plugins.kubernetes.patterns import pod_reply, zonal_reply
+from polpo.dns.plugins.kubernetes.records import ADDRESSES
+from polpo.dns.plugins.kubernetes.store import Store
+from polpo.dns.query import Answer, Handler, Query
+from polpo.dns.wire.name import is_within
+from polpo.dns.wire.record import Rcode, Record, Reply, Type
+
+NAME = "kubernetes"
+_SRV, _CNAME, _NS = int(Type.SRV), int(Type.CNAME), int(Type.NS)
+_TRANSFERS = (Type.AXFR, Type.IXFR)
+_CHASED = (Type.A, Type.AAAA, Type.TXT)
+
+
+def make(value: Any, next: Handler, place: Place) -> Handler:
+    options: Options = value
+    store = Store(options)
+    place.fed(NAME, store.receive)
+    place.provide(NAME, store)
+    return Answers(options, store, next, place).handle
+
+
+class Answers:
+    """The handler of one server block."""
+
+    def __init__(self, options: Options, store: Store, next: Handler, place: Place) -> None:
+        self._options, self._store, self._next = options, store, next
+        self._names = store.names
+        self._zones = options.zones
+        self._aliases = Aliases(store, place.resolve)
+
+    def handle(self, query: Query, answer: Answer) -> None:
+        name, type = query.name, query.type
+        records = self._names.get(name)
+        if records is None:
+            self._missing(query, answer)
+            return
+        found = tuple([record for record in records if record.type == type])
+        if found:
+            answer(
+                self._pointing(name, found)
+                if type in (_SRV, _NS)
+                else Reply(0, found, (), (), True, (name,), NAME)
+            )
+        elif type in _TRANSFERS:
+            answer(Reply(Rcode.REFUSED, plugin=NAME))
+        elif records and records[0].type == _CNAME and type in _CHASED:
+            self._aliases.follow(query, records[0], answer)
+        else:
+            answer(self._negative(Rcode.NOERROR, name, (name,)))
+
+    def _missing(self, query: Query, answer: Answer) -> None:
+        """No such name, unless it is one of those that only a question makes."""
+        name = query.name
+        if not name.endswith(self._zones) or self._store.zone_of(name) is None:
+            self._next(query, answer)
+            return
+        if query.type in _TRANSFERS:
+            answer(Reply(Rcode.REFUSED, plugin=NAME))
+            return
+        about: tuple[bytes, ...] = (name,)
+        reply = None
+        if self._options.pods == INSECURE:
+            reply, about = pod_reply(query, self._store, self._options)
+        if reply is None and self._options.zonal:
+            reply = zonal_reply(query, self._store)
+        if reply is not None:
+            found = reply.answer
+            answer(reply if found else self._negative(Rcode.NOERROR, name, reply.about))
+        elif any(is_within(name, zone) for zone in self._options.fallthrough):
+            self._next(query, answer)
+        elif not self._store.synced:
+            query.keep = False
+            answer(self._negative(Rcode.SERVFAIL, name, ()))
+        else:
+            answer(self._negative(Rcode.NXDOMAIN, name, about))
+
+    def _negative(self, rcode: int, name: bytes, about: tuple[bytes, ...]) -> Reply:
+        zone = self._store.zone_of(name) or self._zones[0]
+        return Reply(rcode, (), (self._store.soa(zone),), (), True, about, NAME)
+
+    def _pointing(self, name: bytes, found: tuple[Record, ...]) -> Reply:
+        """SRV and NS records with the addresses of what they point to."""
+        skip = 6 if found[0].type == _SRV else 0
+        targets = dict.fromkeys([record.data[skip:] for record in found])
+        extra = tuple(
+            record
+            for target in targets
+            for record in self._names.get(target, ())
+            if record.type in ADDRESSES
+        )
+        return Reply(0, found, (), extra, True, (name, *targets), NAME)

@@ -1,0 +1,128 @@
+"""All objects of a cluster to all records, change by change.
+
+Whatever comes marks Services as touched; `settle` makes the records of those anew and answers with
+the owner names that are different now. `records.py` is what is true of one Service; a property
+test holds this against the same for all objects at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from polpo.dns.plugins.kubernetes.apex import zone_records
+from polpo.dns.plugins.kubernetes.catalogue import Catalogue
+from polpo.dns.plugins.kubernetes.options import (
+    DISABLED,
+    POD,
+    SVC,
+    Options,
+    is_reverse,
+    nameserver,
+)
+from polpo.dns.plugins.kubernetes.pods import Pods
+from polpo.dns.plugins.kubernetes.records import Table, address, label
+from polpo.dns.plugins.kubernetes.reverse import Reverse
+from polpo.dns.plugins.kubernetes.views import IMPORT_NAME, SERVICE_NAME, import_view, service_view
+from polpo.dns.wire.record import Record
+from polpo.kube import objects
+
+Changes = dict[bytes, tuple[Record, ...] | None]
+
+
+class Index:
+    """`addresses` are the server's own: a Service with such an endpoint is what NS records name."""
+
+    def __init__(self, options: Options, addresses: Iterable[str] = ()) -> None:
+        self.table: Table = {}
+        self._options = options
+        self._addresses = tuple(addresses)
+        self._exposed: set[str] = set()
+        is_own = frozenset(self._addresses).__contains__
+        self._services = Catalogue(SERVICE_NAME, options.local, options, is_own)
+        self._imports = Catalogue(IMPORT_NAME, options.multicluster, options, is_own)
+        self._reverse = Reverse(options.ttl_s)
+        self._pods = Pods(options)
+        self._own: set[str] = set()  # Services of the server itself
+        self._namespaces: dict[str, None] = {}  # touched
+
+    def namespace(self, name: str, item: objects.Namespace | None) -> None:
+        wanted = self._options.namespaces
+        if wanted and name not in wanted:
+            return
+        if item is None:
+            self._exposed.discard(name)
+        else:
+            self._exposed.add(name)
+        self._namespaces[name] = None
+
+    def service(self, key: str, item: objects.Service | None) -> None:
+        self._services.service(key, None if item is None else service_view(item))
+
+    def service_import(self, key: str, item: objects.ServiceImport | None) -> None:
+        self._imports.service(key, None if item is None else import_view(item))
+
+    def slice(self, key: str, item: objects.EndpointSlice | None) -> None:
+        self._services.slice(key, item)
+        if self._options.multicluster:
+            self._imports.slice(key, item)
+
+    def pod(self, key: str, item: objects.Pod | None) -> None:
+        self._pods.pod(key, item)
+
+    def is_headless(self, key: str) -> bool | None:
+        """Of a Service that is known."""
+        service = self._services.known(key)
+        return None if service is None else service.headless
+
+    @property
+    def clients(self) -> dict[str, str]:
+        """Namespaces of pods by address, where pods are watched (for autopath)."""
+        return self._pods.clients
+
+    def settle(self, serial: int) -> Changes:
+        """The names whose records are others than at the last time, None for those that are no
+        more. If there is any, so are the zones' own, for their serial."""
+        changes: Changes = {}
+        for name in self._namespaces:
+            self._services.touch_namespace(name)
+            self._imports.touch_namespace(name)
+            self._pods.touch_namespace(name)
+            self._put(changes, self._namespace_names(name))
+        self._namespaces.clear()
+        for key, names, targets, own in self._services.settle(self._exposed):
+            self._put(changes, names)
+            self._put(changes, self._reverse.put(key, targets))
+            (self._own.add if own else self._own.discard)(key)
+        for contribution in self._imports.settle(self._exposed):
+            self._put(changes, contribution.names)
+        self._put(changes, self._pods.settle(self._exposed))
+        if changes or not self.table:
+            for zone in self._options.zones:
+                self._put(changes, zone_records(zone, serial, self._options, self._servers(zone)))
+        return changes
+
+    def _put(self, changes: Changes, found: Changes | Table) -> None:
+        """Into the table, and what is different into `changes`."""
+        for name, records in found.items():
+            if self.table.get(name) == records:
+                continue
+            if records is None:
+                del self.table[name]
+            else:
+                self.table[name] = records
+            changes[name] = records
+
+    def _namespace_names(self, name: str) -> Changes:
+        kinds = (SVC,) if self._options.pods == DISABLED else (SVC, POD)
+        value = () if name in self._exposed else None
+        first = label(name.encode())
+        return {first + kind + zone: value for zone in self._options.forward for kind in kinds}
+
+    def _servers(self, zone: bytes) -> list[Record]:
+        """Names and addresses of the Services that the server itself is behind; else its own."""
+        home = self._options.local[0] if is_reverse(zone) else zone
+        found = [r for key in sorted(self._own) for r in self._services.servers(key, home)]
+        if not found:
+            own = (address(nameserver(home), a, self._options.ttl_s) for a in self._addresses)
+            found = [record for record in own if record is not None]
+        return found

@@ -1,0 +1,77 @@
+"""`pods verified`: a record for each address that a pod of a namespace has."""
+
+from __future__ import annotations
+
+from polpo.dns.plugins.kubernetes.options import POD, VERIFIED, Options
+from polpo.dns.plugins.kubernetes.records import address, label
+from polpo.dns.plugins.kubernetes.views import dashed
+from polpo.dns.wire.record import Record
+from polpo.kube import objects
+
+FINISHED = ("Succeeded", "Failed")
+Place = tuple[str, str]  # namespace, address
+
+
+class Pods:
+    """Several pods may have one address: those in their host's network."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._addresses: dict[str, tuple[str, ...]] = {}  # by pod
+        self._pods: dict[Place, set[str]] = {}
+        self._in_namespace: dict[str, set[str]] = {}  # addresses
+        self._touched: dict[Place, None] = {}
+        self.clients: dict[str, str] = {}
+
+    def pod(self, key: str, item: objects.Pod | None) -> None:
+        namespace = key.partition("/")[0]
+        old, new = self._addresses.pop(key, ()), _addresses(item)
+        for text in old:
+            self._forget(key, (namespace, text))
+        if new:
+            self._addresses[key] = new
+        for text in new:
+            self._pods.setdefault((namespace, text), set()).add(key)
+            self._in_namespace.setdefault(namespace, set()).add(text)
+            self.clients[text] = namespace
+        self._touched |= dict.fromkeys((namespace, text) for text in (*old, *new))
+
+    def touch_namespace(self, namespace: str) -> None:
+        self._touched |= dict.fromkeys(
+            (namespace, text) for text in self._in_namespace.get(namespace, ())
+        )
+
+    def settle(self, exposed: set[str]) -> dict[bytes, tuple[Record, ...] | None]:
+        """Records of the addresses that were touched, None where there is no pod any more."""
+        touched, self._touched = self._touched, {}
+        if self._options.pods != VERIFIED:
+            return {}
+        found: dict[bytes, tuple[Record, ...] | None] = {}
+        for place in touched:
+            namespace, text = place
+            there = namespace in exposed and place in self._pods
+            for zone in self._options.forward:
+                owner = label(dashed(text)) + label(namespace.encode()) + POD + zone
+                record = address(owner, text, self._options.ttl_s) if there else None
+                found[owner] = None if record is None else (record,)
+        return found
+
+    def _forget(self, key: str, place: Place) -> None:
+        keys = self._pods[place]
+        keys.discard(key)
+        if keys:
+            return
+        namespace, text = place
+        del self._pods[place]
+        self._in_namespace[namespace].discard(text)
+        if self.clients.get(text) == namespace:
+            del self.clients[text]
+
+
+def _addresses(item: objects.Pod | None) -> tuple[str, ...]:
+    """Of a pod that runs and is to go on."""
+    if item is None or item.metadata.deletion_timestamp or item.status.phase in FINISHED:
+        return ()
+    status = item.status
+    found = (status.pod_ip, *(each.ip for each in status.pod_ips))
+    return tuple(dict.fromkeys(filter(None, found)))
