@@ -36,7 +36,11 @@ def own_addresses(block: ServerBlock) -> list[str]:
     literal = [word for word in bound if _is_address(word)]
     if literal:
         return [word for word in literal if not ipaddress.ip_address(word).is_loopback]
-    return everybody(Netlink())
+    netlink = Netlink()
+    try:
+        return everybody(netlink)
+    finally:
+        netlink.close()
 
 
 class KubernetesFeed:
@@ -55,7 +59,6 @@ class KubernetesFeed:
         self._index = Index(options, addresses)
         requests = Requests(outlet.counts)
         self._watching = Watching(options, cluster, self._index, self._news, requests)
-        self._clients: dict[str, str] = {}
         self._told_synced = False
         self._due: asyncio.Handle | None = None
 
@@ -66,7 +69,7 @@ class KubernetesFeed:
 
     def everything(self) -> Iterable[bytes]:
         """For a worker that knows nothing."""
-        return batches(self._index.table, self._clients, synced=self._told_synced)
+        return batches(self._index.table, self._index.clients, synced=self._told_synced)
 
     async def run(self) -> None:
         try:
@@ -92,19 +95,9 @@ class KubernetesFeed:
         names = self._index.settle(int(self._now()))
         newly = self._watching.synced and not self._told_synced
         self._told_synced = self._told_synced or newly
-        for message in batches(names, self._new_clients(), synced=newly):
+        for message in batches(names, self._index.take_clients(), synced=newly):
             self._outlet.send(message)
         self._measure()
-
-    def _new_clients(self) -> dict[str, str]:
-        """Those that are others than told before, "" for those that are no more."""
-        now = self._index.clients
-        if not now and not self._clients:
-            return {}
-        new = {a: space for a, space in now.items() if self._clients.get(a) != space}
-        gone = dict.fromkeys(self._clients.keys() - now.keys(), "")
-        self._clients = dict(now)
-        return gone | new
 
     def _measure(self) -> None:
         """From the moment that the endpoints' controller was told of to now, with both clocks."""

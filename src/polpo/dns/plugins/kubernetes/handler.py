@@ -73,8 +73,7 @@ class Answers:
         if reply is None and self._options.zonal:
             reply = zonal_reply(query, self._store)
         if reply is not None:
-            found = reply.answer
-            answer(reply if found else self._negative(Rcode.NOERROR, name, reply.about))
+            answer(self._made_up(name, reply))
         elif any(is_within(name, zone) for zone in self._options.fallthrough):
             self._next(query, answer)
         elif not self._store.synced:
@@ -82,6 +81,15 @@ class Answers:
             answer(self._negative(Rcode.SERVFAIL, name, ()))
         else:
             answer(self._negative(Rcode.NXDOMAIN, name, about))
+
+    def _made_up(self, name: bytes, reply: Reply) -> Reply:
+        """A reply to a name that is no record's owner, made whole."""
+        if not reply.answer:
+            return self._negative(Rcode.NOERROR, name, reply.about)
+        if reply.answer[0].type != _SRV:
+            return reply
+        more = self._pointing(name, reply.answer)
+        return more._replace(about=(*reply.about, *more.about))
 
     def _negative(self, rcode: int, name: bytes, about: tuple[bytes, ...]) -> Reply:
         zone = self._store.zone_of(name) or self._zones[0]

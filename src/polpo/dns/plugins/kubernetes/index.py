@@ -79,6 +79,10 @@ class Index:
         """Namespaces of pods by address, where pods are watched (for autopath)."""
         return self._pods.clients
 
+    def take_clients(self) -> dict[str, str]:
+        """Changes of `clients` since the last time."""
+        return self._pods.take_clients()
+
     def settle(self, serial: int) -> Changes:
         """The names whose records are others than at the last time, None for those that are no
         more. If there is any, so are the zones' own, for their serial."""

@@ -21,7 +21,8 @@ class Pods:
         self._pods: dict[Place, set[str]] = {}
         self._in_namespace: dict[str, set[str]] = {}  # addresses
         self._touched: dict[Place, None] = {}
-        self.clients: dict[str, str] = {}
+        self.clients: dict[str, str] = {}  # namespaces by address, of pods with their own network
+        self._clients_touched: set[str] = set()
 
     def pod(self, key: str, item: objects.Pod | None) -> None:
         namespace = key.partition("/")[0]
@@ -33,8 +34,15 @@ class Pods:
         for text in new:
             self._pods.setdefault((namespace, text), set()).add(key)
             self._in_namespace.setdefault(namespace, set()).add(text)
-            self.clients[text] = namespace
+            if item is not None and not item.spec.host_network:
+                self.clients[text] = namespace
+                self._clients_touched.add(text)
         self._touched |= dict.fromkeys((namespace, text) for text in (*old, *new))
+
+    def take_clients(self) -> dict[str, str]:
+        """Changes of `clients` since the last time, "" for those that are no more."""
+        touched, self._clients_touched = self._clients_touched, set()
+        return {text: self.clients.get(text, "") for text in touched}
 
     def touch_namespace(self, namespace: str) -> None:
         self._touched |= dict.fromkeys(
@@ -66,6 +74,7 @@ class Pods:
         self._in_namespace[namespace].discard(text)
         if self.clients.get(text) == namespace:
             del self.clients[text]
+            self._clients_touched.add(text)
 
 
 def _addresses(item: objects.Pod | None) -> tuple[str, ...]:
