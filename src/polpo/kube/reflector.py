@@ -14,7 +14,7 @@ from polpo.kube.backoff import Backoff
 from polpo.kube.client import Client
 from polpo.kube.decoding import Decoding
 from polpo.kube.errors import ApiError
-from polpo.kube.reflection import Change, List, Reflection, Watch
+from polpo.kube.reflection import PAGE, Change, List, Reflection, Watch
 from polpo.kube.resources import Object, Resource
 from polpo.runtime.clock import monotonic
 
@@ -43,13 +43,14 @@ class Reflector(Generic[T]):
         fields: str = "",
         backoff: Backoff | None = None,
         watch_s: int = WATCH_S,
+        page: int = PAGE,
     ) -> None:
         self._client, self._resource = client, resource
         self._changed, self._synced = changed, synced
         self._path = resource.path(namespace)
         self._query = {"labelSelector": labels, "fieldSelector": fields}
         self._query = {name: text for name, text in self._query.items() if text}
-        self._reflection: Reflection[T] = Reflection(backoff)
+        self._reflection: Reflection[T] = Reflection(backoff, page)
         self._watch_s = watch_s
         self._decoding: Decoding[T] = Decoding(resource)
 

@@ -59,10 +59,10 @@ class Authority:
 
 
 def private(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """A key as PEM, without a password."""
+    """A key as PEM, without a password, in the form that Kubernetes too reads (SEC 1)."""
     return key.private_bytes(
         serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
+        serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
     )
 

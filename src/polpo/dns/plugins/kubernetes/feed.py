@@ -36,11 +36,8 @@ def own_addresses(block: ServerBlock) -> list[str]:
     literal = [word for word in bound if _is_address(word)]
     if literal:
         return [word for word in literal if not ipaddress.ip_address(word).is_loopback]
-    netlink = Netlink()
-    try:
+    with Netlink() as netlink:
         return everybody(netlink)
-    finally:
-        netlink.close()
 
 
 class KubernetesFeed:
