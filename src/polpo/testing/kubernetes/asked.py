@@ -102,7 +102,7 @@ class Asked:
         """Have the handler know what has changed; answers with the names that it says changed."""
         changed: set[bytes] = set()
         changes = self.index.settle(serial)
-        for message in batches(changes, self.index.take_clients(), synced=synced):
+        for message in batches(changes.items(), self.index.take_clients(), synced=synced):
             changed |= set(self.place.receive(message))
         return changed
 

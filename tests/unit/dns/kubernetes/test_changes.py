@@ -111,11 +111,11 @@ def test_messages_are_small_and_the_last_says_that_it_is() -> None:
         from_text(f"n{n}.x"): (Record(from_text(f"n{n}.x"), Type.A, 5, bytes(4)),)
         for n in range(1000)
     }
-    told = [decode(message) for message in batches(names, {"10.0.0.1": "a"}, synced=True)]
+    told = [decode(message) for message in batches(names.items(), {"10.0.0.1": "a"}, synced=True)]
     assert max(len(batch.names) for batch in told) <= LARGEST
     assert [batch.synced for batch in told] == [False] * (len(told) - 1) + [True]
-    assert [decode(message).synced for message in batches({}, synced=True)] == [True]
-    assert list(batches({})) == []
+    assert [decode(message).synced for message in batches((), synced=True)] == [True]
+    assert list(batches(())) == []
 
 
 def test_a_pods_search_list_is_known_by_its_address() -> None:

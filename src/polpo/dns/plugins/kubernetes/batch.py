@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
 
-from polpo.dns.plugins.kubernetes.records import Table
 from polpo.dns.wire.record import Record
 
 LARGEST = 250  # records: 0.3 ms to apply, with a name each
@@ -36,24 +35,27 @@ decode = _decoder.decode
 
 
 def batches(
-    names: Mapping[bytes, tuple[Record, ...] | None] | Table,
+    names: Iterable[tuple[bytes, tuple[Record, ...] | None]],
     clients: Mapping[str, str] | None = None,
     *,
     synced: bool = False,
 ) -> Iterator[bytes]:
     """Changes as messages, in order; the last one says `synced`. None for no changes."""
-    pieces = [*_by_names(names), *_by_clients(clients or {})]
-    if synced and not pieces:
-        pieces.append(Batch())
-    for at, piece in enumerate(pieces):
-        last = synced and at == len(pieces) - 1
-        yield _encoder.encode(Batch(piece.names, piece.clients, last))
+    last: Batch | None = None
+    for piece in chain(_by_names(names), _by_clients(clients or {})):
+        if last is not None:
+            yield _encoder.encode(last)
+        last = piece
+    if synced:
+        last = Batch(last.names, last.clients, True) if last is not None else Batch(synced=True)
+    if last is not None:
+        yield _encoder.encode(last)
 
 
-def _by_names(names: Mapping[bytes, tuple[Record, ...] | None] | Table) -> Iterator[Batch]:
+def _by_names(names: Iterable[tuple[bytes, tuple[Record, ...] | None]]) -> Iterator[Batch]:
     piece: list[Rrs] = []
     size = 0
-    for owner, records in names.items():
+    for owner, records in names:
         shown = None if records is None else [(r.type, r.ttl_s, r.data) for r in records]
         piece.append(Rrs(owner, shown))
         size += 1 + len(shown or ())

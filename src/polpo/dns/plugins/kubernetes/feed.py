@@ -66,7 +66,7 @@ class KubernetesFeed:
 
     def everything(self) -> Iterable[bytes]:
         """For a worker that knows nothing."""
-        return batches(self._index.table, self._index.clients, synced=self._told_synced)
+        return batches(self._index.everything(), self._index.clients, synced=self._told_synced)
 
     async def run(self) -> None:
         try:
@@ -92,7 +92,7 @@ class KubernetesFeed:
         names = self._index.settle(int(self._now()))
         newly = self._watching.synced and not self._told_synced
         self._told_synced = self._told_synced or newly
-        for message in batches(names, self._index.take_clients(), synced=newly):
+        for message in batches(names.items(), self._index.take_clients(), synced=newly):
             self._outlet.send(message)
         self._measure()
 

@@ -16,6 +16,7 @@ from polpo.dns.wire.record import Rcode, Record, Reply, Type
 
 NAME = "kubernetes"
 _SRV, _CNAME, _NS = int(Type.SRV), int(Type.CNAME), int(Type.NS)
+_SERVFAIL, _NXDOMAIN = int(Rcode.SERVFAIL), int(Rcode.NXDOMAIN)
 _TRANSFERS = (Type.AXFR, Type.IXFR)
 _CHASED = (Type.A, Type.AAAA, Type.TXT)
 
@@ -34,7 +35,7 @@ class Answers:
     def __init__(self, options: Options, store: Store, next: Handler, place: Place) -> None:
         self._options, self._store, self._next = options, store, next
         self._names = store.names
-        self._zones = options.zones
+        self._fallthrough = options.fallthrough
         self._aliases = Aliases(store, place.resolve)
 
     def handle(self, query: Query, answer: Answer) -> None:
@@ -55,12 +56,13 @@ class Answers:
         elif records and records[0].type == _CNAME and type in _CHASED:
             self._aliases.follow(query, records[0], answer)
         else:
-            answer(self._negative(Rcode.NOERROR, name, (name,)))
+            answer(self._no_data(name, (name,)))
 
     def _missing(self, query: Query, answer: Answer) -> None:
         """No such name, unless it is one of those that only a question makes."""
         name = query.name
-        if not name.endswith(self._zones) or self._store.zone_of(name) is None:
+        zone = self._store.zone_of(name)
+        if zone is None:
             self._next(query, answer)
             return
         if query.type in _TRANSFERS:
@@ -74,26 +76,27 @@ class Answers:
             reply = zonal_reply(query, self._store)
         if reply is not None:
             answer(self._made_up(name, reply))
-        elif any(is_within(name, zone) for zone in self._options.fallthrough):
+        elif self._fallthrough and any(is_within(name, each) for each in self._fallthrough):
             self._next(query, answer)
         elif not self._store.synced:
             query.keep = False
-            answer(self._negative(Rcode.SERVFAIL, name, ()))
+            answer(Reply(_SERVFAIL, (), (self._store.soa(zone),), (), True, (), NAME))
         else:
-            answer(self._negative(Rcode.NXDOMAIN, name, about))
+            answer(Reply(_NXDOMAIN, (), (self._store.soa(zone),), (), True, about, NAME))
 
     def _made_up(self, name: bytes, reply: Reply) -> Reply:
         """A reply to a name that is no record's owner, made whole."""
         if not reply.answer:
-            return self._negative(Rcode.NOERROR, name, reply.about)
+            return self._no_data(name, reply.about)
         if reply.answer[0].type != _SRV:
             return reply
         more = self._pointing(name, reply.answer)
         return more._replace(about=(*reply.about, *more.about))
 
-    def _negative(self, rcode: int, name: bytes, about: tuple[bytes, ...]) -> Reply:
-        zone = self._store.zone_of(name) or self._zones[0]
-        return Reply(rcode, (), (self._store.soa(zone),), (), True, about, NAME)
+    def _no_data(self, name: bytes, about: tuple[bytes, ...]) -> Reply:
+        """There is the name, but nothing of the type."""
+        zone = self._store.zone_of(name) or self._options.zones[0]
+        return Reply(0, (), (self._store.soa(zone),), (), True, about, NAME)
 
     def _pointing(self, name: bytes, found: tuple[Record, ...]) -> Reply:
         """SRV and NS records with the addresses of what they point to."""

@@ -7,7 +7,7 @@ test holds this against the same for all objects at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from polpo.dns.plugins.kubernetes.apex import zone_records
 from polpo.dns.plugins.kubernetes.catalogue import Catalogue
@@ -15,6 +15,7 @@ from polpo.dns.plugins.kubernetes.options import (
     DISABLED,
     POD,
     SVC,
+    VERIFIED,
     Options,
     is_reverse,
     nameserver,
@@ -33,27 +34,33 @@ class Index:
     """`addresses` are the server's own: a Service with such an endpoint is what NS records name."""
 
     def __init__(self, options: Options, addresses: Iterable[str] = ()) -> None:
-        self.table: Table = {}
         self._options = options
         self._addresses = tuple(addresses)
         self._exposed: set[str] = set()
         is_own = frozenset(self._addresses).__contains__
-        self._services = Catalogue(SERVICE_NAME, options.local, options, is_own)
-        self._imports = Catalogue(IMPORT_NAME, options.multicluster, options, is_own)
-        self._reverse = Reverse(options.ttl_s)
-        self._pods = Pods(options)
+        exposed = self._exposed
+        self._services = Catalogue(SERVICE_NAME, options.local, options, exposed, is_own)
+        self._imports = Catalogue(IMPORT_NAME, options.multicluster, options, exposed, is_own)
+        self._reverse = Reverse(options.ttl_s, lambda k: self._services.contribution(k).targets)
+        self._pods = Pods(options, exposed)
         self._own: set[str] = set()  # Services of the server itself
-        self._namespaces: dict[str, None] = {}  # touched
+        self._namespaces: dict[str, bool] = {}  # touched; was it exposed?
+        self._apex: Table = {}
 
     def namespace(self, name: str, item: objects.Namespace | None) -> None:
         wanted = self._options.namespaces
         if wanted and name not in wanted:
             return
+        self._namespaces.setdefault(name, name in self._exposed)
+        if (item is not None) == (name in self._exposed):
+            return
+        self._services.touch_namespace(name)
+        self._imports.touch_namespace(name)
+        self._pods.touch_namespace(name)
         if item is None:
             self._exposed.discard(name)
         else:
             self._exposed.add(name)
-        self._namespaces[name] = None
 
     def service(self, key: str, item: objects.Service | None) -> None:
         self._services.service(key, None if item is None else service_view(item))
@@ -67,7 +74,8 @@ class Index:
             self._imports.slice(key, item)
 
     def pod(self, key: str, item: objects.Pod | None) -> None:
-        self._pods.pod(key, item)
+        if self._options.pods == VERIFIED:
+            self._pods.pod(key, item)
 
     def is_headless(self, key: str) -> bool | None:
         """Of a Service that is known."""
@@ -86,41 +94,51 @@ class Index:
     def settle(self, serial: int) -> Changes:
         """The names whose records are others than at the last time, None for those that are no
         more. If there is any, so are the zones' own, for their serial."""
-        changes: Changes = {}
-        for name in self._namespaces:
-            self._services.touch_namespace(name)
-            self._imports.touch_namespace(name)
-            self._pods.touch_namespace(name)
-            self._put(changes, self._namespace_names(name))
-        self._namespaces.clear()
-        for key, names, targets, own in self._services.settle(self._exposed):
-            self._put(changes, names)
-            self._put(changes, self._reverse.put(key, targets))
+        changes = self._namespace_changes()
+        reverse: set[bytes] = set()
+        for key, names, old, new, own in self._services.settle():
+            changes |= names
+            reverse |= self._reverse.move(key, old, new)
             (self._own.add if own else self._own.discard)(key)
-        for contribution in self._imports.settle(self._exposed):
-            self._put(changes, contribution.names)
-        self._put(changes, self._pods.settle(self._exposed))
-        if changes or not self.table:
-            for zone in self._options.zones:
-                self._put(changes, zone_records(zone, serial, self._options, self._servers(zone)))
+        for difference in self._imports.settle():
+            changes |= difference.names
+        changes |= self._reverse.records(reverse)
+        changes |= dict(self._pods.settle())
+        if changes or not self._apex:
+            apex = self._zone_records(serial)
+            changes |= {n: records for n, records in apex.items() if self._apex.get(n) != records}
+            self._apex = apex
         return changes
 
-    def _put(self, changes: Changes, found: Changes | Table) -> None:
-        """Into the table, and what is different into `changes`."""
-        for name, records in found.items():
-            if self.table.get(name) == records:
-                continue
-            if records is None:
-                del self.table[name]
-            else:
-                self.table[name] = records
-            changes[name] = records
+    def everything(self) -> Iterator[tuple[bytes, tuple[Record, ...]]]:
+        """All names there are, as of the last time that it settled (nothing may come meanwhile)."""
+        yield from self._apex.items()
+        for name in self._exposed:
+            yield from ((owner, ()) for owner in self._namespace_names(name))
+        yield from self._services.everything()
+        yield from self._reverse.everything(self._services.keys())
+        yield from self._imports.everything()
+        yield from self._pods.everything()
 
-    def _namespace_names(self, name: str) -> Changes:
+    def _namespace_changes(self) -> Changes:
+        touched, self._namespaces = self._namespaces, {}
+        changes: Changes = {}
+        for name, before in touched.items():
+            now = name in self._exposed
+            if now != before:
+                changes |= dict.fromkeys(self._namespace_names(name), () if now else None)
+        return changes
+
+    def _namespace_names(self, name: str) -> list[bytes]:
         kinds = (SVC,) if self._options.pods == DISABLED else (SVC, POD)
-        value = () if name in self._exposed else None
         first = label(name.encode())
-        return {first + kind + zone: value for zone in self._options.forward for kind in kinds}
+        return [first + kind + zone for zone in self._options.forward for kind in kinds]
+
+    def _zone_records(self, serial: int) -> Table:
+        table: Table = {}
+        for zone in self._options.zones:
+            table |= zone_records(zone, serial, self._options, self._servers(zone))
+        return table
 
     def _servers(self, zone: bytes) -> list[Record]:
         """Names and addresses of the Services that the server itself is behind; else its own."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from polpo.dns.plugins.kubernetes.options import POD, VERIFIED, Options
+from collections.abc import Iterator
+
+from polpo.dns.plugins.kubernetes.options import POD, Options
 from polpo.dns.plugins.kubernetes.records import address, label
 from polpo.dns.plugins.kubernetes.views import dashed
 from polpo.dns.wire.record import Record
@@ -15,18 +17,20 @@ Place = tuple[str, str]  # namespace, address
 class Pods:
     """Several pods may have one address: those in their host's network."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    def __init__(self, options: Options, exposed: set[str]) -> None:
+        self._options, self._exposed = options, exposed
         self._addresses: dict[str, tuple[str, ...]] = {}  # by pod
         self._pods: dict[Place, set[str]] = {}
         self._in_namespace: dict[str, set[str]] = {}  # addresses
-        self._touched: dict[Place, None] = {}
+        self._touched: dict[Place, bool] = {}  # was there a pod before?
         self.clients: dict[str, str] = {}  # namespaces by address, of pods with their own network
         self._clients_touched: set[str] = set()
 
     def pod(self, key: str, item: objects.Pod | None) -> None:
         namespace = key.partition("/")[0]
         old, new = self._addresses.pop(key, ()), _addresses(item)
+        for text in (*old, *new):
+            self._touch((namespace, text))
         for text in old:
             self._forget(key, (namespace, text))
         if new:
@@ -37,7 +41,6 @@ class Pods:
             if item is not None and not item.spec.host_network:
                 self.clients[text] = namespace
                 self._clients_touched.add(text)
-        self._touched |= dict.fromkeys((namespace, text) for text in (*old, *new))
 
     def take_clients(self) -> dict[str, str]:
         """Changes of `clients` since the last time, "" for those that are no more."""
@@ -45,24 +48,37 @@ class Pods:
         return {text: self.clients.get(text, "") for text in touched}
 
     def touch_namespace(self, namespace: str) -> None:
-        self._touched |= dict.fromkeys(
-            (namespace, text) for text in self._in_namespace.get(namespace, ())
-        )
+        """It is about to be exposed, or no more."""
+        for text in self._in_namespace.get(namespace, ()):
+            self._touch((namespace, text))
 
-    def settle(self, exposed: set[str]) -> dict[bytes, tuple[Record, ...] | None]:
-        """Records of the addresses that were touched, None where there is no pod any more."""
+    def settle(self) -> Iterator[tuple[bytes, tuple[Record, ...] | None]]:
+        """Names that came or went since the last time."""
         touched, self._touched = self._touched, {}
-        if self._options.pods != VERIFIED:
-            return {}
-        found: dict[bytes, tuple[Record, ...] | None] = {}
-        for place in touched:
-            namespace, text = place
-            there = namespace in exposed and place in self._pods
-            for zone in self._options.forward:
-                owner = label(dashed(text)) + label(namespace.encode()) + POD + zone
-                record = address(owner, text, self._options.ttl_s) if there else None
-                found[owner] = None if record is None else (record,)
-        return found
+        for place, before in touched.items():
+            if self._is_there(place) != before:
+                for owner, records in self._records(place):
+                    yield owner, None if before else records
+
+    def everything(self) -> Iterator[tuple[bytes, tuple[Record, ...]]]:
+        for place in self._pods:
+            if self._is_there(place):
+                yield from self._records(place)
+
+    def _records(self, place: Place) -> Iterator[tuple[bytes, tuple[Record, ...]]]:
+        namespace, text = place
+        for zone in self._options.forward:
+            owner = label(dashed(text)) + label(namespace.encode()) + POD + zone
+            record = address(owner, text, self._options.ttl_s)
+            if record is not None:
+                yield owner, (record,)
+
+    def _is_there(self, place: Place) -> bool:
+        return place[0] in self._exposed and place in self._pods
+
+    def _touch(self, place: Place) -> None:
+        if place not in self._touched:
+            self._touched[place] = self._is_there(place)
 
     def _forget(self, key: str, place: Place) -> None:
         keys = self._pods[place]

@@ -2,42 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from polpo.dns.plugins.kubernetes.records import Target
 from polpo.dns.wire.record import Record, Type
 
+Targets = Callable[[str], Iterable[Target]]
+
 
 class Reverse:
-    """By the reverse names; keys are those of the Services that contribute."""
+    """Which Services have an address, by its reverse name; `targets` says what one makes of its
+    own. One Service is kept as its key, several as a tuple: nearly all addresses have one."""
 
-    def __init__(self, ttl_s: int) -> None:
-        self._ttl_s = ttl_s
-        self._of: dict[str, dict[bytes, tuple[tuple[bool, bytes], ...]]] = {}
-        self._keys: dict[bytes, tuple[str, ...]] = {}
+    def __init__(self, ttl_s: int, targets: Targets) -> None:
+        self._ttl_s, self._targets = ttl_s, targets
+        self._keys: dict[bytes, str | tuple[str, ...]] = {}
 
-    def put(self, key: str, targets: Iterable[Target]) -> dict[bytes, tuple[Record, ...] | None]:
-        """All that a Service now contributes; answers with what that makes of each name."""
-        old = self._of.pop(key, {})
-        new: dict[bytes, tuple[tuple[bool, bytes], ...]] = {}
-        for reverse, own, name in targets:
-            new[reverse] = (*new.get(reverse, ()), (own, name))
-        if new:
-            self._of[key] = new
-        for reverse in old.keys() - new.keys():
-            self._keys[reverse] = tuple(other for other in self._keys[reverse] if other != key)
-        for reverse in new.keys() - old.keys():
-            self._keys[reverse] = tuple(sorted((*self._keys.get(reverse, ()), key)))
-        touched = [reverse for reverse in {**old, **new} if old.get(reverse) != new.get(reverse)]
-        return {reverse: self._records(reverse) for reverse in touched}
+    def move(self, key: str, old: Iterable[Target], new: Iterable[Target]) -> set[bytes]:
+        """What a Service contributes has changed; answers with the names that this touches."""
+        before, after = _by_name(old), _by_name(new)
+        for name in before.keys() - after.keys():
+            self._put(name, tuple(other for other in self._of(name) if other != key))
+        for name in after.keys() - before.keys():
+            self._put(name, tuple(sorted((*self._of(name), key))))
+        return {name for name in before | after if before.get(name) != after.get(name)}
 
-    def _records(self, reverse: bytes) -> tuple[Record, ...] | None:
+    def records(self, names: Iterable[bytes]) -> dict[bytes, tuple[Record, ...] | None]:
+        """As they are now, None for what no Service has."""
+        by_key: dict[str, dict[bytes, list[tuple[bool, bytes]]]] = {}
+        found: dict[bytes, tuple[Record, ...] | None] = {}
+        for name in names:
+            meanings: list[tuple[bool, bytes]] = []
+            for key in self._of(name):
+                if key not in by_key:
+                    by_key[key] = _by_name(self._targets(key))
+                meanings += by_key[key][name]
+            found[name] = self._records(name, meanings)
+        return found
+
+    def everything(self, keys: Iterable[str]) -> Iterator[tuple[bytes, tuple[Record, ...]]]:
+        """Service by Service: what an address of several means is said with the first of them."""
+        for key in keys:
+            mine = [name for name in _by_name(self._targets(key)) if self._of(name)[0] == key]
+            for name, records in self.records(mine).items():
+                if records is not None:
+                    yield name, records
+
+    def _of(self, name: bytes) -> tuple[str, ...]:
+        keys = self._keys.get(name, ())
+        return (keys,) if isinstance(keys, str) else keys
+
+    def _put(self, name: bytes, keys: tuple[str, ...]) -> None:
+        if keys:
+            self._keys[name] = keys[0] if len(keys) == 1 else keys
+        else:
+            self._keys.pop(name, None)
+
+    def _records(
+        self, name: bytes, meanings: list[tuple[bool, bytes]]
+    ) -> tuple[Record, ...] | None:
         """A Service's own address is its alone; endpoints may be those of several."""
-        keys = self._keys[reverse]
-        if not keys:
-            del self._keys[reverse]
-            return None
-        found = [target for key in keys for target in self._of[key][reverse]]
-        own = [name for is_own, name in found if is_own]
-        names = own[:1] or dict.fromkeys(name for _, name in found)
-        return tuple(Record(reverse, Type.PTR, self._ttl_s, name) for name in names)
+        own = [target for is_own, target in meanings if is_own]
+        targets = own[:1] or dict.fromkeys(target for _, target in meanings)
+        found = tuple(Record(name, Type.PTR, self._ttl_s, target) for target in targets)
+        return found or None
+
+
+def _by_name(targets: Iterable[Target]) -> dict[bytes, list[tuple[bool, bytes]]]:
+    found: dict[bytes, list[tuple[bool, bytes]]] = {}
+    for name, own, target in targets:
+        found.setdefault(name, []).append((own, target))
+    return found

@@ -8,7 +8,6 @@ from polpo.dns.plugins.kubernetes.apex import soa
 from polpo.dns.plugins.kubernetes.batch import decode
 from polpo.dns.plugins.kubernetes.options import SVC, Options
 from polpo.dns.plugins.kubernetes.records import ZONAL, Table, label
-from polpo.dns.wire.name import is_within
 from polpo.dns.wire.record import Record, Type
 
 
@@ -45,8 +44,12 @@ class Store:
     def zone_of(self, name: bytes) -> bytes | None:
         """The longest of the plugin's zones that the name is in."""
         for zone in self._longest_first:
-            if is_within(name, zone):
-                return zone
+            if name.endswith(zone):
+                surplus, at = len(name) - len(zone), 0
+                while at < surplus:
+                    at += 1 + name[at]
+                if at == surplus:
+                    return zone
         return None
 
     def soa(self, zone: bytes) -> Record:
