@@ -18,6 +18,7 @@ app = App(
 )
 app.command(programs.controller, name="controller")
 app.command(programs.agent, name="agent")
+app.command(programs.dns, name="dns")
 app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
@@ -25,7 +26,7 @@ app.command(trace.trace, name="trace")
 app.command(hosts.app)
 app.command(lab.app)
 
-PROGRAMS = {"controller": programs.controller, "agent": programs.agent}
+PROGRAMS = {"controller": programs.controller, "agent": programs.agent, "dns": programs.dns}
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""`polpo controller` and `polpo agent`: the two programs that stay."""
+"""`polpo controller`, `polpo agent` and `polpo dns`: the programs that stay."""
 
 
 def controller(*words: str) -> int:
@@ -11,5 +11,12 @@ def controller(*words: str) -> int:
 def agent(*words: str) -> int:
     """Run this host's agent. `polpo agent --help` lists its settings."""
     from polpo.apps import agent as program
+
+    return program.main(words) or 0
+
+
+def dns(*words: str) -> int:
+    """Run the DNS server. `polpo dns --help` lists its options, which are CoreDNS's."""
+    from polpo.apps import dns as program
 
     return program.main(words) or 0

@@ -68,6 +68,19 @@ class Counts:
         self.slot(f"{metric.name}_sum", *labels)
         return Histogram(self.values, first, metric.bounds)
 
+    def also(self, slot: int, name: str, *labels: str) -> None:
+        """Show what is counted in a slot under another name as well."""
+        self._slots[name, labels] = slot
+
+    def histogram_also(
+        self, metric: Metric, labels: tuple[str, ...], other: Metric, *own: str
+    ) -> None:
+        """Show a histogram under another name, with other labels, as well."""
+        for bound in (*metric.bounds, float("inf")):
+            slot = self.slot(f"{metric.name}_bucket", *labels, _bound(bound))
+            self.also(slot, f"{other.name}_bucket", *own, _bound(bound))
+        self.also(self.slot(f"{metric.name}_sum", *labels), f"{other.name}_sum", *own)
+
     def rows(self) -> list[Row]:
         return [(name, labels, self.values[at]) for (name, labels), at in self._slots.items()]
 

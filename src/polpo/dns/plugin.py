@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from polpo.dns.corefile.block import Directive, ServerBlock
 from polpo.dns.counts import Counts, Metric
@@ -68,6 +68,9 @@ class Place(Protocol):
     def later(self, delay_s: float, call: Callable[[], None]) -> Callable[[], None]:
         """Call once after so many seconds; what is returned cancels it."""
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call when the handlers are not needed any more: close what is open."""
+
     def resolve(self, query: Query, answer: Answer) -> None:
         """Ask the server itself, as a client would: the block with the longest zone answers."""
 
@@ -85,6 +88,16 @@ class Place(Protocol):
         """A line of the log, on standard output as CoreDNS has it."""
 
 
+PLAIN = "text/plain; charset=utf-8"
+
+
+class Page(NamedTuple):
+    """What `serve_http` answers with: status and text, of a type, made anew for each request."""
+
+    make: Callable[[], Awaitable[tuple[int, str]]]
+    type: str = PLAIN
+
+
 class Outlet(Protocol):
     """What a feed may use of control."""
 
@@ -94,6 +107,15 @@ class Outlet(Protocol):
 
     def send(self, message: bytes) -> None:
         """To the plugin's handler in each worker. Keep messages small (applied within 1 ms)."""
+
+    def serve_http(self, address: str, path: str, page: Page) -> None:
+        """Answer GET of a path at "host:port" as long as the configuration is in force."""
+
+    def unready(self) -> list[str]:
+        """Names of plugins that have not seen enough for answers, of all blocks."""
+
+    def scrape(self) -> Awaitable[str]:
+        """All metrics in Prometheus' format."""
 
     def say(self, words: str) -> None:
         """A line of the log."""
@@ -119,6 +141,13 @@ class Setup(Protocol):
     def parse(self, directives: tuple[Directive, ...], block: ServerBlock) -> Any:
         """The value of all directives of this name in a block; a CorefileError if one is wrong.
         The same in control and in each worker: it reads nothing but its arguments."""
+
+
+class Expanding(Protocol):
+    """A `setup.py` whose directives name files that are read once, by control: `expand` puts what
+    they say in the file's place. A CorefileError if one cannot be read."""
+
+    def expand(self, directive: Directive) -> Directive: ...
 
 
 class HandlerModule(Protocol):

@@ -18,7 +18,8 @@ class Query:
 
     A handler whose answer must not be kept for the next asker of the same bytes (it depends on the
     client, on chance, or has to see every query) clears `keep`. `cached` is "success" or "denial"
-    when the answer would be a hit in CoreDNS's cache the next time, "" otherwise.
+    and the cache's zones, when the same bytes would be a hit of the cache the next time. `error` is
+    what kept a plugin from answering, for the log.
     """
 
     __slots__ = (
@@ -27,6 +28,7 @@ class Query:
         "client",
         "dnssec_ok",
         "edns",
+        "error",
         "flags",
         "keep",
         "message",
@@ -64,6 +66,7 @@ class Query:
         self.edns = edns
         self.message = message
         self.cached = ""
+        self.error = ""
         self.keep = True
 
     def asking(self, name: bytes, type: int) -> Query:

@@ -26,6 +26,7 @@ def render_reply(message: bytes, question: Question, reply: Reply, size: int) ->
     flags = QR | question.flags & _ECHOED | reply.rcode & 15
     flags |= (AA if reply.authoritative else 0) | (RA if reply.recursion_available else 0)
     flags |= AD if reply.authentic else 0
+    flags = (flags | reply.flags_on) & ~reply.flags_off
     edns = question.edns
     opt = b"" if edns is None else render_opt(OWN_SIZE, edns.dnssec_ok, reply.rcode >> 4)
     writer = _Writer(message[12 : question.end], question.name)

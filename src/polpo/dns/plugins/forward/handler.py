@@ -1,0 +1,178 @@
+"""Which upstream is asked, what happens if it does not answer, who else waits for the same."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from polpo.dns.plugin import Place
+from polpo.dns.plugins.forward.setup import BROKEN, REJECTS, Forward
+from polpo.dns.plugins.forward.upstream import Upstream
+from polpo.dns.query import Answer, Handler, Query
+from polpo.dns.wire.message import AA, AD, RA, TC, Edns, Malformed, opened
+from polpo.dns.wire.name import is_within
+from polpo.dns.wire.record import Rcode, Reply
+from polpo.dns.wire.render import render_query
+
+ALL_TOGETHER_S = 5.0  # CoreDNS's defaultTimeout: over all upstreams
+Order = Callable[[Sequence[Upstream]], list[Upstream]]
+
+
+def make(value: tuple[Forward, ...], next: Handler, place: Place) -> Handler:
+    handler = next
+    for forward in reversed(value):
+        handler = Forwarding(forward, handler, place).handle
+    return handler
+
+
+class Forwarding:
+    """One directive."""
+
+    def __init__(self, value: Forward, next: Handler, place: Place) -> None:
+        self._value = value
+        self._next = next
+        self._place = place
+        self._upstreams = [Upstream(target, value, place) for target in value.targets]
+        for upstream in self._upstreams:
+            place.at_end(upstream.close)
+        self._order = _orders()[value.policy]
+        self._asked: dict[bytes, list[_Waiting]] = {}
+        self._broken = place.counts.slot(BROKEN.name)
+        self._rejects = place.counts.slot(REJECTS.name)
+
+    def handle(self, query: Query, answer: Answer) -> None:
+        value = self._value
+        if not any(is_within(query.name, zone) for zone in value.zones) or any(
+            is_within(query.name, zone) for zone in value.excepted
+        ):
+            self._next(query, answer)
+            return
+        query.keep = False
+        stream = value.force_tcp or (query.protocol != "udp" and not value.prefer_udp)
+        asked = query.message[2:] or _message(query)
+        key = b"t" + asked if stream else asked
+        waiting = self._asked.get(key)
+        if waiting is not None:
+            waiting.append(_Waiting(query, answer))
+            return
+        if 0 < value.max_concurrent <= len(self._asked):
+            self._place.counts.values[self._rejects] += 1
+            query.error = f"concurrent queries exceeded maximum {value.max_concurrent}"
+            answer(Reply(Rcode.REFUSED, authoritative=False, plugin="forward"))
+            return
+        self._asked[key] = [_Waiting(query, answer)]
+        _Attempt(self, asked, stream, key).go_on("")
+
+    def choose(self, tried: Sequence[Upstream]) -> Upstream | None:
+        """The next to be asked; when all are down any of them, for the checks may be wrong."""
+        if len(tried) >= len(self._upstreams):
+            return None
+        order = self._order(self._upstreams)
+        for upstream in order:
+            if upstream not in tried and not upstream.is_down:
+                return upstream
+        if tried:
+            return None
+        self._place.counts.values[self._broken] += 1
+        return None if self._value.fail_fast else random.choice(order)
+
+    def finish(self, key: bytes, message: bytes | None, error: str) -> None:
+        for waiting in self._asked.pop(key, ()):
+            self._give(waiting, message, error)
+
+    def _give(self, waiting: _Waiting, message: bytes | None, error: str) -> None:
+        query, answer = waiting.query, waiting.answer
+        if message is None:
+            query.error = error
+            answer(Reply(Rcode.SERVFAIL, authoritative=False, plugin="forward"))
+            return
+        flags = message[2] << 8 | message[3]
+        rcode = flags & 15
+        nodata = self._value.next_on_nodata and not rcode and message[6:8] == b"\0\0"
+        if nodata or rcode in self._value.next_rcodes:
+            self._next(query, answer)
+            return
+        reply = Reply(
+            rcode,
+            authoritative=bool(flags & AA),
+            recursion_available=bool(flags & RA),
+            authentic=bool(flags & AD),
+            plugin="forward",
+            message=message,
+        )
+        try:
+            answer(reply if query.message else opened(reply))
+        except Malformed as wrong:
+            query.error = f"a reply that is malformed: {wrong}"
+            answer(Reply(Rcode.SERVFAIL, authoritative=False, plugin="forward"))
+
+    @property
+    def value(self) -> Forward:
+        return self._value
+
+
+class _Waiting:
+    __slots__ = ("answer", "query")
+
+    def __init__(self, query: Query, answer: Answer) -> None:
+        self.query = query
+        self.answer = answer
+
+
+class _Attempt:
+    """One question through as many upstreams as it takes, but not longer than a client waits."""
+
+    __slots__ = ("_asked", "_ends", "_forwarding", "_key", "_stream", "_tried")
+
+    def __init__(self, forwarding: Forwarding, asked: bytes, stream: bool, key: bytes) -> None:
+        self._forwarding = forwarding
+        self._asked = asked
+        self._stream = stream
+        self._key = key
+        self._tried: list[Upstream] = []
+        self._ends = time.monotonic() + ALL_TOGETHER_S
+
+    def go_on(self, error: str) -> None:
+        most = self._forwarding.value.max_attempts
+        upstream = None
+        if time.monotonic() < self._ends and (not most or len(self._tried) < most):
+            upstream = self._forwarding.choose(self._tried)
+        if upstream is None:
+            words = error or "no healthy upstream"
+            self._forwarding.finish(self._key, None, words)
+            return
+        self._tried.append(upstream)
+        upstream.ask(self._asked, self._stream, self._answered)
+
+    def _answered(self, message: bytes | None, error: str) -> None:
+        value = self._forwarding.value
+        last = self._tried[-1]
+        if message is None:
+            self.go_on(f"{last.target.label}: {error}")
+        elif message[2] & TC >> 8 and value.prefer_udp and not self._stream:
+            self._stream = True
+            last.ask(self._asked, True, self._answered)
+        elif message[3] & 15 in value.failover_rcodes and len(self._tried) < len(value.targets):
+            self.go_on(f"{last.target.label}: {Rcode(message[3] & 15).name}")
+        else:
+            self._forwarding.finish(self._key, message, "")
+
+
+def _message(query: Query) -> bytes:
+    edns = Edns(query.size, 0, query.dnssec_ok, ()) if query.edns else None
+    return render_query(0, query.name, query.type, flags=query.flags, edns=edns)[2:]
+
+
+def _orders() -> dict[str, Order]:
+    turn = count()
+
+    def round_robin(upstreams: Sequence[Upstream]) -> list[Upstream]:
+        at = next(turn) % len(upstreams)
+        return [*upstreams[at:], *upstreams[:at]]
+
+    def at_random(upstreams: Sequence[Upstream]) -> list[Upstream]:
+        return random.sample(upstreams, len(upstreams)) if len(upstreams) > 1 else list(upstreams)
+
+    return {"random": at_random, "round_robin": round_robin, "sequential": list}
