@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from polpo.dns.corefile.parse import parse
-from polpo.dns.counts import Counts
 from polpo.dns.plugins.kubernetes import setup
 from polpo.dns.plugins.kubernetes.feed import KubernetesFeed
 from polpo.dns.plugins.kubernetes.store import Store
@@ -24,6 +23,7 @@ from polpo.kube.reflector import Reflector
 from polpo.kube.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
 from polpo.testing.kubernetes.api_server import until
 from polpo.testing.kubernetes.objects import Object, endpoints, external, namespace, service
+from polpo.testing.kubernetes.outlet import Told
 from polpo.testing.kubernetes.real import RealApiServer, running
 
 GROUP = "rbac.authorization.k8s.io"
@@ -116,17 +116,6 @@ async def first_events(client: Client, revision: str) -> None:
             return
 
 
-class Told:
-    def __init__(self, store: Store) -> None:
-        self.counts, self.store = Counts(), store
-
-    def send(self, message: bytes) -> None:
-        self.store.receive(message)
-
-    def say(self, words: str) -> None:
-        pass
-
-
 @contextlib.asynccontextmanager
 async def dns(server: RealApiServer, name: str) -> AsyncIterator[tuple[KubernetesFeed, Store]]:
     """The plugin's feed as a user of this name."""
@@ -135,10 +124,10 @@ async def dns(server: RealApiServer, name: str) -> AsyncIterator[tuple[Kubernete
     lines = f"endpoint {server.cluster.server}\ntls {tls}"
     block = parse(f". {{ kubernetes cluster.local 10.254.0.0/16 {{\n{lines}\n}} }}")[0]
     options = setup.parse(block.named("kubernetes"), block)
-    store = Store(options)
-    feed = KubernetesFeed(options, cluster_of(options), Told(store))
+    told = Told(options)
+    feed = KubernetesFeed(options, cluster_of(options), told)
     task = asyncio.ensure_future(feed.run())
-    yield feed, store
+    yield feed, told.store
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

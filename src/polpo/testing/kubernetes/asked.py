@@ -60,6 +60,9 @@ class Here:
     def later(self, delay_s: float, call: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """It does not end."""
+
     def resolve(self, query: Query, answer: Answer) -> None:
         rcode, *lines = self._elsewhere.get(question(query), ["REFUSED"])
         records = tuple(map(record, lines))
