@@ -55,9 +55,7 @@ class Server:
                 stderr=log,
             )
         await until(lambda: b"Running configuration" in self._log.read_bytes())
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        self._workers = [int(child) for child in children]
+        self._workers = _children(self.process.pid)
 
     async def stop(self) -> None:
         """All of the tree, also workers whose control is dead."""
@@ -77,6 +75,10 @@ class Server:
             link.settimeout(20)
             link.sendto(query, ("127.0.0.1", self.port))
             return read_message(link.recv(65535))
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.fixture
