@@ -104,6 +104,7 @@ class Agent:
             self.target,
             patience,
             self.certificates,
+            config.balancer_memory_mib,
             lambda address: self.isolation.is_near(address),
         )
         may_begin = self.gateways.may_begin

@@ -6,11 +6,13 @@ from typing import TypeAlias
 import msgspec
 
 from polpo.agent.balancer.instances import Instances
+from polpo.agent.balancer.limits import Limits
 from polpo.agent.balancer.listening import Listening
 from polpo.agent.balancer.loopback import Loopbacks
 from polpo.agent.balancer.proxy import socket
 from polpo.agent.balancer.proxy.figures import balancing
-from polpo.agent.balancer.proxy.haproxy import Haproxy, find
+from polpo.agent.balancer.proxy.haproxy import Haproxy
+from polpo.agent.balancer.proxy.master import find
 from polpo.agent.balancer.roles import Roles
 from polpo.agent.balancer.rules import Rules
 from polpo.agent.balancer.settings import SETTINGS
@@ -21,6 +23,7 @@ from polpo.agent.pairs.namespaces import Namespaces
 from polpo.agent.pairs.watching import Watching
 from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
+from polpo.kernel import cgroups
 from polpo.kernel.processes import Process
 from polpo.runtime.clock import monotonic
 from polpo.target.balancer import Balancing
@@ -31,13 +34,14 @@ SOON_S = 0.02  # what HAProxy takes to begin is about twice that
 NOUNS = (
     "balancer",
     "balancer namespace",
+    "balancer limits",
     "balancer rules",
     "vip",
     "haproxy",
     "balancer keepalived",
 )
 """Whose keys are load balancers' numbers."""
-AnyStep: TypeAlias = Step[int, str] | Step[int, frozenset[str]]
+AnyStep: TypeAlias = Step[int, str] | Step[int, frozenset[str]] | Step[int, int]
 
 
 class Balancers:
@@ -64,7 +68,9 @@ class Balancers:
         self._rules = Rules(instances.all)
         watching = Watching(wake, SOON_S)
         watched = (watching.watch, watching.unwatch, watching.soon, monotonic)
-        self._haproxy = Haproxy(instances.directory, instances.all, *watched)
+        self._limits = Limits(instances.host, cgroups.find(), instances.all, self._pids)
+        entrance = self._limits.entrance
+        self._haproxy = Haproxy(instances.directory, instances.all, *watched, entrance)
         self._keepalived = Keepalived(
             "balancer keepalived",
             instances.directory,
@@ -74,7 +80,11 @@ class Balancers:
             may_begin,
             lambda vni: None,
             *watched,
+            entrance,
         )
+
+    def _pids(self, vni: int) -> list[int]:
+        return [*self._haproxy.pids(vni), *self._keepalived.pids(vni)]
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
         """Before there is a device in them."""
@@ -100,6 +110,7 @@ class Balancers:
         haproxy, keepalived = self._haproxy, self._keepalived
         yield Step(rules, rules.wanted, *self._around)
         yield Step(loopbacks, loopbacks.wanted, *self._around)
+        yield Step(self._limits, self._limits.wanted, *self._around)
         yield Step(haproxy, haproxy.wanted, *self._around)
         yield Step(keepalived, keepalived.wanted, *self._around)
 

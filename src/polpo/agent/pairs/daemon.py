@@ -1,0 +1,47 @@
+"""What reconcilers of daemons share: how one is started, with a log, and not in haste."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from polpo.kernel import processes
+from polpo.runtime.clock import Clock
+
+HASTY_S = 1.0  # one that ends sooner after its start than this is not started again at once
+LOG_BYTES = 1 << 20
+
+
+class Starts:
+    """`at`: when each was started last, by us."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.at: dict[int, float] = {}
+
+    def check(self, vni: int, log: Path) -> None:
+        """ChildProcessError, with its last words, if it has just been started."""
+        now = self._clock()
+        if now - self.at.get(vni, now - HASTY_S) < HASTY_S:
+            raise ChildProcessError(10, f"ended right after its start: {last_line(log)}")
+        self.at[vni] = now
+
+    def start(
+        self, netns: str, command: Sequence[str], log: Path, entrance: Path | None
+    ) -> "subprocess.Popen[bytes]":
+        """In its directory, which is the log's; in the group behind `entrance`."""
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.unlink()
+        return processes.start(netns, command, log, log.parent, entrance)
+
+
+def text(path: Path) -> str | None:
+    """None if it can't be read."""
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+def last_line(path: Path) -> str:
+    lines = (text(path) or "").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
