@@ -21,7 +21,7 @@ CAPABILITIES: Mapping[type[Profile], Mapping[str, str]] = {
     FlavorProfile: {
         TOPOLOGY: "The load balancer topology. One of: SINGLE - One instance per load balancer. "
         "ACTIVE_STANDBY - Two instances per load balancer.",
-        MEMORY: "The memory that each instance may have, in MiB, as text.",
+        MEMORY: "The memory that each instance may have, in MiB.",
     },
     ZoneProfile: {COMPUTE_ZONE: "The availability zone of the hosts that instances are on."},
 }
@@ -40,9 +40,10 @@ def check_provider(name: str) -> str:
 def settings(kind: type[Profile], provider: str, data: str) -> dict[str, str]:
     """What a profile says. Raises if the provider has no such setting."""
     try:
-        read = msgspec.json.decode(data, type=dict[str, str])
+        said = msgspec.json.decode(data, type=dict[str, str | int])
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise invalid(f"'{data}' is not a JSON object of texts.") from error
+        raise invalid(f"'{data}' is not a JSON object of texts and numbers.") from error
+    read = {key: str(value) for key, value in said.items()}
     known = CAPABILITIES[kind] if check_provider(provider) == PROXIED else {}
     for key in read:
         if key not in known:
