@@ -282,6 +282,7 @@ class Agent:
                 tasks.create_task(self.feed.follow())
                 tasks.create_task(self.reporter.run())
                 tasks.create_task(self.isolation.run())
+                tasks.create_task(self.balancers.pings.run())
                 tasks.create_task(self._fetch_certificates())
 
     async def _fetch_certificates(self) -> None:

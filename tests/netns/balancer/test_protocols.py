@@ -326,6 +326,36 @@ async def test_members_that_do_not_work_get_nothing(
     assert set(balancer.members(4)) == {"10.7.0.21"}
 
 
+async def members_are(balancer: Balancer, wanted: dict[str, str]) -> None:
+    async def seen() -> bool:
+        said = [await host.status() for host in balancer.cloud.homes]
+        return all(status["balancing"]["30"]["members"] == wanted for status in said)
+
+    await eventually(seen, f"both instances say {wanted}", 20.0)
+
+
+@pytest.mark.parametrize("address", ["10.7.0.99", "fd07::99"])
+async def test_members_that_answer_no_ping_get_nothing_until_they_do(
+    balancer: Balancer, address: str
+) -> None:
+    """HAProxy can't ask. A worker that begins anew is told as well."""
+    both = {"member-21": "UP", "member-22": "UP"}
+    await balancer.set(replace(MONITOR, type="PING"))
+    await members_are(balancer, both)
+    silent = member(22, monitor_address=address)
+    await balancer.set(silent)
+    one = both | {"member-22": "DOWN"}
+    await members_are(balancer, one)
+    assert set(balancer.members(4)) == {"10.7.0.21"}
+    await balancer.set(replace(LISTENER, timeout_client_data=49_000))
+    await members_are(balancer, one)
+    await balancer.set(replace(silent, admin_state_up=False))
+    await balancer.set(silent)
+    await members_are(balancer, one)
+    await balancer.set(member(22))
+    await members_are(balancer, both)
+
+
 async def test_a_wrong_answer_is_none(balancer: Balancer) -> None:
     await balancer.set(replace(MONITOR, url_path="/broken"))
 

@@ -9,6 +9,7 @@ from polpo.agent.balancer.instances import Instances
 from polpo.agent.balancer.limits import Limits
 from polpo.agent.balancer.listening import Listening
 from polpo.agent.balancer.loopback import Loopbacks
+from polpo.agent.balancer.pings import Pings, pinged
 from polpo.agent.balancer.proxy import socket
 from polpo.agent.balancer.proxy.figures import balancing
 from polpo.agent.balancer.proxy.haproxy import Haproxy
@@ -64,6 +65,7 @@ class Balancers:
         self._waiting: dict[int, float] = {}  # those that are to take over, and since when
         self._figures: dict[int, tuple[float, Balancing]] = {}  # with when that was
         self._listening = Listening(instances.all, self._heard)
+        self.pings = Pings(instances.all, monotonic)
         self.roles = Roles(devices, instances.all, self._is_whole)
         self._rules = Rules(instances.all)
         watching = Watching(wake, SOON_S)
@@ -120,6 +122,7 @@ class Balancers:
         self._waiting = {v: at for v, at in self._waiting.items() if v in here and here[v].preempt}
         self.roles.look()
         self._listening.look()
+        self.pings.look()
 
     def figures(self) -> dict[int, Balancing]:
         """By number; not asked for again at once, unless something was said meanwhile."""
@@ -136,12 +139,14 @@ class Balancers:
         patience = self._around[1]
         error = next(filter(None, (patience.failure(noun, vni) for noun in NOUNS)), None)
         under_way = any(patience.failed(noun, vni) for noun in NOUNS)
+        instance = self.instances.all[vni]
         try:
-            said = socket.ask(self.instances.all[vni].settings.socket, "show stat")
+            said = socket.ask(instance.settings.socket, "show stat")
         except OSError as e:
             silent = None if under_way else f"HAProxy does not answer: {e.strerror or e}"
             return Balancing(error=error or silent)
-        return msgspec.structs.replace(balancing(said), error=error)
+        found = balancing(said, pinged(instance.row).keys())
+        return msgspec.structs.replace(found, error=error)
 
     def _is_whole(self, vni: int) -> bool:
         """Nothing of it has failed, and both processes run with what they were told last."""

@@ -105,8 +105,6 @@ def check_pool(balancer: LoadBalancer, pool: Pool) -> None:
 def check_monitor(balancer: LoadBalancer, pool: Pool, monitor: HealthMonitor) -> None:
     if balancer.provider == SWITCH:
         _check_switch("health monitor type", monitor.type in ("TCP", "PING", "UDP-CONNECT"))
-    pings = monitor.type in ("PING", "UDP-CONNECT")
-    _check_proxied(balancer, f"{monitor.type} health monitors", not pings)
     udp = pool.protocol == "UDP"
     if udp and monitor.type not in UDP_MONITORS:
         raise invalid(
@@ -127,7 +125,7 @@ def check_l7(balancer: LoadBalancer, listener: Listener) -> None:
 
 
 def _check_proxied(balancer: LoadBalancer, what: str, allowed: bool) -> None:
-    """HAProxy carries no UDP and can't ping: the switch will (docs/decisions/0121)."""
+    """HAProxy carries no UDP: the switch will (docs/decisions/0121)."""
     if balancer.provider == PROXIED and not allowed:
         raise unsupported(PROXIED, what)
 
