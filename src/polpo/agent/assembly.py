@@ -197,7 +197,7 @@ class Agent:
             self.controller, self.target, self.file, self.loop.moved, self.gateways.word
         )
         self.reporter = Reporter(self.controller, self.status, monotonic)
-        self.metrics = Metrics(self.status, self.figures)
+        self.metrics = Metrics(self.status, self.figures, self.balancers.metrics)
         self.probes = self._probes()
         self.loop.after += [self.probes.look, self.reporter.wake, self.announcer.look]
         self.loop.after_pass.append(self._after_pass)

@@ -1,10 +1,12 @@
 """A host's instances of load balancers, put together: their steps in a pass, in putting order."""
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
+from prometheus_client.core import Metric
 
+from polpo.agent.balancer.exposition import metrics
 from polpo.agent.balancer.instances import Instances
 from polpo.agent.balancer.limits import Limits
 from polpo.agent.balancer.listening import Listening
@@ -45,6 +47,14 @@ NOUNS = (
 AnyStep: TypeAlias = Step[int, str] | Step[int, frozenset[str]] | Step[int, int]
 
 
+class _Asked(NamedTuple):
+    """When, what HAProxy said, and what the controller is told of that."""
+
+    at: float
+    said: str
+    found: Balancing
+
+
 class Balancers:
     """`wake` is called when a process has ended, or one that was started may have begun; `said`,
     when one has said something of its members.
@@ -63,7 +73,7 @@ class Balancers:
         self.instances = instances
         self._around, self._said = (drift, patience), said
         self._waiting: dict[int, float] = {}  # those that are to take over, and since when
-        self._figures: dict[int, tuple[float, Balancing]] = {}  # with when that was
+        self._figures: dict[int, _Asked] = {}
         self._listening = Listening(instances.all, self._heard)
         self.pings = Pings(instances.all, monotonic)
         self.roles = Roles(devices, instances.all, self._is_whole)
@@ -127,15 +137,20 @@ class Balancers:
     def figures(self) -> dict[int, Balancing]:
         """By number; not asked for again at once, unless something was said meanwhile."""
         now, here = monotonic(), self.instances.all
-        kept = {v: x for v, x in self._figures.items() if v in here and now - x[0] < OLD_S}
-        self._figures = {v: kept.get(v) or (now, self._asked(v)) for v in here}
-        return {vni: found for vni, (_, found) in self._figures.items()}
+        kept = {v: x for v, x in self._figures.items() if v in here and now - x.at < OLD_S}
+        self._figures = {v: kept.get(v) or self._asked(v, now) for v in here}
+        return {vni: asked.found for vni, asked in self._figures.items()}
+
+    def metrics(self) -> Iterator[Metric]:
+        """For Prometheus: what was said to `figures`."""
+        here = self.instances.all
+        return metrics((here[v].row, x.said) for v, x in self._figures.items() if v in here)
 
     def _heard(self, vni: int) -> None:
         self._figures.pop(vni, None)
         self._said()
 
-    def _asked(self, vni: int) -> Balancing:
+    def _asked(self, vni: int, now: float) -> "_Asked":
         patience = self._around[1]
         error = next(filter(None, (patience.failure(noun, vni) for noun in NOUNS)), None)
         under_way = any(patience.failed(noun, vni) for noun in NOUNS)
@@ -144,9 +159,9 @@ class Balancers:
             said = socket.ask(instance.settings.socket, "show stat")
         except OSError as e:
             silent = None if under_way else f"HAProxy does not answer: {e.strerror or e}"
-            return Balancing(error=error or silent)
+            return _Asked(now, "", Balancing(error=error or silent))
         found = balancing(said, pinged(instance.row).keys())
-        return msgspec.structs.replace(found, error=error)
+        return _Asked(now, said, msgspec.structs.replace(found, error=error))
 
     def _is_whole(self, vni: int) -> bool:
         """Nothing of it has failed, and both processes run with what they were told last."""
