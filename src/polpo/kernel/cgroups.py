@@ -6,6 +6,9 @@ there is no such rule, and they are below the agent's own, so that what limits i
 """
 
 import contextlib
+import os
+import signal
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +71,20 @@ class Groups(NamedTuple):
         crash.point()
         with contextlib.suppress(FileNotFoundError):
             (self.at / name).rmdir()
+
+    def end(self, name: str, within_s: float) -> None:
+        """With all that is in it. What has been killed still counts for a moment."""
+        until = time.monotonic() + within_s
+        while True:
+            for pid in self.members(name):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            try:
+                return self.remove(name)
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.01)
 
 
 def whole(limit_bytes: int) -> int:

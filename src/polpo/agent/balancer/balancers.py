@@ -72,12 +72,13 @@ class Balancers:
     ) -> None:
         self.instances = instances
         self._around, self._said = (drift, patience), said
+        self._visits = devices.visits
         self._waiting: dict[int, float] = {}  # those that are to take over, and since when
         self._figures: dict[int, _Asked] = {}
         self._listening = Listening(instances.all, self._heard)
         self.pings = Pings(instances.all, monotonic)
         self.roles = Roles(devices, instances.all, self._is_whole)
-        self._rules = Rules(instances.all)
+        self._rules = Rules(instances.all, devices.visits)
         watching = Watching(wake, SOON_S)
         watched = (watching.watch, watching.unwatch, watching.soon, monotonic)
         self._limits = Limits(instances.host, cgroups.find(), instances.all, self._pids)
@@ -118,7 +119,7 @@ class Balancers:
 
     def after(self) -> Iterator[AnyStep]:
         """When they have their ends. Nobody is let in before there are rules."""
-        rules, loopbacks = self._rules, Loopbacks(self.instances.all)
+        rules, loopbacks = self._rules, Loopbacks(self.instances.all, self._visits)
         haproxy, keepalived = self._haproxy, self._keepalived
         yield Step(rules, rules.wanted, *self._around)
         yield Step(loopbacks, loopbacks.wanted, *self._around)

@@ -3,7 +3,6 @@ memory (kernel/cgroups.py). Its processes begin in it (`entrance`); one that is 
 an agent before or put there by somebody, is brought back.
 """
 
-import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from polpo.kernel import cgroups
 from polpo.kernel.cgroups import Groups, pids_below
 from polpo.target.changes import Changes
 
+END_S = 5.0
 STALE = 0  # has another limit, or not all of its processes are in it
 
 
@@ -85,10 +85,9 @@ def ours(groups: Groups, host: str) -> list[int]:
 
 
 def remove_all(host: str) -> None:
-    """When no process is left in them."""
+    """With what is left in them."""
     groups = cgroups.find()
     if groups is None:
         return
     for vni in ours(groups, host):
-        with contextlib.suppress(OSError):  # what has just ended may count for a moment
-            groups.remove(function_netns(host, vni))
+        groups.end(function_netns(host, vni), END_S)

@@ -1,7 +1,8 @@
-"""What reconcilers of daemons share: how one is started, with a log, and not in haste."""
+"""What reconcilers of daemons share: one is started with a log, and not in haste; and files."""
 
+import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from polpo.kernel import processes
@@ -18,11 +19,11 @@ class Starts:
         self._clock = clock
         self.at: dict[int, float] = {}
 
-    def check(self, vni: int, log: Path) -> None:
-        """ChildProcessError, with its last words, if it has just been started."""
+    def check(self, vni: int, words: Callable[[], str]) -> None:
+        """ChildProcessError, with what it said, if it has just been started."""
         now = self._clock()
         if now - self.at.get(vni, now - HASTY_S) < HASTY_S:
-            raise ChildProcessError(10, f"ended right after its start: {last_line(log)}")
+            raise ChildProcessError(10, f"ended right after its start: {words()}")
         self.at[vni] = now
 
     def start(
@@ -32,6 +33,30 @@ class Starts:
         if log.exists() and log.stat().st_size > LOG_BYTES:
             log.unlink()
         return processes.start(netns, command, log, log.parent, entrance)
+
+
+class Texts:
+    """Of small files, read anew only where the file is another one or has been written to."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, tuple[tuple[int, ...], str]] = {}
+
+    def read(self, path: Path) -> str | None:
+        """None if it can't be read."""
+        try:
+            found = os.stat(path)
+            mark = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+            before = self._read.get(path)
+            if before is None or before[0] != mark:
+                before = self._read[path] = mark, path.read_text()
+        except OSError:
+            self._read.pop(path, None)
+            return None
+        return before[1]
+
+    def forget(self, directory: Path) -> None:
+        """It has been removed."""
+        self._read = {path: x for path, x in self._read.items() if path.parent != directory}
 
 
 def text(path: Path) -> str | None:

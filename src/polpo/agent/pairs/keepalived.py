@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Protocol
 
-from polpo.agent.pairs.daemon import Starts, text
+from polpo.agent.pairs.daemon import Starts, Texts, last_line
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, processes
 from polpo.kernel.processes import Process
@@ -74,7 +74,7 @@ class Keepalived:
         self._may_take_over, self._may_begin = may_take_over, may_begin
         self._warm = warm
         self._watch, self._unwatch, self._soon = watch, unwatch, soon
-        self._starts, self._entrance = Starts(clock), entrance
+        self._starts, self._entrance, self._texts = Starts(clock), entrance, Texts()
         self._running: dict[int, Process] = {}
         self._begun: set[int] = set()  # whose pid file said so, at some time
         self._ending: set[int] = set()
@@ -125,6 +125,7 @@ class Keepalived:
             self._soon()
         if vni not in self._running and vni not in self._instances:
             shutil.rmtree(self._place(vni), ignore_errors=True)
+            self._texts.forget(self._place(vni))
 
     def _find(self, vni: int) -> None:
         """Also one that an agent before us has started."""
@@ -146,7 +147,7 @@ class Keepalived:
 
     def _can_be_found(self, vni: int) -> bool:
         """By an agent after us."""
-        said = text(self._place(vni) / "keepalived.pid") or ""
+        said = self._texts.read(self._place(vni) / "keepalived.pid") or ""
         return said.strip() == str(self._running[vni].pid)
 
     def _forget(self, vni: int) -> None:
@@ -165,11 +166,8 @@ class Keepalived:
             return STALE
         if self._has_begun(vni) and not self._can_be_found(vni):
             return STALE
-        try:
-            texts = {(place / name).read_text() for name in ("keepalived.conf", "loaded")}
-        except OSError:
-            return STALE
-        return texts.pop() if len(texts) == 1 else STALE
+        texts = {self._texts.read(place / name) for name in ("keepalived.conf", "loaded")}
+        return (texts.pop() or STALE) if len(texts) == 1 else STALE
 
     def _put(self, vni: int, configuration: str) -> None:
         place, name = self._place(vni), self._instances[vni].netns
@@ -195,7 +193,7 @@ class Keepalived:
 
     def _check(self, vni: int, configuration: str) -> None:
         place = self._place(vni)
-        if configuration == text(place / "loaded"):
+        if configuration == self._texts.read(place / "loaded"):
             return
         candidate = place / "candidate.conf"
         replace_file(candidate, configuration.encode())
@@ -211,7 +209,7 @@ class Keepalived:
             raise BlockingIOError(11, "the controller is to say first whether it is still wanted")
         if processes.tell_all(_word(place), signal.SIGTERM):  # a child, or without its pid file
             raise BlockingIOError(11, "the former one has to end first")
-        self._starts.check(vni, place / "log")
+        self._starts.check(vni, lambda: last_line(place / "log"))
         for pid_file in ("keepalived.pid", "vrrp.pid"):  # of the dead: a zombie's would stop it
             (place / pid_file).unlink(missing_ok=True)
         self._children[vni] = self._starts.start(

@@ -23,7 +23,7 @@ from polpo.agent.balancer.proxy.changes import commands
 from polpo.agent.balancer.proxy.master import ILL, PROGRAM, WELL, Proc
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.proxy.states import kept
-from polpo.agent.pairs.daemon import LOG_BYTES, Starts, text
+from polpo.agent.pairs.daemon import LOG_BYTES, Starts, Texts
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, nftables, processes
 from polpo.kernel.processes import Process
@@ -34,7 +34,7 @@ from polpo.target.changes import Changes
 
 CHECK_S, BEGIN_S = 10.0, 5.0
 AGAIN_S = 30.0  # a configuration that no worker could begin with is tried again
-RELOADING = "polpo: reload\n"
+BEGINS = "polpo: is to begin\n"
 NO_STATES = "1\n"  # the version of the format
 STALE = ""  # runs with another configuration than it should, or than we know of
 
@@ -95,7 +95,7 @@ class Haproxy:
         self._watch, self._unwatch, self._soon, self._clock = watch, unwatch, soon, clock
         self._running: dict[int, Process] = {}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
-        self._starts, self._entrance = Starts(clock), entrance
+        self._starts, self._entrance, self._texts = Starts(clock), entrance, Texts()
         self._told: dict[int, Balancer] = {}  # the row that each was last told of, by us
         self._reloads: dict[int, _Reload] = {}
         self._failed: dict[int, _Failed] = {}
@@ -112,7 +112,7 @@ class Haproxy:
     def listens(self, vni: int) -> bool:
         """As last looked at."""
         health = self._directory / str(vni) / "health"
-        return vni in self._running and text(health) == WELL.decode()
+        return vni in self._running and self._texts.read(health) == WELL.decode()
 
     def pids(self, vni: int) -> list[int]:
         """As last looked at."""
@@ -136,6 +136,7 @@ class Haproxy:
             self._note_health(vni)
         elif vni not in self._instances:
             shutil.rmtree(place, ignore_errors=True)
+            self._texts.forget(place)
         elif (place / "health").exists():
             replace_file(place / "health", ILL)
 
@@ -157,7 +158,7 @@ class Haproxy:
     def _note_health(self, vni: int) -> None:
         """Well, from when it answers: before, nobody listens. The guard says when it is over."""
         health = self._place(vni) / "health"
-        if vni not in self._instances or text(health) == WELL.decode():
+        if vni not in self._instances or self._texts.read(health) == WELL.decode():
             return
         try:
             socket.ask(self._place(vni) / "haproxy.sock", "show info")
@@ -186,13 +187,15 @@ class Haproxy:
             return STALE
         if not self.listens(vni) or self._is_reloading(vni) or not self._has_its_files(vni):
             return STALE
-        texts = {text(place / name) for name in ("haproxy.cfg", "haproxy.loaded")}
+        texts = {self._texts.read(place / name) for name in ("haproxy.cfg", "haproxy.loaded")}
         return (texts.pop() or STALE) if len(texts) == 1 else STALE
 
     def _has_its_files(self, vni: int) -> bool:
         """Those by which we speak to it, and by which an agent after us finds it."""
         place = self._place(vni)
-        known = (text(place / "haproxy.pid") or "").strip() == str(self._running[vni].pid)
+        known = (self._texts.read(place / "haproxy.pid") or "").strip() == str(
+            self._running[vni].pid
+        )
         return known and all((place / name).exists() for name in ("haproxy.sock", "master.sock"))
 
     def _is_reloading(self, vni: int) -> bool:
@@ -214,9 +217,20 @@ class Haproxy:
     def _note_failure(self, vni: int) -> None:
         """The former worker goes on. Said until there is another configuration, or for a while."""
         place = self._place(vni)
-        why = _first_alert(_since_reload(text(place / "haproxy.log") or ""))
-        self._failed[vni] = _Failed(text(place / "haproxy.cfg") or "", self._clock(), why)
+        configuration = self._texts.read(place / "haproxy.cfg") or ""
+        self._failed[vni] = _Failed(configuration, self._clock(), self._words(vni))
         (place / "haproxy.loaded").unlink(missing_ok=True)
+
+    def _words(self, vni: int) -> str:
+        """What was wrong when it was last to begin anew."""
+        log = self._texts.read(self._place(vni) / "haproxy.log") or ""
+        return _first_alert(log.rpartition(BEGINS)[2])
+
+    def _mark_log(self, vni: int) -> None:
+        with (self._place(vni) / "haproxy.log").open("a") as log:
+            if log.tell() > LOG_BYTES:
+                log.truncate(0)
+            log.write(BEGINS)
 
     def _wait_for(self, vni: int, running: Process | None) -> None:
         """What is under way comes to its end first."""
@@ -239,8 +253,10 @@ class Haproxy:
                 return
         told = running is not None and self._tell(vni, instance.proxied)
         if not told:
+            self._spare(vni, configuration)
+        if not told and running is not None:
             self._check(vni, configuration)
-        before = text(place / "haproxy.cfg") or ""
+        before = self._texts.read(place / "haproxy.cfg") or ""
         if not told and running is not None:
             configuration = self._rebinding(vni, before, configuration)
         replace_file(place / "haproxy.cfg", configuration.encode())
@@ -263,7 +279,7 @@ class Haproxy:
         if not (place / "master.sock").exists():
             self._remove(vni)
             raise BlockingIOError(11, "the one whose master nobody can speak to has to end first")
-        if (text(place / "haproxy.pid") or "").strip() != str(running.pid):
+        if (self._texts.read(place / "haproxy.pid") or "").strip() != str(running.pid):
             replace_file(place / "haproxy.pid", f"{running.pid}\n".encode())
 
     def _rebinding(self, vni: int, before: str, configuration: str) -> str:
@@ -288,13 +304,18 @@ class Haproxy:
             return False
         return True
 
-    def _check(self, vni: int, configuration: str) -> None:
-        instance, failed = self._instances[vni], self._failed.get(vni)
+    def _spare(self, vni: int, configuration: str) -> None:
+        """What has failed does not have to be tried again at once."""
+        failed = self._failed.get(vni)
         if failed and failed.configuration == configuration:
             if self._clock() - failed.at < AGAIN_S:
                 raise ChildProcessError(10, f"its new worker has not begun: {failed.why}")
             del self._failed[vni]
-        if configuration == text(instance.settings.place / "haproxy.loaded"):
+
+    def _check(self, vni: int, configuration: str) -> None:
+        """Before a reload. Where none runs, one that can't begin says why."""
+        instance = self._instances[vni]
+        if configuration == self._texts.read(instance.settings.place / "haproxy.loaded"):
             return
         candidate = instance.settings.place / "candidate.cfg"
         replace_file(candidate, configuration.encode())
@@ -314,15 +335,12 @@ class Haproxy:
         replace_file(place / "states", states.encode())
         (place / "haproxy.sock.2").unlink(missing_ok=True)
         self._reloads[vni] = _Reload(master.proc(place), self._clock() + BEGIN_S)
-        with (place / "haproxy.log").open("a") as log:
-            if log.tell() > LOG_BYTES:
-                log.truncate(0)
-            log.write(RELOADING)
+        self._mark_log(vni)
         running.signal(signal.SIGUSR2)
 
     def _start(self, vni: int) -> None:
         place, row = self._place(vni), self._instances[vni].proxied
-        self._starts.check(vni, place / "haproxy.log")
+        self._starts.check(vni, lambda: self._words(vni))
         if lost := master.search(place):
             replace_file(place / "haproxy.pid", f"{lost.pid}\n".encode())
             lost.close()
@@ -331,6 +349,7 @@ class Haproxy:
         (place / "haproxy.pid").unlink(missing_ok=True)
         replace_file(place / "states", NO_STATES.encode())
         replace_file(place / "health", ILL)
+        self._mark_log(vni)
         self._children[vni] = self._starts.start(
             self._instances[vni].netns,
             master.command(place, row.instance, row.alone),
@@ -359,7 +378,3 @@ def _first_alert(said: str) -> str:
     """Of what `haproxy -c` says, the first thing that is wrong."""
     lines = said.splitlines()
     return next((line for line in lines if "[ALERT]" in line), lines[0] if lines else said)
-
-
-def _since_reload(log: str) -> str:
-    return log.rpartition(RELOADING)[2]
