@@ -21,6 +21,8 @@ INSTANCE = "network:load_balancer"
 """`device_owner` of an instance's own ports; `device_id` is the instance's id (placement.py)."""
 
 ACTIVE_STANDBY, SINGLE = "ACTIVE_STANDBY", "SINGLE"
+LEAST_MEMORY_MIB = 64
+"""With less HAProxy and keepalived could not begin."""
 PROXIED, SWITCHED = "amphora", "switch"
 """Providers: HAProxy in a pair of instances (`octavia` is the same by another name); or the switch
 of each client's own host, and the instances only see to it which members work."""
@@ -40,6 +42,7 @@ class LoadBalancer(Owned, frozen=True, kw_only=True, omit_defaults=True):
               two instances
     topology  ACTIVE_STANDBY or SINGLE, as its flavor said when it was made; and so `compute_zone`,
               where its instances are to be, of its availability zone: "" for anywhere
+    memory_mib  that each of its instances may have, as its flavor said; 0: as its host says
     wiring    the store's revision that last changed anything of the tree
     wish      counts the calls of `failover`: with each one the standby becomes the active one
     """
@@ -59,6 +62,7 @@ class LoadBalancer(Owned, frozen=True, kw_only=True, omit_defaults=True):
     flavor_id: str = ""
     availability_zone: str = ""
     topology: str = ACTIVE_STANDBY
+    memory_mib: int = 0
     compute_zone: str = ""
     wiring: int = 0
     wish: int = 0

@@ -111,8 +111,8 @@ def check_pool(balancer: LoadBalancer, pool: Pool) -> None:
 
 
 def check_monitor(balancer: LoadBalancer, pool: Pool, monitor: HealthMonitor) -> None:
-    pings = monitor.type in ("PING", "UDP-CONNECT")
-    _check_switch(balancer, f"{monitor.type} health monitors", not pings)
+    asked = monitor.type != "UDP-CONNECT"
+    _check_switch(balancer, f"{monitor.type} health monitors", asked)
     udp = pool.protocol == "UDP"
     if udp and monitor.type not in UDP_MONITORS:
         raise invalid(

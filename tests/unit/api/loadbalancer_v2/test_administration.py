@@ -48,9 +48,11 @@ async def flavor(balancers: LoadBalancerCloud, data: str, **more: Any) -> Any:
 
 
 async def test_a_flavor_may_say_that_one_instance_is_enough(balancers: LoadBalancerCloud) -> None:
-    chosen = await flavor(balancers, '{"loadbalancer_topology": "SINGLE"}')
+    settings = '{"loadbalancer_topology": "SINGLE", "memory_mib": 256}'
+    chosen = await flavor(balancers, settings)
     balancer = await balancers.balancer(flavor_id=chosen["id"])
     assert balancers.kept(balancer["id"]).topology == "SINGLE"
+    assert balancers.kept(balancer["id"]).memory_mib == 256
     assert [end.device_id for end in balancers.ends()] == [instance_id(balancer["id"], 3)]
     (seen,) = (await balancers.get("flavors"))["flavors"]
     assert seen == chosen
@@ -64,7 +66,17 @@ async def test_a_flavor_may_say_that_one_instance_is_enough(balancers: LoadBalan
     assert (await balancers.get("flavors"))["flavors"] == []
 
 
-@pytest.mark.parametrize("data", ["", "[]", '{"x": "y"}', '{"loadbalancer_topology": "TRIPLE"}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        "[]",
+        '{"x": "y"}',
+        '{"loadbalancer_topology": "TRIPLE"}',
+        '{"memory_mib": "63"}',
+        '{"memory_mib": "²"}',
+    ],
+)
 async def test_a_profile_says_only_what_is_known(balancers: LoadBalancerCloud, data: str) -> None:
     assert (await refused(flavor(balancers, data))).status == 400
 
@@ -100,8 +112,8 @@ async def test_providers_say_what_they_can(balancers: LoadBalancerCloud) -> None
     names = {p["name"] for p in (await balancers.get("providers"))["providers"]}
     assert names == {"amphora", "octavia", "switch"}
     path = "providers/amphora/flavor_capabilities"
-    (able,) = (await balancers.get(path, "admin"))["flavor_capabilities"]
-    assert able["name"] == "loadbalancer_topology"
+    able = (await balancers.get(path, "admin"))["flavor_capabilities"]
+    assert {one["name"] for one in able} == {"loadbalancer_topology", "memory_mib"}
     path = "providers/amphora/availability_zone_capabilities"
     (able,) = (await balancers.get(path, "admin"))["availability_zone_capabilities"]
     assert able["name"] == "compute_zone"
@@ -114,7 +126,7 @@ async def test_what_nothing_carries_is_refused_in_octavias_words(
     switched = await balancers.balancer(provider="switch")
     proxied = await balancers.balancer()
     tcp = await balancers.listener(switched, "TCP", 80)
-    pool = await balancers.pool(proxied, "TCP")
+    pool = await balancers.pool(proxied, "UDP")
     for provider, asked in (
         ("switch", balancers.listener(switched, "HTTP", 81)),
         ("switch", balancers.listener(switched, "TCP", 82, connection_limit=9)),
@@ -141,7 +153,7 @@ async def test_what_nothing_carries_is_refused_in_octavias_words(
         (
             "amphora",
             balancers.make(
-                *("healthmonitor",), pool_id=pool["id"], type="PING", delay=1, timeout=1,
+                "healthmonitor", pool_id=pool["id"], type="UDP-CONNECT", delay=1, timeout=1,
                 max_retries=1,
             ),
         ),

@@ -19,7 +19,9 @@ from polpo.agent.balancer.proxy.words import word
 from polpo.target.balancer import Balancer
 
 OLD_S = 1800
-"""For so long a former process may go on with the connections it has."""
+MOST_OLD = 16
+"""For so long a former worker may go on with the connections it has, and for so many reloads: each
+of them takes memory of what the instance may have."""
 
 
 def configuration(row: Balancer, settings: Settings) -> str:
@@ -45,6 +47,7 @@ def _global(row: Balancer, settings: Settings) -> Iterator[str]:
     yield f"  server-state-file {word(str(settings.states))}"
     yield f"  localpeer instance-{row.instance}"
     yield f"  hard-stop-after {OLD_S}s"
+    yield f"  mworker-max-reloads {MOST_OLD}"
     yield f"  nbthread {settings.threads}"
     yield f"  maxconn {settings.maxconn}"
     yield "  ssl-default-bind-options ssl-min-ver TLSv1.2"

@@ -65,6 +65,12 @@ def backend_name(pool: Pool, listener: Listener) -> str:
     return f"{name(pool.id)}:{name(listener.id)}"
 
 
+def parted(proxy: str) -> tuple[str, str]:
+    """Ids of pool and listener, of a backend's name; of a frontend's: "" and the listener's."""
+    pool, _, listener = proxy.rpartition(":")
+    return pool, listener
+
+
 def _by(pairs: Iterable[tuple[str, T]]) -> defaultdict[str, list[T]]:
     found: defaultdict[str, list[T]] = defaultdict(list)
     for key, value in pairs:
