@@ -39,9 +39,12 @@ class Running:
         return AgentSocket(self.host(host).socket)
 
     def start_agent(self, host: LabHost) -> None:
-        secrets.write_private(host.config, _agents_settings(self.lab, host))
+        settings, name = _agents_settings(self.lab, host), f"agent-{host.name}"
+        if host.config.exists() and host.config.read_text() != settings:
+            self.processes.stop(name)
+        secrets.write_private(host.config, settings)
         command = inside(host.netns, *polpo("agent", "--config", str(host.config)))
-        self.start(f"agent-{host.name}", command)
+        self.start(name, command)
 
     def await_agent(self, host: LabHost) -> None:
         self.until(AgentSocket(host.socket).answers, f"agent-{host.name}")
@@ -83,6 +86,8 @@ def _agents_settings(lab: Lab, host: LabHost) -> str:
         f'state_dir = "{host.folder / "state"}"\n'
         f'runtime_dir = "{host.runtime}"\n'
     )
+    if lab.cluster and host.name in lab.workers:
+        text += f'clusters = ["{lab.cluster}"]\n'
     if host.name in lab.uplinks:
         text += f'[uplinks]\n{outside.PHYSICAL_NETWORK} = "{outside.DEVICE}"\n'
     return text

@@ -15,13 +15,16 @@ def error(version: str, refused: CniError) -> Json:
 
 
 def result(call: Call, plugged: Plugged) -> Json:
-    """After what plugins before us have made, if any were."""
+    """After what plugins before us have made, if any were. IPv4 first: Kubernetes calls a pod by
+    its first address.
+    """
     version = call.config.cni_version
     before = call.config.prev_result or {}
     interfaces = [*before.get("interfaces", ()), *_interfaces(call, plugged)]
     at = len(interfaces) - 1
-    ips = [_ip(version, at, lease) for lease in plugged.leases]
-    routes = [route for lease in plugged.leases for route in _routes(lease)]
+    leases = sorted(plugged.leases, key=_is_v6)
+    ips = [_ip(version, at, lease) for lease in leases]
+    routes = [route for lease in leases for route in _routes(lease)]
     return {
         "cniVersion": version,
         "interfaces": interfaces,
@@ -63,16 +66,20 @@ def _ip(version: str, at: int, lease: Address) -> Json:
     if lease.gateway:
         ip["gateway"] = lease.gateway
     if version.startswith("0."):
-        ip["version"] = "6" if ":" in lease.address else "4"
+        ip["version"] = "6" if _is_v6(lease) else "4"
     return ip
 
 
 def _routes(lease: Address) -> list[Json]:
     routes: list[Json] = [{"dst": to, "gw": via} for to, via in lease.routes]
     if lease.gateway:
-        every = "::/0" if ":" in lease.address else "0.0.0.0/0"
+        every = "::/0" if _is_v6(lease) else "0.0.0.0/0"
         routes.append({"dst": every, "gw": lease.gateway})
     return routes
+
+
+def _is_v6(lease: Address) -> bool:
+    return ":" in lease.address
 
 
 def _prefix(lease: Address) -> str:

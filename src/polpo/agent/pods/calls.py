@@ -168,8 +168,11 @@ class Calls:
 
     def free_gone(self) -> None:
         """Pods whose namespace is gone are gone: nobody may have said so (a reboot)."""
-        for cluster in self._clusters:
-            for plug in self._pool.taken(cluster):
-                if not plug.leaving and netns.identity(plug.netns) is None:
-                    self._plugging.let_go(plug)
-                    self._pool.left(plug.port)
+        for plug in self.gone():
+            self._plugging.let_go(plug)
+            self._pool.left(plug.port)
+
+    def gone(self) -> list[Plug]:
+        """Of those whose namespace is gone, and that nobody has taken out."""
+        taken = (plug for cluster in self._clusters for plug in self._pool.taken(cluster))
+        return [p for p in taken if not p.leaving and netns.identity(p.netns) is None]
