@@ -68,9 +68,9 @@ class Running:
     def start(self, name: str, command: tuple[str, ...]) -> None:
         self.processes.ensure(name, command)
 
-    def until(self, true: Callable[[], bool], name: str) -> None:
+    def until(self, true: Callable[[], bool], name: str, patience_s: float = PATIENCE_S) -> None:
         """An error with the program's log if that ends, or takes too long."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while not true():
             if self.processes.pid(name) is None or time.monotonic() > deadline:
                 raise LabFailed(f"{name} did not come up:\n{self.processes.log(name)}")
