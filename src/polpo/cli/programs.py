@@ -1,4 +1,4 @@
-"""`polpo controller`, `polpo agent` and `polpo dns`: the programs that stay."""
+"""`polpo controller`, `agent`, `dns` and `services`: the programs that stay."""
 
 
 def controller(*words: str) -> int:
@@ -20,3 +20,10 @@ def dns(*words: str) -> int:
     from polpo.apps import dns as program
 
     return program.main(words) or 0
+
+
+def services(*words: str) -> int:
+    """Follow a Kubernetes cluster's Services. `polpo services --help` lists its options."""
+    from polpo.apps import services as program
+
+    return program.main(words)
