@@ -12,7 +12,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway", "balancer")
+BENCHMARKS = (
+    "forwarding",
+    "routing",
+    "api",
+    "convergence",
+    "loop",
+    "dhcp",
+    "gateway",
+    "balancer",
+    "dns",
+)
 RESULTS = Path(__file__).parent / "results" / "network.json"
 
 
