@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
+from functools import partial
 
 from polpo.dns.server.answering import Asked, Channel, begin
 from polpo.dns.server.tally import DURATIONS
-from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope
+from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, send_one
 
 BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
 
@@ -15,8 +17,12 @@ BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
 class UdpListener:
     """One socket. `drain` is called when it is readable."""
 
-    def __init__(self, sock: socket.socket, channel: Channel) -> None:
+    def __init__(
+        self, sock: socket.socket, channel: Channel, soon: Callable[[Callable[[], None]], object]
+    ) -> None:
         self.socket = sock
+        self._soon = soon  # calls at the end of this turn of the loop
+        self._outgoing = Outgoing(sock)
         self._batch = Batch(sock)
         self._channel = channel
         self._turn = 0
@@ -90,26 +96,18 @@ class UdpListener:
         self.waiting += 1
         if asked.query is not None:
             _ = asked.query.peer  # while the slot is still theirs
-        asked.send = _Later(self, batch.envelope(index)).send
+        asked.send = partial(self._send_later, batch.envelope(index))
         return False
 
     def _put(self, index: int, wire: bytes) -> bool:
         if len(wire) <= SLOT_BYTES:
             self._batch.put(index, wire[2:])
             return True
-        self._batch.envelope(index).send(self.socket, wire)
+        send_one(self.socket, self._batch.envelope(index), wire)
         return False
 
-
-class _Later:
-    """An asker who waits."""
-
-    __slots__ = ("_envelope", "_listener")
-
-    def __init__(self, listener: UdpListener, envelope: Envelope) -> None:
-        self._listener = listener
-        self._envelope = envelope
-
-    def send(self, wire: bytes) -> None:
-        self._listener.waiting -= 1
-        self._envelope.send(self._listener.socket, wire)
+    def _send_later(self, envelope: Envelope, wire: bytes) -> None:
+        """The answer for somebody who waits, with others of this turn."""
+        self.waiting -= 1
+        if self._outgoing.add(envelope, wire):
+            self._soon(self._outgoing.flush)
