@@ -152,11 +152,8 @@ class Batch:
 
     def peer(self, index: int) -> tuple[str, int]:
         """Who sent slot `index`: address and port."""
-        raw = self._names[index * _NAME_BYTES : (index + 1) * _NAME_BYTES]
-        port = raw[2] << 8 | raw[3]
-        if self._family == socket.AF_INET:
-            return socket.inet_ntop(socket.AF_INET, raw[4:8]), port
-        return socket.inet_ntop(socket.AF_INET6, raw[8:24]), port
+        at = index * _NAME_BYTES
+        return peer_of(bytes(self._names[at : at + self._name_bytes]))
 
     def envelope(self, index: int) -> Envelope:
         """What is needed to answer slot `index` later."""
@@ -236,6 +233,14 @@ class Connected:
             bytes(memory[index * IN_SLOT_BYTES : index * IN_SLOT_BYTES + length])
             for index, length in enumerate(lengths)
         ]
+
+
+def peer_of(name: bytes) -> tuple[str, int]:
+    """Address and port of a sockaddr_in or sockaddr_in6."""
+    port = name[2] << 8 | name[3]
+    if len(name) == 16:
+        return socket.inet_ntop(socket.AF_INET, name[4:8]), port
+    return socket.inet_ntop(socket.AF_INET6, name[8:24]), port
 
 
 def send_one(sock: socket.socket, envelope: Envelope, message: bytes) -> None:

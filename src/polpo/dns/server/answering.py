@@ -93,6 +93,11 @@ class Asked:
         except Exception:
             self._panic()
 
+    def ask_for_peer(self, peer: Callable[[], Peer]) -> None:
+        """Where to learn who asks, from now on."""
+        if self.query is not None:
+            self.query.learn_peer(peer)
+
     def answer(self, reply: Reply) -> None:
         """What handlers call, once."""
         if self.wire is not None:

@@ -9,7 +9,7 @@ from functools import partial
 
 from polpo.dns.server.answering import Asked, Channel, begin
 from polpo.dns.server.tally import DURATIONS
-from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, send_one
+from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, peer_of, send_one
 
 BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
 
@@ -94,9 +94,9 @@ class UdpListener:
         if asked.wire is not None:
             return self._put(index, asked.wire) if asked.wire else False
         self.waiting += 1
-        if asked.query is not None:
-            _ = asked.query.peer  # while the slot is still theirs
-        asked.send = partial(self._send_later, batch.envelope(index))
+        envelope = batch.envelope(index)
+        asked.ask_for_peer(partial(peer_of, envelope[0]))
+        asked.send = partial(self._send_later, envelope)
         return False
 
     def _put(self, index: int, wire: bytes) -> bool:
