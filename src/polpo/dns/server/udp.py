@@ -42,11 +42,12 @@ class UdpListener:
         """This is the loop that answers hits: it calls nothing that it does not have to."""
         batch = self._batch
         begun = time.monotonic()
-        view, out = batch.view, batch.lengths
-        data = view[: len(lengths) * SLOT_BYTES].tobytes()
+        memory, out = batch.memory, batch.lengths
+        data = batch.view[: len(lengths) * SLOT_BYTES].tobytes()
+        values = self._channel.tally.values
         young = self._channel.table.young
         turn = self._turn = self._turn + 1
-        seen: list[int] = []
+        slot = -1
         missed: list[int] = []
         at = 0
         for index, length in enumerate(lengths):
@@ -60,23 +61,23 @@ class UdpListener:
                 if size > SLOT_BYTES:
                     missed.append(index)
                 else:
-                    view[at + 2 : at + size] = body
+                    memory[at + 2 : at + size] = body
                     out[index] = size
-                    seen.append(kept[1])
+                    slot = kept[1]
+                    values[slot] += 1
             at += SLOT_BYTES
         unanswered = [i for i in missed if not self._work(i, lengths[i])] if missed else missed
         batch.send(len(lengths), unanswered)
-        if seen:
-            self._count(seen, (time.monotonic() - begun) / len(lengths))
+        if slot >= 0:
+            self._time(slot, len(lengths) - len(missed), time.monotonic() - begun)
 
-    def _count(self, seen: list[int], seconds: float) -> None:
+    def _time(self, slot: int, hits: int, seconds: float) -> None:
+        """What a batch has taken goes to the labels of its last hit: over many batches each has its
+        share, and a query pays for one increment."""
         tally = self._channel.tally
-        values = tally.values
-        for slot in seen:
-            values[slot] += 1
-            values[slot + 1] += seconds
-        if seconds > DURATIONS[0]:
-            tally.late_slots(seen, seconds)
+        tally.values[slot + 1] += seconds
+        if seconds > DURATIONS[0] * hits:
+            tally.late_slot(slot, hits, seconds / hits)
 
     def _work(self, index: int, length: int) -> bool:
         """Answer one that the younger table does not have. Is the answer in its slot now?"""
