@@ -29,6 +29,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from polpo.api import front
+from polpo.api.clusters_v1.routes import routes as cluster_routes
 from polpo.api.context import Controller, Identity
 from polpo.api.gauges import Gauges
 from polpo.api.hosts_v1.convergence import Convergence
@@ -46,6 +47,7 @@ from polpo.api.loadbalancer_v2.routes import routes as loadbalancer_routes
 from polpo.api.metrics import Metrics
 from polpo.api.network_v2.routes import routes as network_routes
 from polpo.api.network_v2.settings import DEFAULT_QUOTAS, VXLAN_BYTES, Settings
+from polpo.api.outages import Outages
 from polpo.api.placer import Placer
 from polpo.api.secrets_v1 import sealing
 from polpo.api.secrets_v1.routes import routes as secrets_routes
@@ -99,12 +101,13 @@ async def run(config: Config) -> None:
 
 def application(parts: Parts, config: Config) -> ASGIApp:
     """The whole HTTP side; tests use it without a socket."""
+    settings = _network_settings(config)
     app = Starlette(
         routes=[
-            Mount("/v1", routes=hosts_routes(parts)),
+            Mount("/v1", routes=[*hosts_routes(parts), *cluster_routes(parts, settings)]),
             *identity_routes(parts.controller),
-            *network_routes(parts.controller, _network_settings(config)),
-            *loadbalancer_routes(parts.controller, _network_settings(config)),
+            *network_routes(parts.controller, settings),
+            *loadbalancer_routes(parts.controller, settings),
             *secrets_routes(parts.controller, parts.seal, utc_now),
             *front.routes(parts, version("polpo"), front.token_in(config.metrics_token_file)),
         ],
@@ -170,6 +173,7 @@ async def _serve(config: Config, parts: Parts) -> None:
         "convergence": parts.convergence.run,
         "deaths": parts.convergence.watch_deaths,
         "reports": keeping.run,
+        "outages": Outages(parts.store, parts.reports).run,
         "placer": Placer(parts.store, parts.reports, monotonic, config.gateway_patience_s).run,
     }
     async with asyncio.TaskGroup() as group:

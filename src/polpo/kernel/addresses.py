@@ -66,6 +66,13 @@ def parse_addresses(bodies: list[bytes]) -> frozenset[str]:
     return frozenset(a for a in map(_parse_address, bodies) if a is not None)
 
 
+def everybody(netlink: Netlink) -> list[str]:
+    """All addresses of this network namespace but loopback's, without lengths."""
+    found = [attributes(body, _ADDRESS.size) for body in dump_addresses(netlink, 0)]
+    texts = [ipaddress.ip_address(a.get(IFA_LOCAL) or a[IFA_ADDRESS]) for a in found]
+    return [str(address) for address in texts if not address.is_loopback]
+
+
 def holds(bodies: list[bytes], address: str) -> bool:
     """Whether the address is among them, whoever put it there."""
     packed = ipaddress.ip_address(address).packed

@@ -1,1 +1,6 @@
-"""Kubernetes' API as polpo uses it: list, watch, patch; only the fields that are read."""
+"""Kubernetes' API as polpo uses it: list, watch, patch; only the fields that are read.
+
+`configuration` says where the API is and who we are there, `client` asks it, `reflection` decides
+what to ask and what has changed (pure), `reflector` keeps asking; `objects` are the kinds that we
+read, `resources` where they live.
+"""
