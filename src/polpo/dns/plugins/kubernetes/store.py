@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from polpo.dns.plugins.kubernetes.apex import soa
 from polpo.dns.plugins.kubernetes.batch import decode
 from polpo.dns.plugins.kubernetes.options import SVC, Options
 from polpo.dns.plugins.kubernetes.records import ZONAL, Table, label
+from polpo.dns.wire.name import ROOT
 from polpo.dns.wire.record import Record, Type
 
 
@@ -57,25 +58,22 @@ class Store:
         records = self.names.get(zone)
         return records[0] if records else self._soa[zone]
 
-    def transfer(self, zone: bytes) -> Iterator[Record] | None:
-        """All records of a zone, its SOA first and last (RFC 5936); None if it is not ours or not
-        known yet. Zone-scoped names are for questions only, as in CoreDNS."""
-        if zone not in self._soa or not self.synced:
+    def zone_records(self, name: bytes) -> tuple[Record, ...] | None:
+        """All records of a zone, its SOA first (`transfer`); None if it is not ours or not known
+        yet. Zone-scoped names are for questions only, as in CoreDNS."""
+        if name not in self._soa or not self.synced:
             return None
-        return self._transfer(zone)
+        inside = [n for n in self.names if n.endswith(name) and self.zone_of(n) == name]
+        shown = sorted((n for n in inside if ZONAL not in n), key=lambda n: (len(n), n))
+        records = (r for n in shown for r in self.names[n] if r.type != Type.SOA)
+        return (self.soa(name), *records)
 
-    def _transfer(self, zone: bytes) -> Iterator[Record]:
-        first = self.soa(zone)
-        yield first
-        inside = [n for n in self.names if n.endswith(zone) and self.zone_of(n) == zone]
-        for name in sorted(inside, key=lambda n: (len(n), n)):
-            if ZONAL not in name:
-                yield from (r for r in self.names.get(name, ()) if r.type != Type.SOA)
-        yield first
-
-    def search(self, client: str, zone: bytes) -> list[bytes] | None:
-        """The search list of a pod by its address (`autopath @kubernetes`); None if unknown."""
+    def search_path(self, client: str) -> tuple[bytes, ...]:
+        """What a pod's resolver tries, by the pod's address (`autopath @kubernetes`); empty if no
+        such pod is known."""
         namespace = self._clients.get(client)
         if namespace is None:
-            return None
-        return [label(namespace.encode()) + SVC + zone, SVC + zone, zone]
+            return ()
+        zone = self._options.local[0]
+        own = (label(namespace.encode()) + SVC + zone, SVC + zone, zone)
+        return (*own, *self._options.search, ROOT)
