@@ -96,3 +96,7 @@ def _pid_file(path: Path | None) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

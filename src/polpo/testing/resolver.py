@@ -76,7 +76,7 @@ class Resolver:
         asked = begin(channel, question)
         assert isinstance(asked, Asked)
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        asked.ask(client, 5353)
+        asked.ask((client, 5353))
         if asked.wire is not None:
             return asked.wire
         asked.send = answered.set_result

@@ -123,12 +123,12 @@ class Tally:
                 self.values += (0, 0)
         return found
 
-    def count(self, slot: int, seconds: float, server: str, zone: str) -> None:
+    def count(self, slot: int, seconds: float, combination: Combination) -> None:
         """One answer that was worked for, or waited for."""
         self.values[slot] += 1
         self.values[slot + 1] += seconds
         if seconds > DURATIONS[0]:
-            self.late(server, zone).observe(seconds)
+            self.late(combination.server, combination.zone).observe(seconds)
 
     def turn(self, slot: int) -> int:
         """One more hit of the combination: how many that makes."""

@@ -36,18 +36,19 @@ class UdpListener:
         """This is the loop that answers hits: it calls nothing that it does not have to."""
         batch = self._batch
         begun = time.monotonic()
-        memory, view, out = batch.memory, batch.view, batch.lengths
+        view, out = batch.view, batch.lengths
+        data = view[: len(lengths) * SLOT_BYTES].tobytes()
         young = self._channel.table.young
         turn = self._turn = self._turn + 1
         seen: list[int] = []
         missed: list[int] = []
         at = 0
         for index, length in enumerate(lengths):
-            kept = young.get(bytes(memory[at + 2 : at + length]))
+            kept = young.get(data[at + 2 : at + length])
             if kept is None or kept[2] <= begun:
                 missed.append(index)
             else:
-                variants, slot, _, _ = kept
+                variants = kept[0]
                 body = variants[turn % len(variants)]
                 size = len(body) + 2
                 if size > SLOT_BYTES:
@@ -55,7 +56,7 @@ class UdpListener:
                 else:
                     view[at + 2 : at + size] = body
                     out[index] = size
-                    seen.append(slot)
+                    seen.append(kept[1])
             at += SLOT_BYTES
         unanswered = [i for i in missed if not self._work(i, lengths[i])] if missed else missed
         batch.send(len(lengths), unanswered)
@@ -83,10 +84,12 @@ class UdpListener:
         asked = begin(channel, message)
         if not isinstance(asked, Asked):
             return self._put(index, asked) if asked else False
-        asked.ask(*batch.peer(index))
+        asked.ask(lambda: batch.peer(index))
         if asked.wire is not None:
             return self._put(index, asked.wire) if asked.wire else False
         self.waiting += 1
+        if asked.query is not None:
+            _ = asked.query.peer  # while the slot is still theirs
         asked.send = _Later(self, batch.envelope(index)).send
         return False
 

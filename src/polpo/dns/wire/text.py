@@ -34,7 +34,11 @@ def record_from_text(text: str) -> Record:
     type = type_number(word)
     try:
         rdata = dns.rdata.from_text(
-            dns.rdataclass.IN, dns.rdatatype.RdataType.make(type), data, origin=dns.name.root
+            dns.rdataclass.IN,
+            dns.rdatatype.RdataType.make(type),
+            data,
+            origin=dns.name.root,
+            relativize=False,
         )
     except (dns.exception.DNSException, ValueError) as wrong:
         raise ValueError(f"{text!r}: {wrong}") from wrong

@@ -13,7 +13,7 @@ from polpo.dns.plugins.cache.items import Item, Key, Kind, Store, kind_of, with_
 from polpo.dns.plugins.cache.setup import Cache
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.message import CD, TC, opened
-from polpo.dns.wire.name import is_within
+from polpo.dns.wire.name import within_any
 from polpo.dns.wire.record import Rcode, Reply, Type
 
 _NEVER = frozenset({Type.AXFR, Type.IXFR})
@@ -50,7 +50,7 @@ class Caching:
         self._evictions = {kind: slot(setup.EVICTIONS, kind) for kind in self._stores}
 
     def handle(self, query: Query, answer: Answer) -> None:
-        if query.type in _NEVER or not any(is_within(query.name, z) for z in self._value.zones):
+        if query.type in _NEVER or not within_any(query.name, self._value.zones):
             self._next(query, answer)
             return
         self._values[self._requests] += 1

@@ -12,7 +12,7 @@ from polpo.dns.plugins.forward.setup import BROKEN, REJECTS, Forward
 from polpo.dns.plugins.forward.upstream import Upstream
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.message import AA, AD, RA, TC, Edns, Malformed, opened
-from polpo.dns.wire.name import is_within
+from polpo.dns.wire.name import within_any
 from polpo.dns.wire.record import Rcode, Reply
 from polpo.dns.wire.render import render_query
 
@@ -44,9 +44,8 @@ class Forwarding:
 
     def handle(self, query: Query, answer: Answer) -> None:
         value = self._value
-        if not any(is_within(query.name, zone) for zone in value.zones) or any(
-            is_within(query.name, zone) for zone in value.excepted
-        ):
+        name = query.name
+        if not within_any(name, value.zones) or within_any(name, value.excepted):
             self._next(query, answer)
             return
         query.keep = False
