@@ -13,6 +13,7 @@ from polpo.dns.plugins.kubernetes.feed import KubernetesFeed
 from polpo.dns.plugins.kubernetes.store import Store
 from polpo.dns.plugins.kubernetes.watching import cluster_of
 from polpo.dns.wire.name import from_text
+from polpo.kube.api import Api
 from polpo.kube.backoff import Backoff
 from polpo.kube.client import MERGE_PATCH, Client
 from polpo.kube.decoding import Decoding
@@ -105,6 +106,25 @@ async def test_a_conflict_and_a_missing_object_are_what_the_real_one_says(admin:
     with pytest.raises(ApiError) as error:
         await admin.call("GET", SERVICES.path("default", "none"))
     assert (error.value.status, error.value.reason) == (404, "NotFound")
+
+
+async def test_fields_are_applied_and_whose_they_are_is_known(admin: Client) -> None:
+    ours, others = Api(admin, "polpo"), Api(admin, "somebody")
+    made = await ours.apply(SERVICES, service("applied", "default", ports="http:tcp:80"))
+    assert made.spec.type == "ClusterIP"
+    await ours.apply(SERVICES, service("applied", "default", ports="http:tcp:80", type="NodePort"))
+    other = service("applied", "default", ports="http:tcp:80", type="ClusterIP")
+    with pytest.raises(ApiError) as error:
+        await others.apply(SERVICES, other)
+    assert (error.value.status, error.value.reason) == (409, "Conflict")
+    forced = await others.apply(SERVICES, other, force=True)
+    assert forced.spec.type == "ClusterIP"
+    address = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
+    await ours.apply(SERVICES, service("lb", "default", ports="http:tcp:80", type="LoadBalancer"))
+    patched = await ours.patch(SERVICES, "lb", "default", address, "status")
+    assert patched.status.load_balancer.ingress[0].ip == "192.0.2.1"
+    assert await ours.delete(SERVICES, "lb", "default")
+    assert not await ours.delete(SERVICES, "lb", "default")
 
 
 async def first_events(client: Client, revision: str) -> None:
