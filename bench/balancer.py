@@ -65,6 +65,12 @@ def kill_keepalived(cloud: BalancerCloud, host: HostUnderTest) -> None:
         os.kill(cloud.pid(host, name), signal.SIGKILL)
 
 
+def kill_both(cloud: BalancerCloud, host: HostUnderTest) -> None:
+    """The master of HAProxy: its workers end with it, and nobody of the pair is told."""
+    kill_keepalived(cloud, host)
+    os.kill(cloud.pid(host), signal.SIGKILL)
+
+
 def cut_front(cloud: BalancerCloud, host: HostUnderTest) -> None:
     sh(f"ip -n {cloud.netns(host)} link set eth0 down")
 
@@ -80,6 +86,7 @@ def lose(cloud: BalancerCloud, host: HostUnderTest) -> None:
 HARMS: dict[str, Harm] = {
     "HAProxy killed": kill_worker,
     "keepalived killed": kill_keepalived,
+    "both killed": kill_both,
     "link in front down": cut_front,
     "namespace deleted": delete_namespace,
     "host lost": lose,

@@ -104,6 +104,7 @@ class Agent:
             self.target,
             patience,
             self.certificates,
+            config.balancer_memory_mib,
             lambda address: self.isolation.is_near(address),
         )
         may_begin = self.gateways.may_begin
@@ -196,7 +197,7 @@ class Agent:
             self.controller, self.target, self.file, self.loop.moved, self.gateways.word
         )
         self.reporter = Reporter(self.controller, self.status, monotonic)
-        self.metrics = Metrics(self.status, self.figures)
+        self.metrics = Metrics(self.status, self.figures, self.balancers.metrics)
         self.probes = self._probes()
         self.loop.after += [self.probes.look, self.reporter.wake, self.announcer.look]
         self.loop.after_pass.append(self._after_pass)
@@ -281,6 +282,7 @@ class Agent:
                 tasks.create_task(self.feed.follow())
                 tasks.create_task(self.reporter.run())
                 tasks.create_task(self.isolation.run())
+                tasks.create_task(self.balancers.pings.run())
                 tasks.create_task(self._fetch_certificates())
 
     async def _fetch_certificates(self) -> None:

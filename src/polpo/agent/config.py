@@ -4,8 +4,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+
+from polpo.model.load_balancer import LEAST_MEMORY_MIB
 
 PREFIX = "POLPO_AGENT_"
 
@@ -22,6 +25,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state_dir       survives a reboot: the target and the plugs
     runtime_dir     does not: pinned tables and the socket; None: /run/polpo/<host>
     metrics_listen  address:port of the Prometheus page; empty: none
+    balancer_memory_mib  what one load balancer's instance may have, with all its processes, where
+                    its flavor does not say (`memory_mib`)
     uplinks         physical network -> device that leads there, for gateways: a table in the
                     file; elsewhere as text: "physnet1=eth1,physnet2=eth2"
     """
@@ -35,6 +40,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state_dir: str = "/var/lib/polpo"
     runtime_dir: str | None = None
     metrics_listen: str = "127.0.0.1:9101"
+    balancer_memory_mib: Annotated[int, msgspec.Meta(ge=LEAST_MEMORY_MIB)] = 1024
     uplinks: dict[str, str] = {}
 
     @property

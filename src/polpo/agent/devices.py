@@ -2,21 +2,34 @@
 
 from polpo.agent.ownership import host_end
 from polpo.agent.plugs import Plug
+from polpo.kernel.events import LinkEvents
 from polpo.kernel.links import Link, dump_links, parse_link
 from polpo.kernel.netlink import Netlink
+from polpo.kernel.visits import Visits
+from polpo.runtime.clock import monotonic
+
+OLD_S = 1.0
 
 
 class Devices:
-    """Decodes only when the kernel says something else than last time."""
+    """Decodes only when the kernel says something else than last time. `visits`: of those in the
+    namespaces of network functions.
+    """
 
     def __init__(self, netlink: Netlink) -> None:
-        self.netlink = netlink
+        self.netlink, self.visits = netlink, Visits()
         self._raw: list[bytes] = []
+        self._events, self._read_at = LinkEvents(), -OLD_S
         self._by_name: dict[str, Link] = {}
 
     def read(self) -> dict[str, Link]:
-        """Name -> device."""
-        raw = dump_links(self.netlink)
+        """Name -> device. The kernel is asked where it has said that something is different, and
+        now and then.
+        """
+        now = monotonic()
+        if not self._events.any() and now - self._read_at < OLD_S:
+            return self._by_name
+        raw, self._read_at = dump_links(self.netlink), now
         if raw != self._raw:
             self._by_name = {link.name: link for link in map(parse_link, raw)}
             self._raw = raw

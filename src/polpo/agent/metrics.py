@@ -28,8 +28,15 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Metrics(Collector):
-    def __init__(self, status: Callable[[], Status], figures: Callable[[], Figures]) -> None:
-        self._status, self._figures = status, figures
+    """`more`: what parts of the agent say of what they do."""
+
+    def __init__(
+        self,
+        status: Callable[[], Status],
+        figures: Callable[[], Figures],
+        *more: Callable[[], Iterator[Metric]],
+    ) -> None:
+        self._status, self._figures, self._more = status, figures, more
         self.registry = CollectorRegistry()
         self.registry.register(self)
         self.loop_seconds = Histogram(
@@ -61,6 +68,8 @@ class Metrics(Collector):
         yield _counters("asked", "DHCP and router solicitations", "service", figures.asked)
         yield _answers(figures.answers)
         yield from _traffic(figures.traffic)
+        for metrics in self._more:
+            yield from metrics()
 
 
 def _gauge(name: str, help: str, value: object) -> Metric:

@@ -14,6 +14,7 @@
 | all that is in these | within such a namespace: devices, rules, addresses, all is ours |
 | VLAN device of an uplink | named `pv<vlan>-<uplink's index>`, in link group 28783 |
 | keepalived, HAProxy | pid files in <runtime_dir>/gateways or balancers, and command lines |
+| cgroup of a load balancer's instance | in `polpo/`, named as its namespace |
 | address, route in a workload | protocol 112, on the device of a plug |
 | BPF maps and programs | pinned in the agent's own bpffs |
 

@@ -3,7 +3,8 @@
 import contextlib
 import shutil
 
-from polpo.agent.balancer.proxy import haproxy
+from polpo.agent.balancer import limits
+from polpo.agent.balancer.proxy import master
 from polpo.agent.config import Config
 from polpo.agent.devices import Devices
 from polpo.agent.guards import remove_filter
@@ -25,7 +26,8 @@ def purge(config: Config) -> None:
     """In the host's own network namespace, with no agent running. May be repeated."""
     keepalived.end_all(config.runtime / "gateways")
     keepalived.end_all(config.runtime / "balancers")
-    haproxy.end_all(config.runtime / "balancers")
+    master.end_all(config.runtime / "balancers")
+    limits.remove_all(config.host)
     with Netlink() as netlink:
         devices = Devices(netlink)
         for link in devices.read().values():

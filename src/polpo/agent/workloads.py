@@ -4,9 +4,11 @@ Only what carries our protocol number is read and removed, so an address that ke
 the device (an allowed address pair) stays.
 """
 
+import contextlib
 from collections.abc import Mapping
 
 from polpo.agent.devices import Devices
+from polpo.agent.plugs import Plug
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.agent.wanted import Wire, Wired
 from polpo.kernel import addresses, netns
@@ -38,10 +40,16 @@ class Workloads:
 
     def _read(self, device: str, end: Link) -> Wire | None:
         try:
-            with netns.netlink_in(self._ports[device].plug.netns) as netlink:
+            with self._netlink(self._ports[device].plug) as netlink:
                 return self._decoded(device, end, raw(netlink, end.peer))
         except OSError:
             return None  # the namespace is gone, or being unmounted
+
+    def _netlink(self, plug: Plug) -> contextlib.AbstractContextManager[Netlink]:
+        """Of a namespace that others make and remove no socket may be left open."""
+        if plug.gateway:
+            return contextlib.nullcontext(self._devices.visits.route(plug.netns))
+        return netns.netlink_in(plug.netns)
 
     def _decoded(self, device: str, end: Link, raw: list[list[bytes]]) -> Wire | None:
         """Decode only what differs from last time."""

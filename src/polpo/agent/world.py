@@ -75,6 +75,7 @@ class World:
         for plug in [plug for plug in self._plugs if plug.leaving]:
             if not leftovers(plug, self._devices):
                 self._forget(plug)
+        self._devices.visits.look()
 
     def _forget(self, plug: Plug) -> None:
         shared = any(p.netns == plug.netns for p in self._plugs if p.port != plug.port)

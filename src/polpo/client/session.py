@@ -17,7 +17,7 @@ class ApiError(Exception):
 
 
 class Session:
-    """`network(...)`, `identity(...)` and `hosts(...)` name the three APIs' roots."""
+    """`network(...)`, `identity(...)` and so on name the APIs' roots."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -37,6 +37,10 @@ class Session:
     def load_balancer(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """`path` below /v2.0, e.g. `/lbaas/pools`."""
         return self._call(method, "load-balancer", f"/v2.0{path}", body, query)
+
+    def secrets(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """`path` below /v1 of the key manager, e.g. `/secrets`."""
+        return self._call(method, "key-manager", f"/v1{path}", body, query)
 
     def identity(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """`path` below /v3, e.g. `/projects`."""

@@ -46,23 +46,28 @@ class Tree(NamedTuple):
     policies: tuple[L7Policy, ...]
     rules: tuple[L7Rule, ...]
     certificates: tuple[Certificate, ...]
+    names: dict[str, str]
 
 
 def tree(snapshot: Snapshot, balancer: LoadBalancer) -> Tree:
     """Nothing listens where the load balancer is switched off."""
     find = snapshot.by
     every = find(Listener, "load_balancer", balancer.id) if balancer.admin_state_up else ()
-    listeners, pools = _on(every), _on(find(Pool, "load_balancer", balancer.id))
+    all_pools = find(Pool, "load_balancer", balancer.id)
+    members = find(Member, "load_balancer", balancer.id)
+    names = {part.id: part.name for part in (*every, *all_pools, *members) if part.name}
+    listeners, pools = _on(every), _on(all_pools)
     return Tree(
         replace(_bare(balancer), wiring=0, wish=0),
         tuple(_vips(snapshot, balancer)),
         listeners,
         pools,
-        _sorted(find(Member, "load_balancer", balancer.id)),
+        _sorted(members),
         _on(find(HealthMonitor, "load_balancer", balancer.id)),
         _on(find(L7Policy, "load_balancer", balancer.id)),
         _on(find(L7Rule, "load_balancer", balancer.id)),
         certificates(snapshot, balancer.project_id, (*listeners, *pools)),
+        dict(sorted(names.items())),
     )
 
 
@@ -81,9 +86,7 @@ def _bare(obj: T) -> T:
 
 def _vips(snapshot: Snapshot, balancer: LoadBalancer) -> Iterator[str]:
     """With the length of their subnets' prefixes; an address without a subnet is for itself."""
-    first = (balancer.vip_subnet_id, balancer.vip_address)
-    more = ((vip.subnet_id, vip.ip_address) for vip in balancer.additional_vips)
-    for subnet_id, address in (first, *more):
-        subnet = snapshot.get(Subnet, subnet_id)
-        length = ip_network(subnet.cidr if subnet is not None else address).prefixlen
-        yield f"{address}/{length}"
+    for vip in balancer.addresses:
+        subnet = snapshot.get(Subnet, vip.subnet_id)
+        length = ip_network(subnet.cidr if subnet is not None else vip.ip_address).prefixlen
+        yield f"{vip.ip_address}/{length}"

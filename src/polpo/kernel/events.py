@@ -13,7 +13,8 @@ from pathlib import Path
 from polpo.kernel.netlink import SOL_NETLINK, route_socket
 
 NETLINK_ADD_MEMBERSHIP, NETLINK_LISTEN_ALL_NSID, NETLINK_NO_ENOBUFS = 1, 8, 5
-GROUPS = (1, 4, 5, 7, 9, 11)  # link, tc, IPv4 address and route, IPv6 address and route
+LINK = 1
+GROUPS = (LINK, 4, 5, 7, 9, 11)  # link, tc, IPv4 address and route, IPv6 address and route
 IN_CREATE, IN_DELETE, IN_MOVED = 0x100, 0x200, 0xC0
 IN_NONBLOCK, IN_CLOEXEC = 0o4000, 0o2000000
 
@@ -30,6 +31,23 @@ def kernel_events() -> socket.socket:
     for group in GROUPS:
         sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
     return sock
+
+
+class LinkEvents:
+    """Whether a device of this namespace has changed: said before the change is acknowledged."""
+
+    def __init__(self) -> None:
+        self._socket = route_socket()
+        self._socket.bind((0, 0))
+        self._socket.setblocking(False)
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, LINK)
+
+    def any(self) -> bool:
+        """Since last asked; also when there were too many to be kept."""
+        try:
+            return drain(self._socket.fileno()) > 0
+        except OSError:
+            return True
 
 
 def name_events(directory: Path) -> int:

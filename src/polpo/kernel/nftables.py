@@ -22,11 +22,15 @@ _NFGENMSG = struct.Struct("=BBH")  # family, version, resource
 STATELESS = 1 << 1  # NFT_CTX_OUTPUT_STATELESS: no counters in listings
 
 
-def generation() -> int:
-    """How many transactions the calling thread's namespace has seen."""
+def rules_socket() -> socket.socket:
+    """Speaks for the calling thread's namespace."""
     raw = socket.SOCK_RAW | socket.SOCK_CLOEXEC
-    with Netlink(socket.socket(socket.AF_NETLINK, raw, NETLINK_NETFILTER)) as netlink:
-        found = attributes(netlink.get(GETGEN, _NFGENMSG.pack(0, 0, 0)), _NFGENMSG.size)
+    return socket.socket(socket.AF_NETLINK, raw, NETLINK_NETFILTER)
+
+
+def generation(netlink: Netlink) -> int:
+    """How many transactions the namespace of the socket has seen."""
+    found = attributes(netlink.get(GETGEN, _NFGENMSG.pack(0, 0, 0)), _NFGENMSG.size)
     return int.from_bytes(found[NFTA_GEN_ID], "big")
 
 

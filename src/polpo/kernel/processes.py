@@ -47,6 +47,9 @@ class Process:
         os.close(self.handle)
 
 
+ENTER = 'echo $$ > "$0" && exec "$@"'
+
+
 def find(pid_file: Path, word: str) -> Process | None:
     """The process whose pid is in the file, if it lives and `word` is in its command line."""
     try:
@@ -58,6 +61,32 @@ def find(pid_file: Path, word: str) -> Process | None:
         return Process(pid, handle)
     os.close(handle)
     return None
+
+
+def search(program: str, word: str) -> Process | None:
+    """The first of those that run `program` with `word` in their command line; the others are its
+    children.
+    """
+    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _runs(path, program)]
+    for pid in sorted(pid for pid in pids if _is(pid, word)):
+        if _parent(pid) not in pids:
+            with contextlib.suppress(OSError):
+                return Process(pid, os.pidfd_open(pid))
+    return None
+
+
+def _runs(path: Path, program: str) -> bool:
+    try:
+        return (path / "comm").read_text().strip() == program
+    except OSError:
+        return False
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def tell_all(word: str, number: signal.Signals) -> bool:
@@ -98,10 +127,15 @@ def _is(pid: int, word: str) -> bool:
 
 
 def start(
-    name: str, command: Sequence[str], log: Path, where: Path = Path("/")
+    name: str, command: Sequence[str], log: Path, where: Path, entrance: Path | None = None
 ) -> "subprocess.Popen[bytes]":
-    """In the namespace `name`, in a session of its own; what it says is appended to `log`."""
+    """In the namespace `name`, in a session of its own; what it says is appended to `log`.
+
+    `entrance`: of the group of processes that it is in from its first moment (cgroups.py).
+    """
     crash.point()
+    if entrance is not None:
+        command = ["/bin/sh", "-c", ENTER, str(entrance), *command]
     with log.open("ab") as said:
         return netns.inside(
             name,

@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from polpo.client.session import Session
 from polpo.lab import asking
-from polpo.lab.command import inside
+from polpo.lab.command import inside, run
 from polpo.lab.layout import Lab
 
 NAME, SUBNET, MEMBERS = "lab-web", "net-v4", ("10.0.0.11", "10.0.0.12")
@@ -33,16 +34,47 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def make(session: Session) -> Balancer:
-    """Anew: HTTP on port 80, divided between two members."""
+    """Anew: HTTP on port 80; TCP on 8080, to members that are told of the client by the PROXY
+    protocol; TLS on 443, which ends at the load balancer. All divided between two members.
+    """
     remove(session)
     (subnet,) = session.network("GET", "/subnets", name=SUBNET)["subnets"]
-    members = [{"address": address, "protocol_port": 80} for address in MEMBERS]
-    pool = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "members": members}
-    listener = {"protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
-    tree = {"name": NAME, "vip_subnet_id": subnet["id"], "listeners": [listener]}
+    headers = {"insert_headers": {"X-Forwarded-For": "true"}}
+    secure = {"default_tls_container_ref": certificate(session), **headers}
+    listeners = [
+        {"protocol": "HTTP", "protocol_port": 80, "default_pool": _pool("HTTP"), **headers},
+        {"protocol": "TCP", "protocol_port": 8080, "default_pool": _pool("PROXYV2")},
+        {"protocol": "TERMINATED_HTTPS", "protocol_port": 443, "default_pool": _pool("HTTP")}
+        | secure,
+    ]
+    tree = {"name": NAME, "vip_subnet_id": subnet["id"], "listeners": listeners}
     made = session.load_balancer("POST", "/lbaas/loadbalancers", {"loadbalancer": tree})
-    found = made["loadbalancer"]
+    return _said(made["loadbalancer"])
+
+
+def find(session: Session) -> Balancer:
+    (found,) = session.load_balancer("GET", "/lbaas/loadbalancers", name=NAME)["loadbalancers"]
+    return _said(found)
+
+
+def _said(found: Any) -> Balancer:
     return Balancer(found["id"], found["listeners"][0]["id"], found["vip_address"])
+
+
+def _pool(protocol: str) -> dict[str, object]:
+    members = [{"address": address, "protocol_port": 80} for address in MEMBERS]
+    return {"protocol": protocol, "lb_algorithm": "ROUND_ROBIN", "members": members}
+
+
+def certificate(session: Session) -> str:
+    """The reference of one for NAME, self-signed, in the project's store of secrets."""
+    found = session.secrets("GET", "/secrets", name=NAME)["secrets"]
+    if found:
+        return str(found[0]["secret_ref"])
+    words = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={NAME}")
+    pem = run(*words, "-days", "365", "-keyout", "-", "-out", "-")
+    secret = {"name": NAME, "payload": pem, "payload_content_type": "text/plain"}
+    return str(session.secrets("POST", "/secrets", secret)["secret_ref"])
 
 
 def remove(session: Session) -> None:

@@ -35,6 +35,7 @@ class Proof(msgspec.Struct, frozen=True):
     mend(host)     put it back, and wait until it has converged
     make_balancer()   a new load balancer of project polpo, asked for
     await_balancer(b)  until the API says that it is ACTIVE
+    find_balancer()   the one that was made
     kill_balancer(b)  kill -9 the HAProxy of its active instance; on which host
     """
 
@@ -47,6 +48,7 @@ class Proof(msgspec.Struct, frozen=True):
     mend: Callable[[str], None]
     make_balancer: Callable[[], Balancer]
     await_balancer: Callable[[Balancer], None]
+    find_balancer: Callable[[], Balancer]
     kill_balancer: Callable[[Balancer], str]
 
     def at(self, workload: str) -> str:
@@ -122,10 +124,25 @@ def balanced(proof: Proof) -> Check:
     return Check(what, members == ["web1", "web2"], f"{took_s:.2f} s; {' and '.join(members)}")
 
 
+def balanced_by_proxy_protocol(proof: Proof) -> Check:
+    """TCP through the load balancer that is there: its members read what it says of the client."""
+    made, client = proof.find_balancer(), proof.at("client")
+    texts = [probes.get(client, made.address, 8080).text for _ in range(4)]
+    members = sorted({(text or "").split(" ")[0] for text in texts})
+    passed = members == ["web1", "web2"] and all(t and t.endswith(" to 10.0.0.10") for t in texts)
+    return Check("its TCP, with the PROXY protocol", passed, f"members say: {texts[0]}")
+
+
+def balanced_tls(proof: Proof) -> Check:
+    """TLS ends at the load balancer, which speaks HTTP/2 to the client."""
+    got = probes.get_secure(proof.at("client"), proof.find_balancer().address)
+    passed = got.text in {f"{name} to 10.0.0.10, HTTP/2" for name in ("web1", "web2")}
+    return Check("its TLS, ended there, with HTTP/2", passed, f"{got.took_ms:.1f} ms; {got.text}")
+
+
 def balancer_killed(proof: Proof) -> Check:
     """Its active instance's HAProxy is killed: the standby goes on."""
-    made, where = proof.make_balancer(), ""
-    proof.await_balancer(made)
+    made, where = proof.find_balancer(), ""
 
     def kill() -> None:
         nonlocal where
@@ -233,6 +250,8 @@ CHECKS: tuple[Callable[[Proof], Check], ...] = (
     separated,
     told,
     balanced,
+    balanced_by_proxy_protocol,
+    balanced_tls,
     balancer_killed,
     gateway_lost,
     agent_killed,

@@ -49,6 +49,10 @@ class Harm:
         with self._tenant() as session:
             self._running.until(lambda: balancer.is_active(session, made), "controller")
 
+    def find_balancer(self) -> Balancer:
+        with self._tenant() as session:
+            return balancer.find(session)
+
     def kill_balancer(self, made: Balancer) -> str:
         return balancer.kill_active(self._running.admin, self._running.lab, made)
 

@@ -8,14 +8,32 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+"""With which a header of the PROXY protocol, version 2, begins (HAProxy's proxy-protocol.txt)."""
+
 
 class Greeter(BaseHTTPRequestHandler):
-    """Answers any GET."""
+    """Answers any GET. A load balancer may say for whom it asks: in the PROXY protocol, or by
+    X-Forwarded-For.
+    """
 
     name = ""
 
+    def setup(self) -> None:
+        super().setup()
+        self.client = self.client_address[0].removeprefix("::ffff:")
+        if self.rfile.peek(len(SIGNATURE)).startswith(SIGNATURE):  # type: ignore[attr-defined]
+            self.client = self._told()
+
+    def _told(self) -> str:
+        """The client's address, of a PROXY header for TCP over IPv4."""
+        head = self.rfile.read(len(SIGNATURE) + 4)
+        addresses = self.rfile.read(int.from_bytes(head[-2:], "big"))
+        return socket.inet_ntoa(addresses[:4])
+
     def do_GET(self) -> None:
-        text = f"{self.name} to {self.client_address[0].removeprefix('::ffff:')}\n".encode()
+        client = self.headers.get("X-Forwarded-For", self.client)
+        text = f"{self.name} to {client}\n".encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()

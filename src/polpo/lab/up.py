@@ -65,6 +65,7 @@ class Builder:
             harm.mend,
             harm.make_balancer,
             harm.await_balancer,
+            harm.find_balancer,
             harm.kill_balancer,
         )
         for check in CHECKS:

@@ -1,6 +1,7 @@
 """All kinds of objects, by the name under which the store keeps them."""
 
 from polpo.model import (
+    cluster,
     host,
     identity,
     load_balancer,
@@ -13,6 +14,7 @@ from polpo.model import (
     router,
     secret,
     security_group,
+    service,
     sharing,
 )
 from polpo.model.object import Object
@@ -46,11 +48,14 @@ KINDS: dict[str, type[Object]] = {
         load_balancer.HealthMonitor,
         load_balancer.L7Policy,
         load_balancer.L7Rule,
+        load_balancer.Outage,
         load_balancer.BalancerQuota,
         load_balancer_kind.FlavorProfile,
         load_balancer_kind.Flavor,
         load_balancer_kind.ZoneProfile,
         load_balancer_kind.Zone,
+        cluster.Cluster,
+        service.Service,
         placement.Placement,
         probe.Probe,
         qos.QosPolicy,

@@ -21,8 +21,11 @@ INSTANCE = "network:load_balancer"
 """`device_owner` of an instance's own ports; `device_id` is the instance's id (placement.py)."""
 
 ACTIVE_STANDBY, SINGLE = "ACTIVE_STANDBY", "SINGLE"
-PROXIED = "amphora"
-"""The provider that is HAProxy in a pair of instances; `octavia` is the same by another name."""
+LEAST_MEMORY_MIB = 64
+"""With less HAProxy and keepalived could not begin."""
+PROXIED, SWITCHED = "amphora", "switch"
+"""Providers: HAProxy in a pair of instances (`octavia` is the same by another name); or the switch
+of each client's own host, and the instances only see to it which members work."""
 
 
 class Vip(msgspec.Struct, frozen=True):
@@ -39,6 +42,7 @@ class LoadBalancer(Owned, frozen=True, kw_only=True, omit_defaults=True):
               two instances
     topology  ACTIVE_STANDBY or SINGLE, as its flavor said when it was made; and so `compute_zone`,
               where its instances are to be, of its availability zone: "" for anywhere
+    memory_mib  that each of its instances may have, as its flavor said; 0: as its host says
     wiring    the store's revision that last changed anything of the tree
     wish      counts the calls of `failover`: with each one the standby becomes the active one
     """
@@ -58,9 +62,15 @@ class LoadBalancer(Owned, frozen=True, kw_only=True, omit_defaults=True):
     flavor_id: str = ""
     availability_zone: str = ""
     topology: str = ACTIVE_STANDBY
+    memory_mib: int = 0
     compute_zone: str = ""
     wiring: int = 0
     wish: int = 0
+
+    @property
+    def addresses(self) -> tuple[Vip, ...]:
+        """All of them, the first first."""
+        return (Vip(self.vip_subnet_id, self.vip_address), *self.additional_vips)
 
     def claims(self) -> tuple[Claim, ...]:
         return (("vni", str(self.vni)), ("vip", self.vip_port_id))
@@ -116,6 +126,10 @@ class Listener(Part, frozen=True, kw_only=True, omit_defaults=True):
     hsts_max_age: int | None = None
     hsts_include_subdomains: bool = False
     hsts_preload: bool = False
+
+    def is_switched(self, provider: str) -> bool:
+        """Whether the switch carries it: HAProxy has no UDP."""
+        return provider == SWITCHED or self.protocol == "UDP"
 
     @property
     def transport(self) -> str:
@@ -209,6 +223,17 @@ class Member(Part, frozen=True, kw_only=True, omit_defaults=True):
     def index(self) -> tuple[IndexEntry, ...]:
         subnet = (("subnet", self.subnet_id),) if self.subnet_id else ()
         return (*super().index(), ("pool", self.pool_id), *subnet)
+
+
+class Outage(Object, frozen=True, kw_only=True, omit_defaults=True):
+    """A member (by its own id) that instances have found not to work. The cloud's own."""
+
+    kind: ClassVar[str] = "outage"
+
+    load_balancer_id: str
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        return (("load_balancer", self.load_balancer_id),)
 
 
 class HealthMonitor(Part, frozen=True, kw_only=True, omit_defaults=True):

@@ -40,7 +40,7 @@ class Balancer(Row, frozen=True, omit_defaults=True, tag_field="row", tag="balan
     balancer      the load balancer itself and, each sorted by id, what its tree has. These are the
                   model's own values without what the API keeps of them besides: names, tags, times,
                   revisions, and whose they are
-    name, project for people and for figures
+    name, project for people and for figures; so `names`, of listeners, pools and members by id
     vni           number of the network between the two (the transit network, as a gateway's)
     port          id of the `Port` row, in the same slice, of its end in there, with the addresses
                   169.254.0.<instance>/24 and fe80::<instance>/64, without port security
@@ -73,6 +73,7 @@ class Balancer(Row, frozen=True, omit_defaults=True, tag_field="row", tag="balan
     policies: tuple[L7Policy, ...] = ()
     rules: tuple[L7Rule, ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    names: dict[str, str] = {}
 
     @property
     def key(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from polpo.testing.controller import TOKEN, Controller
 
-PREFIX = "pt-ag-"
+PREFIX = os.environ.get("POLPO_TEST_PREFIX", "pt-ag-")  # another one beside others' tests
 UNDERLAY = f"{PREFIX}u"
 CONTROLLER = "192.0.2.254"
 

@@ -211,17 +211,26 @@ async def test_clients_show_certificates_where_they_must(balancer: Balancer, tls
     assert any(re.match(r'x-ssl-client-cn: "?mia', header) for header in said["headers"])
 
 
+@pytest.mark.parametrize(
+    ("ref", "why"),
+    [
+        ("nowhere", "nowhere leads to no certificate"),
+        ("wrong", "the private key is not the certificate's"),
+    ],
+)
 async def test_a_listener_without_its_certificate_is_told_of_and_the_others_go_on(
-    balancer: Balancer, tls: Path
+    balancer: Balancer, tls: Path, ref: str, why: str
 ) -> None:
-    wrong = (tls / "web.test.crt").read_bytes() + b"-----BEGIN PRIVATE KEY-----\nx\n"
+    wrong = (tls / "web.test.crt").read_bytes() + (tls / "shop.test.key").read_bytes()
     bad = replace(LISTENER, id="bad", protocol="TERMINATED_HTTPS", protocol_port=444)
-    lost = replace(bad, default_tls_container_ref="nowhere")
-    await balancer.cloud.change(lost, replace(LISTENER, protocol_port=82))
+    without = replace(bad, default_tls_container_ref=ref)
+    await balancer.cloud.change(
+        secret("wrong", wrong), without, replace(LISTENER, protocol_port=82)
+    )
 
     async def told() -> bool:
         status = await balancer.cloud.a.status()
-        return "nowhere" in str(status["balancing"][str(30)].get("error"))
+        return why in str(status["balancing"][str(30)].get("error"))
 
     await eventually(told, "an error")
 
@@ -233,7 +242,6 @@ async def test_a_listener_without_its_certificate_is_told_of_and_the_others_go_o
 
     await eventually(listens, "the other listener")
     assert balancer.status(f"{URL}:82") == "200"
-    assert wrong
 
 
 async def test_members_are_spoken_to_in_tls_where_the_pool_says_so(
@@ -324,6 +332,36 @@ async def test_members_that_do_not_work_get_nothing(
 
     await eventually(seen, "one up, one down")
     assert set(balancer.members(4)) == {"10.7.0.21"}
+
+
+async def members_are(balancer: Balancer, wanted: dict[str, str]) -> None:
+    async def seen() -> bool:
+        said = [await host.status() for host in balancer.cloud.homes]
+        return all(status["balancing"]["30"]["members"] == wanted for status in said)
+
+    await eventually(seen, f"both instances say {wanted}", 20.0)
+
+
+@pytest.mark.parametrize("address", ["10.7.0.99", "fd07::99"])
+async def test_members_that_answer_no_ping_get_nothing_until_they_do(
+    balancer: Balancer, address: str
+) -> None:
+    """HAProxy can't ask. A worker that begins anew is told as well."""
+    both = {"member-21": "UP", "member-22": "UP"}
+    await balancer.set(replace(MONITOR, type="PING"))
+    await members_are(balancer, both)
+    silent = member(22, monitor_address=address)
+    await balancer.set(silent)
+    one = both | {"member-22": "DOWN"}
+    await members_are(balancer, one)
+    assert set(balancer.members(4)) == {"10.7.0.21"}
+    await balancer.set(replace(LISTENER, timeout_client_data=49_000))
+    await members_are(balancer, one)
+    await balancer.set(replace(silent, admin_state_up=False))
+    await balancer.set(silent)
+    await members_are(balancer, one)
+    await balancer.set(member(22))
+    await members_are(balancer, both)
 
 
 async def test_a_wrong_answer_is_none(balancer: Balancer) -> None:
@@ -426,6 +464,27 @@ async def test_figures_are_there_for_prometheus_and_for_the_api(balancer: Balanc
         return bool(status["balancing"]["30"]["flows"]["listener"][3] >= 3)
 
     await eventually(counted, "connections counted", 15.0)
+
+
+async def test_the_agents_page_has_figures_by_the_names_that_users_gave(
+    balancer: Balancer,
+) -> None:
+    host, _ = await balancer.cloud.settled()
+    pid = balancer.cloud.pid(host)
+    await balancer.set(
+        replace(LISTENER, name="main"), replace(POOL, name="workers"), member(21, name="first")
+    )
+    balancer.members(4)
+
+    async def counted() -> bool:
+        page = (await host.ask(do="metrics"))["text"]
+        wanted = ('load_balancer="web"', 'listener="main"', 'pool="workers"', 'member="first"')
+        lines = [x for x in page.splitlines() if x.startswith("polpo_member_responses_total{")]
+        found = [x for x in lines if all(label in x for label in (*wanted, 'code="2xx"'))]
+        return any(float(line.rpartition(" ")[2]) >= 1 for line in found)
+
+    await eventually(counted, "answers of one member", 15.0)
+    assert balancer.cloud.pid(host) == pid
 
 
 async def test_what_listens_listens_at_the_vip_only(balancer: Balancer) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
+from polpo.agent.balancer.instances import MIB
+from polpo.kernel import cgroups
+from polpo.kernel.cgroups import Groups
 from polpo.model.placement import HIGH, LOW, MOVING
 from polpo.testing.balancers import CLIENT, HOMES, VIP, VIP6, BalancerCloud, holders, placement
 from polpo.testing.hosts import HostUnderTest, eventually, inside, sh, until
@@ -42,6 +45,22 @@ def lose_own_address(cloud: BalancerCloud, host: HostUnderTest) -> None:
     inside(cloud.netns(host), f"ip address del 10.7.0.{number}/24 dev eth0")
 
 
+def group(cloud: BalancerCloud, host: HostUnderTest) -> Groups:
+    found = cgroups.find()
+    assert found
+    assert found.limit_bytes(cloud.netns(host)) == 1024 * MIB
+    return found
+
+
+def unlimit(cloud: BalancerCloud, host: HostUnderTest) -> None:
+    group(cloud, host).put(cloud.netns(host), 4096 * MIB)
+
+
+def let_out(cloud: BalancerCloud, host: HostUnderTest) -> None:
+    at = group(cloud, host).at
+    (at.parent / "cgroup.procs").write_text(str(cloud.pid(host)))
+
+
 SABOTAGES: dict[str, tuple[str, Damage]] = {
     "all rules flushed": ("balancer rules", within("nft flush ruleset")),
     "a chain flushed": ("balancer rules", within("nft flush chain ip polpo own")),
@@ -68,6 +87,11 @@ SABOTAGES: dict[str, tuple[str, Damage]] = {
     "HAProxy killed": ("haproxy", kill("haproxy.pid")),
     "HAProxy's file edited": ("haproxy", edit("haproxy.cfg")),
     "HAProxy's file deleted": ("haproxy", unlink("haproxy.cfg")),
+    "HAProxy's pid file deleted": ("haproxy", unlink("haproxy.pid")),
+    "HAProxy's socket deleted": ("haproxy", unlink("haproxy.sock")),
+    "its master's socket deleted": ("haproxy", unlink("master.sock")),
+    "more memory": ("balancer limits", unlimit),
+    "a process let out": ("balancer limits", let_out),
     "all files deleted": (
         "balancer keepalived",
         lambda cloud, host: shutil.rmtree(cloud.files(host)),

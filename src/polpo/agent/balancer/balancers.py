@@ -1,16 +1,21 @@
 """A host's instances of load balancers, put together: their steps in a pass, in putting order."""
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
+from prometheus_client.core import Metric
 
+from polpo.agent.balancer.exposition import metrics
 from polpo.agent.balancer.instances import Instances
+from polpo.agent.balancer.limits import Limits
 from polpo.agent.balancer.listening import Listening
 from polpo.agent.balancer.loopback import Loopbacks
+from polpo.agent.balancer.pings import Pings, pinged
 from polpo.agent.balancer.proxy import socket
 from polpo.agent.balancer.proxy.figures import balancing
-from polpo.agent.balancer.proxy.haproxy import Haproxy, find
+from polpo.agent.balancer.proxy.haproxy import Haproxy
+from polpo.agent.balancer.proxy.master import find
 from polpo.agent.balancer.roles import Roles
 from polpo.agent.balancer.rules import Rules
 from polpo.agent.balancer.settings import SETTINGS
@@ -21,6 +26,7 @@ from polpo.agent.pairs.namespaces import Namespaces
 from polpo.agent.pairs.watching import Watching
 from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
+from polpo.kernel import cgroups
 from polpo.kernel.processes import Process
 from polpo.runtime.clock import monotonic
 from polpo.target.balancer import Balancing
@@ -31,13 +37,22 @@ SOON_S = 0.02  # what HAProxy takes to begin is about twice that
 NOUNS = (
     "balancer",
     "balancer namespace",
+    "balancer limits",
     "balancer rules",
     "vip",
     "haproxy",
     "balancer keepalived",
 )
 """Whose keys are load balancers' numbers."""
-AnyStep: TypeAlias = Step[int, str] | Step[int, frozenset[str]]
+AnyStep: TypeAlias = Step[int, str] | Step[int, frozenset[str]] | Step[int, int]
+
+
+class _Asked(NamedTuple):
+    """When, what HAProxy said, and what the controller is told of that."""
+
+    at: float
+    said: str
+    found: Balancing
 
 
 class Balancers:
@@ -57,14 +72,18 @@ class Balancers:
     ) -> None:
         self.instances = instances
         self._around, self._said = (drift, patience), said
+        self._visits = devices.visits
         self._waiting: dict[int, float] = {}  # those that are to take over, and since when
-        self._figures: dict[int, tuple[float, Balancing]] = {}  # with when that was
+        self._figures: dict[int, _Asked] = {}
         self._listening = Listening(instances.all, self._heard)
+        self.pings = Pings(instances.all, monotonic)
         self.roles = Roles(devices, instances.all, self._is_whole)
-        self._rules = Rules(instances.all)
+        self._rules = Rules(instances.all, devices.visits)
         watching = Watching(wake, SOON_S)
         watched = (watching.watch, watching.unwatch, watching.soon, monotonic)
-        self._haproxy = Haproxy(instances.directory, instances.all, *watched)
+        self._limits = Limits(instances.host, cgroups.find(), instances.all, self._pids)
+        entrance = self._limits.entrance
+        self._haproxy = Haproxy(instances.directory, instances.all, *watched, entrance)
         self._keepalived = Keepalived(
             "balancer keepalived",
             instances.directory,
@@ -74,7 +93,11 @@ class Balancers:
             may_begin,
             lambda vni: None,
             *watched,
+            entrance,
         )
+
+    def _pids(self, vni: int) -> list[int]:
+        return [*self._haproxy.pids(vni), *self._keepalived.pids(vni)]
 
     def before(self) -> Iterator[Step[int, dict[str, str]]]:
         """Before there is a device in them."""
@@ -96,10 +119,11 @@ class Balancers:
 
     def after(self) -> Iterator[AnyStep]:
         """When they have their ends. Nobody is let in before there are rules."""
-        rules, loopbacks = self._rules, Loopbacks(self.instances.all)
+        rules, loopbacks = self._rules, Loopbacks(self.instances.all, self._visits)
         haproxy, keepalived = self._haproxy, self._keepalived
         yield Step(rules, rules.wanted, *self._around)
         yield Step(loopbacks, loopbacks.wanted, *self._around)
+        yield Step(self._limits, self._limits.wanted, *self._around)
         yield Step(haproxy, haproxy.wanted, *self._around)
         yield Step(keepalived, keepalived.wanted, *self._around)
 
@@ -109,28 +133,36 @@ class Balancers:
         self._waiting = {v: at for v, at in self._waiting.items() if v in here and here[v].preempt}
         self.roles.look()
         self._listening.look()
+        self.pings.look()
 
     def figures(self) -> dict[int, Balancing]:
         """By number; not asked for again at once, unless something was said meanwhile."""
         now, here = monotonic(), self.instances.all
-        kept = {v: x for v, x in self._figures.items() if v in here and now - x[0] < OLD_S}
-        self._figures = {v: kept.get(v) or (now, self._asked(v)) for v in here}
-        return {vni: found for vni, (_, found) in self._figures.items()}
+        kept = {v: x for v, x in self._figures.items() if v in here and now - x.at < OLD_S}
+        self._figures = {v: kept.get(v) or self._asked(v, now) for v in here}
+        return {vni: asked.found for vni, asked in self._figures.items()}
+
+    def metrics(self) -> Iterator[Metric]:
+        """For Prometheus: what was said to `figures`."""
+        here = self.instances.all
+        return metrics((here[v].row, x.said) for v, x in self._figures.items() if v in here)
 
     def _heard(self, vni: int) -> None:
         self._figures.pop(vni, None)
         self._said()
 
-    def _asked(self, vni: int) -> Balancing:
+    def _asked(self, vni: int, now: float) -> "_Asked":
         patience = self._around[1]
         error = next(filter(None, (patience.failure(noun, vni) for noun in NOUNS)), None)
         under_way = any(patience.failed(noun, vni) for noun in NOUNS)
+        instance = self.instances.all[vni]
         try:
-            said = socket.ask(self.instances.all[vni].settings.socket, "show stat")
+            said = socket.ask(instance.settings.socket, "show stat")
         except OSError as e:
             silent = None if under_way else f"HAProxy does not answer: {e.strerror or e}"
-            return Balancing(error=error or silent)
-        return msgspec.structs.replace(balancing(said), error=error)
+            return _Asked(now, "", Balancing(error=error or silent))
+        found = balancing(said, pinged(instance.row).keys())
+        return _Asked(now, said, msgspec.structs.replace(found, error=error))
 
     def _is_whole(self, vni: int) -> bool:
         """Nothing of it has failed, and both processes run with what they were told last."""

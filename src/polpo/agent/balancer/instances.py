@@ -22,6 +22,8 @@ from polpo.target.balancer import Balancer
 
 NOUN = "balancer"
 MOST_THREADS = 4
+MIB = 1 << 20
+CONNECTION_BYTES = 72 << 10  # with TLS on one side and both buffers in use
 DEFAULTS = ("0.0.0.0/0", "::/0")
 
 
@@ -51,7 +53,8 @@ class Instance(msgspec.Struct, frozen=True):
 class Instances:
     """`all` is one mapping for the agent's life: load balancer's number -> instance.
 
-    is_heard: whether the host at an address has answered a moment ago
+    memory_mib  what an instance may have whose flavor does not say
+    is_heard    whether the host at an address has answered a moment ago
     """
 
     def __init__(
@@ -62,11 +65,12 @@ class Instances:
         target: Target,
         patience: Patience,
         certificates: Certificates,
+        memory_mib: int,
         is_heard: Callable[[str], bool],
     ) -> None:
-        self._host, self.directory, self._isolation = host, directory, isolation
+        self.host, self.directory, self._isolation = host, directory, isolation
         self._target, self._patience, self._is_heard = target, patience, is_heard
-        self._certificates = certificates
+        self._certificates, self._memory_mib = certificates, memory_mib
         self.all: dict[int, Instance] = {}
 
     def look(self) -> None:
@@ -97,13 +101,14 @@ class Instances:
             if same == (second_chance, files):
                 return before
         transit.check(row.instance)
-        settings = _settings(self.directory / str(row.vni), files)
+        memory_mib = row.balancer.memory_mib or self._memory_mib
+        settings = _settings(self.directory / str(row.vni), files, memory_mib * MIB)
         calm = msgspec.structs.replace(row, preempt=False)
         proxied = _usable(row, files)
         return Instance(
             row=row,
             proxied=proxied,
-            netns=function_netns(self._host, row.vni),
+            netns=function_netns(self.host, row.vni),
             settings=settings,
             configuration=configuration(proxied, settings),
             vrrp=vrrp.configuration(row, settings.health, self._isolation),
@@ -143,11 +148,13 @@ def _usable(row: Balancer, files: Mapping[str, Path]) -> Balancer:
     return msgspec.structs.replace(row, listeners=listeners, pools=pools)
 
 
-def _settings(place: Path, files: Mapping[str, Path]) -> Settings:
+def _settings(place: Path, files: Mapping[str, Path], memory_bytes: int) -> Settings:
     """A connection takes two descriptors, and another half with pipes between the two."""
+    by_files = (processes.open_files() - 200) * 2 // 5
     return Settings(
         place=place,
-        maxconn=(processes.open_files() - 200) * 2 // 5,
+        maxconn=min(by_files, memory_bytes // CONNECTION_BYTES),
         threads=min(os.cpu_count() or 1, MOST_THREADS),
+        memory_bytes=memory_bytes,
         certificates=files,
     )

@@ -7,6 +7,7 @@ from polpo.agent.reconciler import Failures, one_by_one
 from polpo.agent.workloads import LOOPBACK
 from polpo.kernel import addresses, netns
 from polpo.kernel.netlink import Netlink
+from polpo.kernel.visits import Visits
 from polpo.target.changes import Changes
 
 Held = frozenset[str]
@@ -15,8 +16,8 @@ Held = frozenset[str]
 class Loopbacks:
     noun = "vip"
 
-    def __init__(self, instances: Mapping[int, Instance]) -> None:
-        self._instances = instances
+    def __init__(self, instances: Mapping[int, Instance], visits: Visits) -> None:
+        self._instances, self._visits = instances, visits
 
     def wanted(self) -> dict[int, Held]:
         return {vni: instance.vips for vni, instance in self._instances.items()}
@@ -25,20 +26,19 @@ class Loopbacks:
         found = {}
         for vni, instance in self._instances.items():
             if netns.identity(instance.netns) is not None:
-                with netns.netlink_in(instance.netns) as netlink:
-                    found[vni] = _held(netlink)
+                found[vni] = _held(self._visits.route(instance.netns))
         return found
 
     def apply(self, changes: Changes[int, Held]) -> Failures[int]:
         return one_by_one(changes, self._put, lambda vni: None)  # they go with the namespace
 
     def _put(self, vni: int, wanted: Held) -> None:
-        with netns.netlink_in(self._instances[vni].netns) as netlink:
-            held = _held(netlink)
-            for address in sorted(wanted - held):
-                addresses.add_address(netlink, LOOPBACK, address)
-            for address in sorted(held - wanted):
-                addresses.delete_address(netlink, LOOPBACK, address)
+        netlink = self._visits.route(self._instances[vni].netns)
+        held = _held(netlink)
+        for address in sorted(wanted - held):
+            addresses.add_address(netlink, LOOPBACK, address)
+        for address in sorted(held - wanted):
+            addresses.delete_address(netlink, LOOPBACK, address)
 
 
 def _held(netlink: Netlink) -> Held:

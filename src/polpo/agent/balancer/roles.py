@@ -31,5 +31,5 @@ class Roles:
         end = self._devices.known.get(host_end(instance.row.port))
         if end is None or netns.identity(instance.netns) is None:
             return False
-        with netns.netlink_in(instance.netns) as netlink:
-            return addresses.holds(addresses.dump_addresses(netlink, end.peer), ACTIVE[4])
+        netlink = self._devices.visits.route(instance.netns)
+        return addresses.holds(addresses.dump_addresses(netlink, end.peer), ACTIVE[4])

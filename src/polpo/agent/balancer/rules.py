@@ -6,13 +6,14 @@ from polpo.agent.balancer.instances import Instance
 from polpo.agent.balancer.ruleset import TABLES
 from polpo.agent.pairs import rules
 from polpo.kernel import nftables
+from polpo.kernel.visits import Visits
 
 
 class Rules(rules.Rules):
     noun = "balancer rules"
 
-    def __init__(self, instances: Mapping[int, Instance]) -> None:
-        super().__init__(instances, _listing)
+    def __init__(self, instances: Mapping[int, Instance], visits: Visits) -> None:
+        super().__init__(instances, _listing, visits)
         self._instances = instances
 
     def wanted(self) -> dict[int, str]:

@@ -46,7 +46,7 @@ class Gateways:
         self._has_word, self._began_at = False, monotonic()
         self.roles = Roles(devices, instances.all, self._is_whole)
         self.handover = Handover(instances.all, lambda: self.roles.active, wake, monotonic)
-        self._rules = Rules(instances.all)
+        self._rules = Rules(instances.all, devices.visits)
         watching = Watching(wake, SOON_S)
         self._keepalived = Keepalived(
             "keepalived",

@@ -44,13 +44,13 @@ class Roles:
         end = self._devices.known.get(host_end(instance.row.port))
         if end is None or netns.identity(instance.netns) is None:
             return False, False
-        with netns.netlink_in(instance.netns) as netlink:
-            outside = external_in(netlink)
-            holds = addresses.holds(addresses.dump_addresses(netlink, end.peer), ACTIVE[4])
-            if outside is not None:
-                with contextlib.suppress(OSError):  # it has just gone
-                    _fit(netlink, outside, instance, holds)
-            return holds, outside is not None and outside.carrier
+        netlink = self._devices.visits.route(instance.netns)
+        outside = external_in(netlink)
+        holds = addresses.holds(addresses.dump_addresses(netlink, end.peer), ACTIVE[4])
+        if outside is not None:
+            with contextlib.suppress(OSError):  # it has just gone
+                _fit(netlink, outside, instance, holds)
+        return holds, outside is not None and outside.carrier
 
 
 def _fit(netlink: Netlink, outside: Link, instance: Instance, is_active: bool) -> None:

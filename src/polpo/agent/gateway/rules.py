@@ -13,14 +13,15 @@ from polpo.agent.gateway.instances import Instance
 from polpo.agent.gateway.ruleset import TABLE
 from polpo.agent.pairs import rules
 from polpo.kernel import netns, nftables
+from polpo.kernel.visits import Visits
 from polpo.target.rows import Gateway
 
 
 class Rules(rules.Rules):
     noun = "rules"
 
-    def __init__(self, instances: Mapping[int, Instance]) -> None:
-        super().__init__(instances, _listing)
+    def __init__(self, instances: Mapping[int, Instance], visits: Visits) -> None:
+        super().__init__(instances, _listing, visits)
         self._instances = instances
         self._rows: dict[int, Gateway] = {}  # whose rules were written
         self._doubts: Counter[int] = Counter()
@@ -52,7 +53,7 @@ class Rules(rules.Rules):
     def _is_as_written(self, vni: int, name: str) -> bool:
         """Nobody else has touched them since we wrote them."""
         written = self._written.get(vni)
-        now = netns.identity(name), netns.inside(name, nftables.generation)
+        now = netns.identity(name), self._visits.generation(name)
         return written is not None and (written.namespace, written.generation) == now
 
 

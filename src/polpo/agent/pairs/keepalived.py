@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Protocol
 
+from polpo.agent.pairs.daemon import Starts, Texts, last_line
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, processes
 from polpo.kernel.processes import Process
@@ -24,8 +25,6 @@ from polpo.target.changes import Changes
 PROGRAM = "keepalived"
 CHECK_S = 10.0
 END_S = 5.0
-HASTY_S = 1.0  # one that ends sooner after its start than this is not started again at once
-LOG_BYTES = 1 << 20
 STALE = ""  # runs with another configuration than it should, or than we know of
 
 
@@ -51,7 +50,8 @@ class Keepalived:
 
     Only where the rules are in place (`guarded`) may anything begin; and only where it
     `may_take_over` does one that is to become active on purpose (`preempt`) try to, when `warm` has
-    done what can be done before. None is started before it `may_begin`.
+    done what can be done before. None is started before it `may_begin`. `entrance`: of the group of
+    processes that an instance's are in.
     """
 
     def __init__(
@@ -67,17 +67,18 @@ class Keepalived:
         unwatch: Callable[[int], None],
         soon: Callable[[], None],
         clock: Clock,
+        entrance: Callable[[int], Path | None] = lambda vni: None,
     ) -> None:
         self.noun, self._directory = noun, directory
         self._instances, self._guarded = instances, guarded
         self._may_take_over, self._may_begin = may_take_over, may_begin
         self._warm = warm
-        self._watch, self._unwatch, self._soon, self._clock = watch, unwatch, soon, clock
+        self._watch, self._unwatch, self._soon = watch, unwatch, soon
+        self._starts, self._entrance, self._texts = Starts(clock), entrance, Texts()
         self._running: dict[int, Process] = {}
         self._begun: set[int] = set()  # whose pid file said so, at some time
         self._ending: set[int] = set()
         self._children: dict[int, subprocess.Popen[bytes]] = {}  # to be waited for when they end
-        self._started_at: dict[int, float] = {}
 
     def wanted(self) -> dict[int, str]:
         guarded = self._guarded()
@@ -91,6 +92,10 @@ class Keepalived:
         for vni in self._known():
             self._look(vni)
         return {vni: self._loaded(vni) for vni in self._running if vni not in self._ending}
+
+    def pids(self, vni: int) -> list[int]:
+        """As last looked at, of one that has begun."""
+        return [self._running[vni].pid] if vni in self._begun else []
 
     def runs(self, vni: int) -> bool:
         """As last looked at; one that has been started since is seen in the next pass."""
@@ -120,6 +125,7 @@ class Keepalived:
             self._soon()
         if vni not in self._running and vni not in self._instances:
             shutil.rmtree(self._place(vni), ignore_errors=True)
+            self._texts.forget(self._place(vni))
 
     def _find(self, vni: int) -> None:
         """Also one that an agent before us has started."""
@@ -141,8 +147,8 @@ class Keepalived:
 
     def _can_be_found(self, vni: int) -> bool:
         """By an agent after us."""
-        text = _text(self._place(vni) / "keepalived.pid") or ""
-        return text.strip() == str(self._running[vni].pid)
+        said = self._texts.read(self._place(vni) / "keepalived.pid") or ""
+        return said.strip() == str(self._running[vni].pid)
 
     def _forget(self, vni: int) -> None:
         process = self._running.pop(vni)
@@ -160,11 +166,8 @@ class Keepalived:
             return STALE
         if self._has_begun(vni) and not self._can_be_found(vni):
             return STALE
-        try:
-            texts = {(place / name).read_text() for name in ("keepalived.conf", "loaded")}
-        except OSError:
-            return STALE
-        return texts.pop() if len(texts) == 1 else STALE
+        texts = {self._texts.read(place / name) for name in ("keepalived.conf", "loaded")}
+        return (texts.pop() or STALE) if len(texts) == 1 else STALE
 
     def _put(self, vni: int, configuration: str) -> None:
         place, name = self._place(vni), self._instances[vni].netns
@@ -190,7 +193,7 @@ class Keepalived:
 
     def _check(self, vni: int, configuration: str) -> None:
         place = self._place(vni)
-        if configuration == _text(place / "loaded"):
+        if configuration == self._texts.read(place / "loaded"):
             return
         candidate = place / "candidate.conf"
         replace_file(candidate, configuration.encode())
@@ -201,20 +204,16 @@ class Keepalived:
             raise ValueError(wrong)
 
     def _start(self, vni: int) -> None:
-        place, now = self._place(vni), self._clock()
+        place = self._place(vni)
         if not self._may_begin():
             raise BlockingIOError(11, "the controller is to say first whether it is still wanted")
         if processes.tell_all(_word(place), signal.SIGTERM):  # a child, or without its pid file
             raise BlockingIOError(11, "the former one has to end first")
-        if now - self._started_at.get(vni, now - HASTY_S) < HASTY_S:
-            raise ChildProcessError(10, f"ended right after its start: {_last_line(place / 'log')}")
-        self._started_at[vni] = now
+        self._starts.check(vni, lambda: last_line(place / "log"))
         for pid_file in ("keepalived.pid", "vrrp.pid"):  # of the dead: a zombie's would stop it
             (place / pid_file).unlink(missing_ok=True)
-        if (place / "log").exists() and (place / "log").stat().st_size > LOG_BYTES:
-            (place / "log").unlink()
-        self._children[vni] = processes.start(
-            self._instances[vni].netns, command(place), place / "log"
+        self._children[vni] = self._starts.start(
+            self._instances[vni].netns, command(place), place / "log", self._entrance(vni)
         )
         self._soon()
 
@@ -248,15 +247,3 @@ def end_all(directory: Path) -> None:
     files = ("keepalived.pid", "vrrp.pid")
     found = (find(place, name) for place in directory.glob("*") for name in files)
     processes.end(filter(None, found), END_S)
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text()
-    except OSError:
-        return None
-
-
-def _last_line(path: Path) -> str:
-    lines = (_text(path) or "").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from polpo.agent.pairs.namespaces import Housed
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, nftables
+from polpo.kernel.visits import Visits
 from polpo.target.changes import Changes
 
 ALTERED = ""
@@ -31,8 +32,10 @@ class Rules:
     in_place  those that have rules of ours, of whatever age
     """
 
-    def __init__(self, instances: Mapping[int, Housed], listing: Callable[[], str]) -> None:
-        self._housed, self._listing = instances, listing
+    def __init__(
+        self, instances: Mapping[int, Housed], listing: Callable[[], str], visits: Visits
+    ) -> None:
+        self._housed, self._listing, self._visits = instances, listing, visits
         self._written: dict[int, Written] = {}
         self.in_place: set[int] = set()
 
@@ -49,7 +52,7 @@ class Rules:
             return None
         if written is None or written.namespace != identity:
             return ALTERED if netns.inside(name, self._listing) else None
-        generation = netns.inside(name, nftables.generation)
+        generation = self._visits.generation(name)
         if generation == written.generation:
             return written.rules
         listing = netns.inside(name, self._listing)
@@ -73,7 +76,7 @@ class Rules:
 
         def act() -> tuple[int, str]:
             nftables.apply(commands)
-            return nftables.generation(), self._listing()
+            return self._visits.generation(name), self._listing()
 
         self._written[vni] = Written(rules, identity, *netns.inside(name, act))
         self.in_place.add(vni)

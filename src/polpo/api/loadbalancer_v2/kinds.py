@@ -8,23 +8,31 @@ import msgspec
 from polpo.api.loadbalancer_v2.errors import invalid
 from polpo.api.network_v2.errors import NeutronError
 from polpo.api.network_v2.resource import Writing
-from polpo.model.load_balancer import ACTIVE_STANDBY, PROXIED, SINGLE
+from polpo.model.load_balancer import (
+    ACTIVE_STANDBY,
+    LEAST_MEMORY_MIB,
+    PROXIED,
+    SINGLE,
+    SWITCHED,
+)
 from polpo.model.load_balancer_kind import Flavor, FlavorProfile, Offer, Profile, Zone, ZoneProfile
 
-SWITCH, ALIAS = "switch", "octavia"  # nothing carries load balancers of `switch` yet
+ALIAS = "octavia"
 PROVIDERS = {
     PROXIED: "HAProxy in a pair of instances on two hosts.",
     ALIAS: "The same as 'amphora', by another name.",
+    SWITCHED: "TCP and UDP by the switch of each client's own host, which keeps its address.",
 }
-TOPOLOGY, COMPUTE_ZONE = "loadbalancer_topology", "compute_zone"
+TOPOLOGY, MEMORY, COMPUTE_ZONE = "loadbalancer_topology", "memory_mib", "compute_zone"
 CAPABILITIES: Mapping[type[Profile], Mapping[str, str]] = {
     FlavorProfile: {
         TOPOLOGY: "The load balancer topology. One of: SINGLE - One instance per load balancer. "
-        "ACTIVE_STANDBY - Two instances per load balancer."
+        "ACTIVE_STANDBY - Two instances per load balancer.",
+        MEMORY: "The memory that each instance may have, in MiB.",
     },
     ZoneProfile: {COMPUTE_ZONE: "The availability zone of the hosts that instances are on."},
 }
-"""What a profile may say, for providers with instances."""
+"""What a profile may say: all providers have instances."""
 
 O = TypeVar("O", bound=Offer)  # noqa: E741
 
@@ -39,16 +47,25 @@ def check_provider(name: str) -> str:
 def settings(kind: type[Profile], provider: str, data: str) -> dict[str, str]:
     """What a profile says. Raises if the provider has no such setting."""
     try:
-        read = msgspec.json.decode(data, type=dict[str, str])
+        said = msgspec.json.decode(data, type=dict[str, str | int])
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise invalid(f"'{data}' is not a JSON object of texts.") from error
-    known = CAPABILITIES[kind] if check_provider(provider) == PROXIED else {}
+        raise invalid(f"'{data}' is not a JSON object of texts and numbers.") from error
+    read = {key: str(value) for key, value in said.items()}
+    check_provider(provider)
+    known = CAPABILITIES[kind]
     for key in read:
         if key not in known:
             raise invalid(f"Provider '{provider}' does not know {key}.")
     if read.get(TOPOLOGY, SINGLE) not in (SINGLE, ACTIVE_STANDBY):
         raise invalid(f"{read[TOPOLOGY]} is not one of {SINGLE}, {ACTIVE_STANDBY}.")
+    if not _is_memory(read.get(MEMORY, str(LEAST_MEMORY_MIB))):
+        raise invalid(f"{read[MEMORY]} is not a number of MiB, {LEAST_MEMORY_MIB} or more.")
     return read
+
+
+def _is_memory(text: str) -> bool:
+    digits = text.isascii() and text.isdecimal() and len(text) <= 7
+    return digits and int(text) >= LEAST_MEMORY_MIB
 
 
 def chosen(w: Writing, given: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +83,7 @@ def chosen(w: Writing, given: dict[str, Any]) -> dict[str, Any]:
     return {
         "provider": check_provider(provider or PROXIED),
         "topology": said.get(TOPOLOGY, ACTIVE_STANDBY),
+        "memory_mib": int(said.get(MEMORY, 0)),
         "compute_zone": zoned.get(COMPUTE_ZONE, ""),
     }
 

@@ -4,6 +4,8 @@ That is a container of type `certificate`, or a secret with all of it: PEM, or P
 password (as Octavia takes it).
 """
 
+import re
+
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -14,6 +16,7 @@ from polpo.model.secret import Secret, SecretContainer, id_in
 from polpo.model.snapshot import Snapshot
 
 PEM = b"-----BEGIN "
+_KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 
 
 class NoCertificate(Exception):
@@ -53,6 +56,7 @@ def _of_container(seal: Seal, snapshot: Snapshot, container: SecretContainer) ->
 
 def _of_secret(payload: bytes) -> bytes:
     if PEM in payload:
+        _check_key(payload)
         return payload.strip() + b"\n"
     key, certificate, more = pkcs12.load_key_and_certificates(payload, None)
     if key is None or certificate is None:
@@ -61,6 +65,16 @@ def _of_secret(payload: bytes) -> bytes:
     texts = [x.public_bytes(serialization.Encoding.PEM) for x in chain]
     texts.insert(1, _checked(key, certificate))
     return b"".join(texts)
+
+
+def _check_key(text: bytes) -> None:
+    """ValueError if there is a key that is not the first certificate's: HAProxy would take none of
+    a load balancer's listeners with it.
+    """
+    found = _KEY.search(text)
+    if found is not None:
+        key = serialization.load_pem_private_key(found[0], None)
+        _checked(key, x509.load_pem_x509_certificates(text)[0])
 
 
 def _checked(key: object, certificate: x509.Certificate) -> bytes:

@@ -48,9 +48,11 @@ async def flavor(balancers: LoadBalancerCloud, data: str, **more: Any) -> Any:
 
 
 async def test_a_flavor_may_say_that_one_instance_is_enough(balancers: LoadBalancerCloud) -> None:
-    chosen = await flavor(balancers, '{"loadbalancer_topology": "SINGLE"}')
+    settings = '{"loadbalancer_topology": "SINGLE", "memory_mib": 256}'
+    chosen = await flavor(balancers, settings)
     balancer = await balancers.balancer(flavor_id=chosen["id"])
     assert balancers.kept(balancer["id"]).topology == "SINGLE"
+    assert balancers.kept(balancer["id"]).memory_mib == 256
     assert [end.device_id for end in balancers.ends()] == [instance_id(balancer["id"], 3)]
     (seen,) = (await balancers.get("flavors"))["flavors"]
     assert seen == chosen
@@ -64,7 +66,17 @@ async def test_a_flavor_may_say_that_one_instance_is_enough(balancers: LoadBalan
     assert (await balancers.get("flavors"))["flavors"] == []
 
 
-@pytest.mark.parametrize("data", ["", "[]", '{"x": "y"}', '{"loadbalancer_topology": "TRIPLE"}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        "[]",
+        '{"x": "y"}',
+        '{"loadbalancer_topology": "TRIPLE"}',
+        '{"memory_mib": "63"}',
+        '{"memory_mib": "²"}',
+    ],
+)
 async def test_a_profile_says_only_what_is_known(balancers: LoadBalancerCloud, data: str) -> None:
     assert (await refused(flavor(balancers, data))).status == 400
 
@@ -98,10 +110,10 @@ async def test_a_zone_says_where_instances_are_to_be(balancers: LoadBalancerClou
 
 async def test_providers_say_what_they_can(balancers: LoadBalancerCloud) -> None:
     names = {p["name"] for p in (await balancers.get("providers"))["providers"]}
-    assert names == {"amphora", "octavia"}
+    assert names == {"amphora", "octavia", "switch"}
     path = "providers/amphora/flavor_capabilities"
-    (able,) = (await balancers.get(path, "admin"))["flavor_capabilities"]
-    assert able["name"] == "loadbalancer_topology"
+    able = (await balancers.get(path, "admin"))["flavor_capabilities"]
+    assert {one["name"] for one in able} == {"loadbalancer_topology", "memory_mib"}
     path = "providers/amphora/availability_zone_capabilities"
     (able,) = (await balancers.get(path, "admin"))["availability_zone_capabilities"]
     assert able["name"] == "compute_zone"
@@ -111,19 +123,52 @@ async def test_providers_say_what_they_can(balancers: LoadBalancerCloud) -> None
 async def test_what_nothing_carries_is_refused_in_octavias_words(
     balancers: LoadBalancerCloud,
 ) -> None:
-    assert (await refused(balancers.balancer(provider="switch"))).status == 400
-    balancer = await balancers.balancer()
-    pool = await balancers.pool(balancer, "TCP")
-    for asked in (
-        balancers.listener(balancer, "UDP", 53),
-        balancers.pool(balancer, "UDP"),
-        balancers.make(
-            "healthmonitor", pool_id=pool["id"], type="PING", delay=1, timeout=1, max_retries=1
+    switched = await balancers.balancer(provider="switch")
+    proxied = await balancers.balancer()
+    tcp = await balancers.listener(switched, "TCP", 80)
+    pool = await balancers.pool(proxied, "UDP")
+    for provider, asked in (
+        ("switch", balancers.listener(switched, "HTTP", 81)),
+        ("switch", balancers.listener(switched, "TCP", 82, connection_limit=9)),
+        ("switch", balancers.pool(switched, "HTTP")),
+        ("switch", balancers.pool(switched, "TCP", lb_algorithm="LEAST_CONNECTIONS")),
+        ("switch", balancers.pool(switched, "TCP", tls_enabled=True)),
+        (
+            "switch",
+            balancers.pool(switched, "TCP", session_persistence={"type": "HTTP_COOKIE"}),
         ),
-    ):
+        ("switch", balancers.make("l7policy", listener_id=tcp["id"], action="REJECT")),
+        ("amphora", balancers.pool(proxied, "UDP", lb_algorithm="LEAST_CONNECTIONS")),
+        (
+            "amphora",
+            balancers.pool(
+                proxied,
+                "UDP",
+                session_persistence={
+                    "type": "SOURCE_IP",
+                    "persistence_granularity": "255.255.0.0",
+                },
+            ),
+        ),
+        (
+            "amphora",
+            balancers.make(
+                "healthmonitor", pool_id=pool["id"], type="UDP-CONNECT", delay=1, timeout=1,
+                max_retries=1,
+            ),
+        ),
+    ):  # fmt: skip
         no = await refused(asked)
         assert no.status == 501
-        assert no.message.startswith("Provider 'amphora' does not support a requested action")
+        assert no.message.startswith(f"Provider '{provider}' does not support a requested action")
+
+
+async def test_the_switch_carries_udp_for_every_provider(balancers: LoadBalancerCloud) -> None:
+    for provider in ("amphora", "switch"):
+        balancer = await balancers.balancer(provider=provider)
+        pool = await balancers.pool(balancer, "UDP", session_persistence={"type": "SOURCE_IP"})
+        await balancers.listener(balancer, "UDP", 53, default_pool_id=pool["id"])
+        await balancers.member(pool, port=53)
 
 
 async def test_the_admin_sees_instances_and_makes_them_change(

@@ -32,7 +32,7 @@ def _with_members_of(before: Balancer, after: Balancer) -> Balancer:
     return replace(before, members=members, **same)
 
 
-NOT_OF_HAPROXY = ("name", "project", "priority", "preempt", "peer_mac", "vips")
+NOT_OF_HAPROXY = ("name", "project", "names", "priority", "preempt", "peer_mac", "vips")
 
 
 def _changed(tree: Tree, before: Member, after: Member) -> list[str]:

@@ -6,7 +6,7 @@ that users know.
 
 Frontends listen on every address: the namespace's rules keep them to the load balancer's, and a
 packet for a connection that is not here can be told from one that is (docs/design/balancing.md).
-UDP is not here: the switch carries it.
+What the switch carries has no frontend: of its members it is only seen here whether they work.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,9 @@ from polpo.agent.balancer.proxy.words import word
 from polpo.target.balancer import Balancer
 
 OLD_S = 1800
-"""For so long a former process may go on with the connections it has."""
+MOST_OLD = 16
+"""For so long a former worker may go on with the connections it has, and for so many reloads: each
+of them takes memory of what the instance may have."""
 
 
 def configuration(row: Balancer, settings: Settings) -> str:
@@ -28,6 +30,8 @@ def configuration(row: Balancer, settings: Settings) -> str:
     sections = [_global(row, settings), _defaults(), _peers(row)]
     for listener in tree.listeners:
         sections.append(frontend(tree, listener, settings))
+        sections += [backend(tree, pool, listener, settings) for pool in tree.pools_of(listener)]
+    for listener in tree.switched:
         sections += [backend(tree, pool, listener, settings) for pool in tree.pools_of(listener)]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
@@ -43,6 +47,7 @@ def _global(row: Balancer, settings: Settings) -> Iterator[str]:
     yield f"  server-state-file {word(str(settings.states))}"
     yield f"  localpeer instance-{row.instance}"
     yield f"  hard-stop-after {OLD_S}s"
+    yield f"  mworker-max-reloads {MOST_OLD}"
     yield f"  nbthread {settings.threads}"
     yield f"  maxconn {settings.maxconn}"
     yield "  ssl-default-bind-options ssl-min-ver TLSv1.2"

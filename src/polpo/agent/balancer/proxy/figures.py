@@ -1,7 +1,7 @@
 """What HAProxy says of itself, as the controller is told it (`show stat`; chap. 9.1)."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from polpo.target.balancer import Balancing, Flow
 
@@ -9,8 +9,10 @@ STATES = ("UP", "DOWN", "DRAIN", "MAINT")
 WORST_FIRST = ("DOWN", "MAINT", "DRAIN", "UP", "NO_CHECK")
 
 
-def balancing(stat: str) -> Balancing:
-    """A member that is behind several listeners is as well as it is behind the worst of them."""
+def balancing(stat: str, told: Set[str] = frozenset()) -> Balancing:
+    """A member that is behind several listeners is as well as it is behind the worst of them. Of
+    some HAProxy is `told`, and has no check of its own.
+    """
     flows: dict[str, Flow] = {}
     members: dict[str, str] = {}
     for line in csv.DictReader(stat.removeprefix("# ").splitlines()):
@@ -19,6 +21,7 @@ def balancing(stat: str) -> Balancing:
             flows[proxy] = _flow(line)
         elif server != "BACKEND":
             state = _state(line["status"])
+            state = "UP" if state == "NO_CHECK" and server in told else state
             members[server] = min(members.get(server, state), state, key=WORST_FIRST.index)
     return Balancing(members=members, flows=flows)
 

@@ -5,6 +5,7 @@ In <runtime_dir>/balancers/<its number>/ (settings.py):
     haproxy.cfg    what it is to do, checked by `haproxy -c` before
     haproxy.loaded   the same, as it was when the process was last told of it
     haproxy.pid    of its master, written by it; haproxy.log: what it says
+    haproxy.sock   of its worker, master.sock: of its master
     health         what keepalived tracks: a shell waits for HAProxy and says at the very moment
                    that it ends that nobody listens, whether or not there is an agent
 """
@@ -17,33 +18,40 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from polpo.agent.balancer.proxy import socket
+from polpo.agent.balancer.proxy import master, socket
 from polpo.agent.balancer.proxy.changes import commands
+from polpo.agent.balancer.proxy.master import ILL, PROGRAM, WELL, Proc
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.proxy.states import kept
+from polpo.agent.pairs.daemon import LOG_BYTES, Starts, Texts
 from polpo.agent.reconciler import Failures, one_by_one
-from polpo.kernel import netns, processes
+from polpo.kernel import netns, nftables, processes
 from polpo.kernel.processes import Process
 from polpo.runtime.clock import Clock
 from polpo.runtime.files import replace_file
 from polpo.target.balancer import Balancer
 from polpo.target.changes import Changes
 
-PROGRAM = "haproxy"
-CHECK_S, BEGIN_S, END_S = 10.0, 5.0, 5.0
-HASTY_S = 1.0  # one that ends sooner after its start than this is not started again at once
-LOG_BYTES = 1 << 20
-WELL, ILL = b"0\n", b"-254\n"
+CHECK_S, BEGIN_S = 10.0, 5.0
+AGAIN_S = 30.0  # a configuration that no worker could begin with is tried again
+BEGINS = "polpo: is to begin\n"
 NO_STATES = "1\n"  # the version of the format
 STALE = ""  # runs with another configuration than it should, or than we know of
-GUARD = '"$@"; printf -- "-254\\n" > health'
 
 
 class _Reload(NamedTuple):
-    """Under way: the workers that were there before it, and until when it may take."""
+    """Under way: what the master said before it, and until when it may take."""
 
-    workers: frozenset[int]
+    before: Proc
     until: float
+
+
+class _Failed(NamedTuple):
+    """A configuration that no worker has begun with."""
+
+    configuration: str
+    at: float
+    why: str
 
 
 class Proxied(Protocol):
@@ -67,7 +75,8 @@ class Proxied(Protocol):
 
 class Haproxy:
     """`watch` is told of each process's handle, readable when it has ended, and `unwatch` after.
-    `soon` has us look again, when one that has been started may have begun.
+    `soon` has us look again, when one that has been started may have begun. `entrance`: of the
+    group of processes that an instance's are in.
     """
 
     noun = "haproxy"
@@ -80,14 +89,16 @@ class Haproxy:
         unwatch: Callable[[int], None],
         soon: Callable[[], None],
         clock: Clock,
+        entrance: Callable[[int], Path | None],
     ) -> None:
         self._directory, self._instances = directory, instances
         self._watch, self._unwatch, self._soon, self._clock = watch, unwatch, soon, clock
         self._running: dict[int, Process] = {}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
-        self._started_at: dict[int, float] = {}
+        self._starts, self._entrance, self._texts = Starts(clock), entrance, Texts()
         self._told: dict[int, Balancer] = {}  # the row that each was last told of, by us
         self._reloads: dict[int, _Reload] = {}
+        self._failed: dict[int, _Failed] = {}
 
     def wanted(self) -> dict[int, str]:
         return {vni: instance.configuration for vni, instance in self._instances.items()}
@@ -101,7 +112,11 @@ class Haproxy:
     def listens(self, vni: int) -> bool:
         """As last looked at."""
         health = self._directory / str(vni) / "health"
-        return vni in self._running and _text(health) == WELL.decode()
+        return vni in self._running and self._texts.read(health) == WELL.decode()
+
+    def pids(self, vni: int) -> list[int]:
+        """As last looked at."""
+        return [self._running[vni].pid] if vni in self._running else []
 
     def apply(self, changes: Changes[int, str]) -> Failures[int]:
         return one_by_one(changes, self._put, self._remove)
@@ -121,12 +136,13 @@ class Haproxy:
             self._note_health(vni)
         elif vni not in self._instances:
             shutil.rmtree(place, ignore_errors=True)
+            self._texts.forget(place)
         elif (place / "health").exists():
             replace_file(place / "health", ILL)
 
     def _find(self, vni: int) -> None:
         """Also one that an agent before us has started."""
-        process = find(self._place(vni))
+        process = master.find(self._place(vni))
         if process is not None:
             self._running[vni] = process
             self._watch(process.handle)
@@ -142,10 +158,11 @@ class Haproxy:
     def _note_health(self, vni: int) -> None:
         """Well, from when it answers: before, nobody listens. The guard says when it is over."""
         health = self._place(vni) / "health"
-        if _text(health) == WELL.decode():
+        if vni not in self._instances or self._texts.read(health) == WELL.decode():
             return
         try:
             socket.ask(self._place(vni) / "haproxy.sock", "show info")
+            netns.inside(self._instances[vni].netns, lambda: nftables.apply(master.AGAIN))
         except OSError:
             self._soon()
         else:
@@ -153,6 +170,7 @@ class Haproxy:
 
     def _forget(self, vni: int) -> None:
         self._reloads.pop(vni, None)
+        self._failed.pop(vni, None)
         process = self._running.pop(vni)
         self._unwatch(process.handle)
         process.close()
@@ -167,21 +185,52 @@ class Haproxy:
         here = netns.identity(instance.netns) if instance is not None else None
         if here is None or running is None or running.network() != here:
             return STALE
-        if not self.listens(vni) or self._is_reloading(vni):
+        if not self.listens(vni) or self._is_reloading(vni) or not self._has_its_files(vni):
             return STALE
-        texts = {_text(place / name) for name in ("haproxy.cfg", "haproxy.loaded")}
+        texts = {self._texts.read(place / name) for name in ("haproxy.cfg", "haproxy.loaded")}
         return (texts.pop() or STALE) if len(texts) == 1 else STALE
 
+    def _has_its_files(self, vni: int) -> bool:
+        """Those by which we speak to it, and by which an agent after us finds it."""
+        place = self._place(vni)
+        known = (self._texts.read(place / "haproxy.pid") or "").strip() == str(
+            self._running[vni].pid
+        )
+        return known and all((place / name).exists() for name in ("haproxy.sock", "master.sock"))
+
     def _is_reloading(self, vni: int) -> bool:
-        """Until another worker is there than before."""
-        reload = self._reloads.get(vni)
+        """Until another worker is there than before, or none has begun."""
+        reload, place = self._reloads.get(vni), self._place(vni)
         if reload is None:
             return False
-        if workers(self._place(vni)) - reload.workers or self._clock() > reload.until:
+        now = master.proc(place)
+        if now.workers - reload.before.workers:
             del self._reloads[vni]
+            return False
+        if now.failed > reload.before.failed or self._clock() > reload.until:
+            del self._reloads[vni]
+            self._note_failure(vni)
             return False
         self._soon()
         return True
+
+    def _note_failure(self, vni: int) -> None:
+        """The former worker goes on. Said until there is another configuration, or for a while."""
+        place = self._place(vni)
+        configuration = self._texts.read(place / "haproxy.cfg") or ""
+        self._failed[vni] = _Failed(configuration, self._clock(), self._words(vni))
+        (place / "haproxy.loaded").unlink(missing_ok=True)
+
+    def _words(self, vni: int) -> str:
+        """What was wrong when it was last to begin anew."""
+        log = self._texts.read(self._place(vni) / "haproxy.log") or ""
+        return _first_alert(log.rpartition(BEGINS)[2])
+
+    def _mark_log(self, vni: int) -> None:
+        with (self._place(vni) / "haproxy.log").open("a") as log:
+            if log.tell() > LOG_BYTES:
+                log.truncate(0)
+            log.write(BEGINS)
 
     def _wait_for(self, vni: int, running: Process | None) -> None:
         """What is under way comes to its end first."""
@@ -189,7 +238,7 @@ class Haproxy:
             raise BlockingIOError(11, "its worker has to begin first")
         if running is None or self.listens(vni):
             return
-        if self._clock() - self._started_at.get(vni, 0.0) > BEGIN_S:
+        if self._clock() - self._starts.at.get(vni, 0.0) > BEGIN_S:
             running.signal(signal.SIGKILL)
         raise BlockingIOError(11, "it has to listen first")
 
@@ -198,13 +247,18 @@ class Haproxy:
         _prepare(place)
         running = self._running.get(vni)
         self._wait_for(vni, running)
-        if running is not None and running.network() != netns.identity(instance.netns):
-            self._remove(vni)
-            raise BlockingIOError(11, "the one in a former namespace has to end first")
+        if running is not None:
+            self._mend(vni, running)
+            if self._loaded(vni) == configuration:
+                return
         told = running is not None and self._tell(vni, instance.proxied)
         if not told:
-            self._check(instance, configuration)
-        before = _text(place / "haproxy.cfg") or ""
+            self._spare(vni, configuration)
+        if not told and running is not None:
+            self._check(vni, configuration)
+        before = self._texts.read(place / "haproxy.cfg") or ""
+        if not told and running is not None:
+            configuration = self._rebinding(vni, before, configuration)
         replace_file(place / "haproxy.cfg", configuration.encode())
         if running is None:
             self._start(vni)
@@ -215,6 +269,28 @@ class Haproxy:
         if not told:
             self._soon()
             raise BlockingIOError(11, "its worker has to begin")
+
+    def _mend(self, vni: int, running: Process) -> None:
+        """What a reload would not."""
+        place = self._place(vni)
+        if running.network() != netns.identity(self._instances[vni].netns):
+            self._remove(vni)
+            raise BlockingIOError(11, "the one in a former namespace has to end first")
+        if not (place / "master.sock").exists():
+            self._remove(vni)
+            raise BlockingIOError(11, "the one whose master nobody can speak to has to end first")
+        if (self._texts.read(place / "haproxy.pid") or "").strip() != str(running.pid):
+            replace_file(place / "haproxy.pid", f"{running.pid}\n".encode())
+
+    def _rebinding(self, vni: int, before: str, configuration: str) -> str:
+        """A worker takes over the sockets that the former one had, also one whose name was taken
+        away; it binds anew what has another name, and then what had another name.
+        """
+        path = self._instances[vni].settings.socket
+        other = f"{path}.2'"
+        if path.exists() or other in before:
+            return configuration
+        return configuration.replace(f"{path}'", other)
 
     def _tell(self, vni: int, row: Balancer) -> bool:
         """At run time, if that is enough. What it does not take so it is reloaded with."""
@@ -228,7 +304,19 @@ class Haproxy:
             return False
         return True
 
-    def _check(self, instance: Proxied, configuration: str) -> None:
+    def _spare(self, vni: int, configuration: str) -> None:
+        """What has failed does not have to be tried again at once."""
+        failed = self._failed.get(vni)
+        if failed and failed.configuration == configuration:
+            if self._clock() - failed.at < AGAIN_S:
+                raise ChildProcessError(10, f"its new worker has not begun: {failed.why}")
+            del self._failed[vni]
+
+    def _check(self, vni: int, configuration: str) -> None:
+        """Before a reload. Where none runs, one that can't begin says why."""
+        instance = self._instances[vni]
+        if configuration == self._texts.read(instance.settings.place / "haproxy.loaded"):
+            return
         candidate = instance.settings.place / "candidate.cfg"
         replace_file(candidate, configuration.encode())
         wrong = processes.check(
@@ -245,21 +333,28 @@ class Haproxy:
             said = socket.ask(place / "haproxy.sock", "show servers state")
             states = kept(said, before, after)
         replace_file(place / "states", states.encode())
-        self._reloads[vni] = _Reload(workers(place), self._clock() + BEGIN_S)
+        (place / "haproxy.sock.2").unlink(missing_ok=True)
+        self._reloads[vni] = _Reload(master.proc(place), self._clock() + BEGIN_S)
+        self._mark_log(vni)
         running.signal(signal.SIGUSR2)
 
     def _start(self, vni: int) -> None:
-        place, now = self._place(vni), self._clock()
-        if now - self._started_at.get(vni, now - HASTY_S) < HASTY_S:
-            raise ChildProcessError(10, f"ended right after its start: {_last_line(place / 'log')}")
-        self._started_at[vni] = now
+        place, row = self._place(vni), self._instances[vni].proxied
+        self._starts.check(vni, lambda: self._words(vni))
+        if lost := master.search(place):
+            replace_file(place / "haproxy.pid", f"{lost.pid}\n".encode())
+            lost.close()
+            self._soon()
+            raise BlockingIOError(11, "one without its pid file is found again")
         (place / "haproxy.pid").unlink(missing_ok=True)
         replace_file(place / "states", NO_STATES.encode())
         replace_file(place / "health", ILL)
-        if (place / "haproxy.log").exists() and (place / "haproxy.log").stat().st_size > LOG_BYTES:
-            (place / "haproxy.log").unlink()
-        self._children[vni] = processes.start(
-            self._instances[vni].netns, command(place), place / "haproxy.log", place
+        self._mark_log(vni)
+        self._children[vni] = self._starts.start(
+            self._instances[vni].netns,
+            master.command(place, row.instance, row.alone),
+            place / "haproxy.log",
+            self._entrance(vni),
         )
 
     def _remove(self, vni: int) -> None:
@@ -273,53 +368,13 @@ class Haproxy:
         return self._directory / str(vni)
 
 
-def workers(place: Path) -> frozenset[int]:
-    """Pids of the present workers, as the master says; none if it does not answer now."""
-    try:
-        said = socket.ask(place / "master.sock", "show proc")
-    except OSError:
-        return frozenset()
-    present = said.partition("# workers")[2].partition("# old workers")[0]
-    lines = (line.split() for line in present.splitlines())
-    return frozenset(int(words[0]) for words in lines if words and words[0].isdecimal())
-
-
-def command(place: Path) -> list[str]:
-    """A shell that waits for it, in its directory."""
-    haproxy = [PROGRAM, "-W", "-db", "-f", str(place / "haproxy.cfg")]
-    files = ["-p", str(place / "haproxy.pid"), "-S", f"{place / 'master.sock'},mode,600"]
-    return ["/bin/sh", "-c", GUARD, "polpo-balancer", *haproxy, *files]
-
-
-def find(place: Path) -> Process | None:
-    """The master that runs by the configuration in `place`."""
-    return processes.find(place / "haproxy.pid", str(place / "haproxy.cfg"))
-
-
-def end_all(directory: Path) -> None:
-    """End all that run here, and wait for it."""
-    processes.end(filter(None, map(find, directory.glob("*"))), END_S)
-
-
 def _prepare(place: Path) -> None:
     """Its own, but for the jail, which HAProxy has to see when it is nobody any more."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     (place / "jail").mkdir(mode=0o755, exist_ok=True)
 
 
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text()
-    except OSError:
-        return None
-
-
 def _first_alert(said: str) -> str:
     """Of what `haproxy -c` says, the first thing that is wrong."""
     lines = said.splitlines()
     return next((line for line in lines if "[ALERT]" in line), lines[0] if lines else said)
-
-
-def _last_line(path: Path) -> str:
-    lines = (_text(path) or "").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"

@@ -10,6 +10,8 @@ from polpo.model.load_balancer import HealthMonitor, Member
 _CODES = re.compile(r"[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?)*")
 _METHOD = re.compile(r"[A-Z]{1,16}")
 HTTP = ("HTTP", "HTTPS")
+BY_AGENT = ("PING",)
+"""Of these HAProxy is told by the agent (pings.py)."""
 
 
 def checking(monitor: HealthMonitor) -> Iterator[str]:
@@ -37,7 +39,7 @@ def _request(monitor: HealthMonitor) -> Iterator[str]:
 
 
 def check_words(monitor: HealthMonitor, member: Member) -> Iterator[str]:
-    """A server's. What is checked by other means than HAProxy's (PING) is not checked here."""
+    """A server's. What the agent asks is not checked here."""
     if monitor.type not in ("HTTP", "HTTPS", "TCP", "TLS-HELLO"):
         return
     yield f"check inter {monitor.delay}s"

@@ -13,12 +13,14 @@ class Settings(msgspec.Struct, frozen=True):
     place         the instance's directory: configuration, sockets, certificates
     maxconn       connections at once, from what the process may have open
     threads       of one HAProxy
+    memory_bytes  that the instance may have, with all its processes
     certificates  reference -> file with its certificate, key and chain (PEM)
     """
 
     place: Path
     maxconn: int = 4000
     threads: int = 1
+    memory_bytes: int = 1 << 30
     certificates: Mapping[str, Path] = {}
 
     @property

@@ -21,11 +21,13 @@ HTTP = ("HTTP", "TERMINATED_HTTPS", "PROMETHEUS")
 
 
 class Tree:
-    """`listeners`: those that HAProxy carries."""
+    """`listeners`: those that HAProxy carries; `switched`: whose members it only checks."""
 
     def __init__(self, row: Balancer) -> None:
         self.row = row
-        self.listeners = [listener for listener in row.listeners if listener.protocol != "UDP"]
+        provider = row.balancer.provider
+        self.listeners = [o for o in row.listeners if not o.is_switched(provider)]
+        self.switched = [o for o in row.listeners if o.is_switched(provider)]
         self.versions = {6 if ":" in vip else 4 for vip in row.vips}
         self._pools = {pool.id: pool for pool in row.pools}
         self._monitors = {monitor.pool_id: monitor for monitor in row.monitors}
@@ -61,6 +63,12 @@ class Tree:
 
 def backend_name(pool: Pool, listener: Listener) -> str:
     return f"{name(pool.id)}:{name(listener.id)}"
+
+
+def parted(proxy: str) -> tuple[str, str]:
+    """Ids of pool and listener, of a backend's name; of a frontend's: "" and the listener's."""
+    pool, _, listener = proxy.rpartition(":")
+    return pool, listener
 
 
 def _by(pairs: Iterable[tuple[str, T]]) -> defaultdict[str, list[T]]:

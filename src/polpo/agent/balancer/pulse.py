@@ -1,0 +1,43 @@
+"""Whether one member lives, by the answers that it gives and does not give. Pure: no clock.
+
+It is asked every `delay` seconds, and has failed once when it has not answered for `timeout`. So
+many failures in a row make it dead, so many answers in a row alive; before either it is as it was.
+"""
+
+from polpo.model.load_balancer import HealthMonitor
+
+
+class Pulse:
+    """`alive`: None as long as nothing is known. Times in seconds, of one clock."""
+
+    def __init__(self, monitor: HealthMonitor) -> None:
+        self.monitor = monitor
+        self.alive: bool | None = None
+        self._asked_at: float | None = None
+        self._waits = False
+        self._row = 0  # answers in a row; failures, if negative
+
+    def due(self, now: float) -> bool:
+        """To be asked."""
+        at = self._asked_at
+        return not self._waits and (at is None or now - at >= self.monitor.delay)
+
+    def asked(self, now: float) -> None:
+        self._asked_at, self._waits = now, True
+
+    def answered(self) -> None:
+        """Late answers count for nothing."""
+        if self._waits:
+            self._note(max(self._row, 0) + 1)
+
+    def look(self, now: float) -> None:
+        """Nothing has come in time."""
+        if self._waits and now - (self._asked_at or 0.0) >= self.monitor.timeout:
+            self._note(min(self._row, 0) - 1)
+
+    def _note(self, row: int) -> None:
+        self._waits, self._row = False, row
+        if row >= self.monitor.max_retries:
+            self.alive = True
+        elif -row >= self.monitor.max_retries_down:
+            self.alive = False
