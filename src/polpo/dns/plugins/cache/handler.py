@@ -32,6 +32,7 @@ class Caching:
             "success": Store(value.success.capacity),
             "denial": Store(value.denial.capacity),
         }
+        self._cached = {kind: f"{kind} {value.label}" for kind in self._stores}
         self._make_slots()
 
     def _make_slots(self) -> None:
@@ -142,7 +143,7 @@ class Caching:
         if reply.about or reply.rcode < 0:
             if reply.about:
                 kind = "denial" if reply.rcode or not reply.answer else "success"
-                query.cached = f"{kind} {self._value.label}"
+                query.cached = self._cached[kind]
             answer(reply)
             return
         if reply.message and reply.message[2] & TC >> 8:
@@ -162,7 +163,7 @@ class Caching:
     def _keep_in_table(self, query: Query, kind: str, allowed: bool) -> None:
         """The server may repeat the bytes until the TTL in them is another: for a second."""
         query.keep = allowed
-        query.cached = f"{kind} {self._value.label}"
+        query.cached = self._cached[kind]
 
     def _keep(self, query: Query, key: Key, reply: Reply) -> Kind:
         kind = kind_of(reply, query.name, self._value)

@@ -36,6 +36,8 @@ class Upstream:
         self._value = value
         self._place = place
         self._checking = self._closed = False
+        # Now: the worker becomes somebody who may not read the files before it is asked anything.
+        self._tls = client_context(value.tls_files) if target.protocol == "tls" else None
         self._datagrams: Datagrams | None = None
         self._streams: Streams | None = None
         self._counts = UpstreamCounts(place.counts, target.label)
@@ -63,8 +65,9 @@ class Upstream:
         value = self._value
         if stream or self.target.protocol == "tls":
             if self._streams is None:
-                tls = client_context(value.tls_files) if self.target.protocol == "tls" else None
-                self._streams = Streams(self.target, tls, value.expire_s, value.read_timeout_s)
+                self._streams = Streams(
+                    self.target, self._tls, value.expire_s, value.read_timeout_s
+                )
             self._streams.ask(asked, done)
         else:
             if self._datagrams is None:
