@@ -55,7 +55,7 @@ class KubernetesFeed:
         self._outlet, self._now = outlet, now
         self._index = Index(options, addresses)
         requests = Requests(outlet.counts)
-        self._watching = Watching(options, cluster, self._index, self._news, requests)
+        self._watching = Watching(options, cluster, self._index, self._news, requests, outlet.say)
         self._told_synced = False
         self._due: asyncio.Handle | None = None
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from polpo.dns.plugins.kubernetes.apex import soa
-from polpo.dns.plugins.kubernetes.batch import decode
+from polpo.dns.plugins.kubernetes.batch import decode, unpack
 from polpo.dns.plugins.kubernetes.options import SVC, Options
-from polpo.dns.plugins.kubernetes.records import ZONAL, Table, label
+from polpo.dns.plugins.kubernetes.records import ZONAL, label
 from polpo.dns.wire.name import ROOT
 from polpo.dns.wire.record import Record, Type
+
+_SOA = int(Type.SOA)
 
 
 class Store:
     """Also what other plugins of the block ask of this one: `transfer` and `autopath`."""
 
     def __init__(self, options: Options) -> None:
-        self.names: Table = {}
+        self.names: dict[bytes, bytes] = {}  # records packed
         self.synced = False
         self._options = options
         self._clients: dict[str, str] = {}
@@ -27,13 +29,11 @@ class Store:
         """One message of the feed; answers with the names that it is about."""
         batch = decode(message)
         names = self.names
-        for owner, records in batch.names:
-            if records is None:
+        for owner, packed in batch.names:
+            if packed is None:
                 names.pop(owner, None)
             else:
-                names[owner] = tuple(
-                    Record(owner, type, ttl_s, data) for type, ttl_s, data in records
-                )
+                names[owner] = packed
         for address, namespace in batch.clients.items():
             if namespace:
                 self._clients[address] = namespace
@@ -41,6 +41,11 @@ class Store:
                 self._clients.pop(address, None)
         self.synced = self.synced or batch.synced
         return [owner for owner, _ in batch.names]
+
+    def records(self, name: bytes, type: int = 0) -> tuple[Record, ...]:
+        """Of a name, or those of a type; none if there is no such name."""
+        packed = self.names.get(name)
+        return unpack(name, packed, type) if packed else ()
 
     def zone_of(self, name: bytes) -> bytes | None:
         """The longest of the plugin's zones that the name is in."""
@@ -55,8 +60,8 @@ class Store:
 
     def soa(self, zone: bytes) -> Record:
         """With serial 0 as long as nothing has been told."""
-        records = self.names.get(zone)
-        return records[0] if records else self._soa[zone]
+        found = self.records(zone, _SOA)
+        return found[0] if found else self._soa[zone]
 
     def zone_records(self, name: bytes) -> tuple[Record, ...] | None:
         """All records of a zone, its SOA first (`transfer`); None if it is not ours or not known
@@ -65,7 +70,7 @@ class Store:
             return None
         inside = [n for n in self.names if n.endswith(name) and self.zone_of(n) == name]
         shown = sorted((n for n in inside if ZONAL not in n), key=lambda n: (len(n), n))
-        records = (r for n in shown for r in self.names[n] if r.type != Type.SOA)
+        records = (r for n in shown for r in self.records(n) if r.type != Type.SOA)
         return (self.soa(name), *records)
 
     def search_path(self, client: str) -> tuple[bytes, ...]:
