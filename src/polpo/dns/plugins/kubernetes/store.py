@@ -34,6 +34,8 @@ class Store:
                 names.pop(owner, None)
             else:
                 names[owner] = packed
+                if owner in self._soa:
+                    self._soa[owner] = unpack(owner, packed, _SOA)[0]
         for address, namespace in batch.clients.items():
             if namespace:
                 self._clients[address] = namespace
@@ -60,8 +62,7 @@ class Store:
 
     def soa(self, zone: bytes) -> Record:
         """With serial 0 as long as nothing has been told."""
-        found = self.records(zone, _SOA)
-        return found[0] if found else self._soa[zone]
+        return self._soa[zone]
 
     def zone_records(self, name: bytes) -> tuple[Record, ...] | None:
         """All records of a zone, its SOA first (`transfer`); None if it is not ours or not known
