@@ -18,7 +18,8 @@ from polpo.kernel.addresses import everybody
 from polpo.kernel.netlink import Netlink
 from polpo.kube.configuration import Cluster, ConfigurationError
 
-GATHERED_S = 0.25  # while all is listed: a Service and its endpoints make one change then
+LISTING_S = 0.5  # while all is listed: a Service and its endpoints make one change then
+STORM_S = 0.05
 
 
 def make_feed(value: Options, outlet: Outlet, block: ServerBlock) -> KubernetesFeed:
@@ -57,6 +58,7 @@ class KubernetesFeed:
         requests = Requests(outlet.counts)
         self._watching = Watching(options, cluster, self._index, self._news, requests, outlet.say)
         self._told_synced = False
+        self._told_at = 0.0
         self._due: asyncio.Handle | None = None
 
     @property
@@ -76,19 +78,19 @@ class KubernetesFeed:
                 self._due.cancel()
 
     def _news(self) -> None:
-        """What one turn of the loop brings is told together."""
-        if self._due is not None and self._told_synced:
-            return
+        """A change alone is told at once; of a storm, what comes within a moment goes together."""
         loop = asyncio.get_running_loop()
-        if self._watching.synced:
+        if self._watching.synced and not self._told_synced:
             if self._due is not None:
                 self._due.cancel()
             self._due = loop.call_soon(self._tell)
         elif self._due is None:
-            self._due = loop.call_later(GATHERED_S, self._tell)
+            pause_s = STORM_S if self._told_synced else LISTING_S
+            self._due = loop.call_at(max(loop.time(), self._told_at + pause_s), self._tell)
 
     def _tell(self) -> None:
         self._due = None
+        self._told_at = asyncio.get_running_loop().time()
         names = self._index.settle(int(self._now()))
         newly = self._watching.synced and not self._told_synced
         self._told_synced = self._told_synced or newly
