@@ -5,7 +5,7 @@ BIN := .venv/bin
 BESIDE := -n auto --dist loadfile   # files side by side; what needs the machine for itself is not
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix bench bench-lb setup packages lock
+.PHONY: up down test check fix bench bench-lb bench-dns setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
 	@$(BIN)/polpo lab up
@@ -34,6 +34,9 @@ bench: setup       ## figures beside the peers' in the same run; writes bench/re
 
 bench-lb: setup    ## load balancers only
 	$(BIN)/python -m bench balancer
+
+bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/results/network.json too
+	$(BIN)/python -m bench dns dns_kubernetes
 
 setup: packages .venv/installed
 

@@ -301,7 +301,8 @@ def test_dns_over_tls_in_and_out(start: Start, tmp_path: Path) -> None:
     options = f"tls {tmp_path}/cert.pem\n tls_servername dns.test"
     forward = f"forward . tls://127.0.0.1:{server.port} {{\n {options}\n }}"
     client = start(f".:PORT {{\n bind 127.0.0.1\n errors\n {forward}\n}}")
-    assert shown(client.ask("a.test").answer) == ["a.test. 3600 A 10.0.0.9"]
+    answer = client.ask("a.test").answer
+    assert shown(answer) == ["a.test. 3600 A 10.0.0.9"], client.log.read_text()
 
 
 def test_a_zone_is_transferred(start: Start, tmp_path: Path) -> None:
