@@ -1,7 +1,7 @@
 """What it costs a DNS server to know a cluster: `polpo dns` beside CoreDNS, one after the other.
 
 Both watch the same small API server with 10,000 Services and EndpointSlices of two, then 100
-changes a second. CoreDNS is the one that `make bench-dns` has built; without it there is no peer.
+changes a second.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.dns import coredns
 from polpo.dns.wire.name import from_text
 from polpo.testing.kubernetes.filled import Filled, filled, place
 
 SERVICES, CHANGES, CHANGING_S = 10_000, 100, 5.0
-COREDNS = Path.home() / ".cache/polpo/coredns/v1.13.1/coredns"
 COREFILE = """.:{port} {{
     bind 127.0.0.1
     kubernetes cluster.local 10.254.0.0/16 10.100.0.0/14 {{
@@ -45,7 +45,7 @@ class Cost(NamedTuple):
 def run() -> list[dict[str, Any]]:
     polpo = [str(Path(sys.executable).parent / "polpo"), "dns", "-workers", "1", "-conf"]
     ours = measure(polpo)
-    theirs = measure([str(COREDNS), "-conf"]) if COREDNS.exists() else None
+    theirs = measure([str(coredns()), "-conf"])
     units = ("s", "s", "MB", "µs", "ms")
     words = (
         "10,000 Services: until the last is answered",
@@ -55,16 +55,14 @@ def run() -> list[dict[str, Any]]:
         "slowest answer during 100 changes a second",
     )
     return [
-        figure(f"DNS of a cluster: {name}", unit, ours[at], theirs[at] if theirs else None)
+        figure(f"DNS of a cluster: {name}", unit, ours[at], theirs[at])
         for at, (name, unit) in enumerate(zip(words, units, strict=True))
     ]
 
 
-def figure(name: str, unit: str, value: float, peer: float | None) -> dict[str, Any]:
-    known = {"peer": "CoreDNS", "peer_value": round(peer, 3)} if peer is not None else {}
-    ratio = round(value / peer, 2) if peer else None
-    nothing = {"peer": None, "peer_value": None}
-    return {"name": name, "value": round(value, 3), "unit": unit, "ratio": ratio} | nothing | known
+def figure(name: str, unit: str, value: float, peer: float) -> dict[str, Any]:
+    beside = {"peer": "CoreDNS", "peer_value": round(peer, 3), "ratio": round(value / peer, 2)}
+    return {"name": name, "value": round(value, 3), "unit": unit} | beside
 
 
 def measure(command: list[str]) -> Cost:

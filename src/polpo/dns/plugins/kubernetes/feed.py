@@ -71,11 +71,20 @@ class KubernetesFeed:
         return batches(self._index.everything(), self._index.clients, synced=self._told_synced)
 
     async def run(self) -> None:
+        late = asyncio.get_running_loop().call_later(self.startup_timeout_s, self._say_late)
         try:
             await self._watching.run()
         finally:
+            late.cancel()
             if self._due is not None:
                 self._due.cancel()
+
+    def _say_late(self) -> None:
+        if not self.ready:
+            self._outlet.say(
+                "[WARNING] plugin/kubernetes: not all is known of the cluster yet; what is not is "
+                "answered SERVFAIL"
+            )
 
     def _news(self) -> None:
         """A change alone is told at once; of a storm, what comes within a moment goes together."""
