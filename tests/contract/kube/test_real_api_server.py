@@ -18,6 +18,8 @@ from polpo.kube.backoff import Backoff
 from polpo.kube.client import MERGE_PATCH, Client
 from polpo.kube.decoding import Decoding
 from polpo.kube.errors import ApiError
+from polpo.kube.events import EVENTS, About, Events
+from polpo.kube.lease import Election
 from polpo.kube.objects import Service
 from polpo.kube.reflection import Change
 from polpo.kube.reflector import Reflector
@@ -125,6 +127,38 @@ async def test_fields_are_applied_and_whose_they_are_is_known(admin: Client) -> 
     assert patched.status.load_balancer.ingress[0].ip == "192.0.2.1"
     assert await ours.delete(SERVICES, "lb", "default")
     assert not await ours.delete(SERVICES, "lb", "default")
+
+
+async def test_one_of_two_leads_and_says_so_on_an_object(
+    server: RealApiServer, admin: Client
+) -> None:
+    led: list[str] = []
+    api = Api(admin)
+    events = Events(api, "polpo.dev/test", "one")
+
+    def standing(name: str) -> asyncio.Task[None]:
+        election = Election(api, "default", "test", name, retry_s=0.1)
+
+        async def lead() -> None:
+            led.append(name)
+            await asyncio.Event().wait()
+
+        return asyncio.create_task(election.run(lead))
+
+    first = standing("first")
+    await until(lambda: led == ["first"])
+    second = standing("second")
+    about = About(
+        *("Service", "v1", "default", "kubernetes", "u", "Normal", "Led", "Lead", "by first")
+    )
+    await events.say(about)
+    await events.say(about)
+    first.cancel()
+    await until(lambda: led == ["first", "second"])
+    second.cancel()
+    listed = json.loads(await admin.call("GET", EVENTS.path("default")))["items"]
+    (said,) = [item for item in listed if item["reason"] == "Led"]
+    assert (said["note"], said["series"]["count"]) == ("by first", 2)
 
 
 async def first_events(client: Client, revision: str) -> None:
