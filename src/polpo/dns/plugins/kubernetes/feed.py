@@ -11,8 +11,9 @@ from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.plugin import Outlet
 from polpo.dns.plugins.kubernetes.batch import batches
 from polpo.dns.plugins.kubernetes.index import Index
-from polpo.dns.plugins.kubernetes.metrics import PROGRAMMING, Requests
+from polpo.dns.plugins.kubernetes.metrics import PROGRAMMING
 from polpo.dns.plugins.kubernetes.options import Options
+from polpo.dns.plugins.kubernetes.requests import Requests
 from polpo.dns.plugins.kubernetes.watching import Watching, cluster_of
 from polpo.kernel.addresses import everybody
 from polpo.kernel.netlink import Netlink
