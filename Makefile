@@ -5,7 +5,7 @@ BIN := .venv/bin
 BESIDE := -n auto --dist loadfile   # files side by side; what needs the machine for itself is not
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix bench bench-lb bench-dns setup packages lock
+.PHONY: up down test check fix bench bench-lb bench-dns bench-kube setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
 	@$(BIN)/polpo lab up
@@ -37,6 +37,9 @@ bench-lb: setup    ## load balancers only
 
 bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/results/network.json too
 	$(BIN)/python -m bench dns dns_kubernetes
+
+bench-kube: setup  ## Services
+	$(BIN)/python -m bench services
 
 setup: packages .venv/installed
 

@@ -1,4 +1,4 @@
-"""`polpo controller`, `polpo agent` and `polpo dns`: the programs that stay."""
+"""`polpo controller`, `agent`, `dns` and `services`: the programs that stay."""
 
 import os
 import sys
@@ -24,3 +24,10 @@ def dns(*words: str) -> int:
     It takes this process' place, without the memory of the command line's libraries.
     """
     os.execv(sys.executable, [sys.executable, "-m", "polpo.apps.dns", *words])
+
+
+def services(*words: str) -> int:
+    """Follow a Kubernetes cluster's Services. `polpo services --help` lists its options."""
+    from polpo.apps import services as program
+
+    return program.main(words)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from polpo.model.object import Claim, IndexEntry, Owned
+from polpo.model.port import Port
 
 POD = "kubernetes:pod"
 """`device_owner` of a pod's port; `device_id` is the sandbox's id (CNI_CONTAINERID), the name
@@ -29,3 +30,8 @@ class Cluster(Owned, frozen=True, kw_only=True, omit_defaults=True):
 
     def index(self) -> tuple[IndexEntry, ...]:
         return (*super().index(), ("network", self.network_id), ("router", self.router_id))
+
+
+def pods_of(port: Port) -> str:
+    """The name of the cluster that a pod's port was made for, "" for any other port."""
+    return str(port.profile.get("cluster", "")) if port.device_owner == POD else ""

@@ -115,6 +115,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     `hostname` is what DHCP tells the port that it is called, empty for nothing.
     `ingress` and `egress` limit what the port receives and sends; `dscp` marks what it sends.
     Without an `instance` the port has no metadata service.
+    `pods_of` is the name of the Kubernetes cluster for whose pods the host may use it.
     """
 
     id: str
@@ -133,6 +134,7 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     egress: Limit | None = None
     dscp: int | None = None
     instance: Instance | None = None
+    pods_of: str = ""
 
     @property
     def key(self) -> str:
