@@ -37,7 +37,7 @@ bench-lb: setup    ## load balancers only
 	$(BIN)/python -m bench balancer
 
 bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/results/network.json too
-	$(BIN)/python -m bench dns
+	$(BIN)/python -m bench dns dns_kubernetes
 
 bench-kube: setup  ## Services
 	$(BIN)/python -m bench services
