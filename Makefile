@@ -15,8 +15,8 @@ down:              ## leave nothing behind
 
 test: setup        ## everything: style, types, layers, units, the API with real clients, real packets
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -q $(BESIDE) tests/contract tests/property
-	$(BIN)/pytest -q --ignore=tests/unit --ignore=tests/architecture --ignore=tests/contract --ignore=tests/property
+	$(BIN)/pytest -q $(BESIDE) tests/contract tests/property tests/dataplane
+	$(BIN)/pytest -q --ignore=tests/unit --ignore=tests/architecture --ignore=tests/contract --ignore=tests/property --ignore=tests/dataplane
 
 check: setup       ## quick: run it all the time
 	$(BIN)/ruff check .

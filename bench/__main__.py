@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from polpo.testing.alone import take_the_machine
+
 BENCHMARKS = ("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway", "balancer")
 RESULTS = Path(__file__).parent / "results" / "network.json"
 
@@ -52,6 +54,7 @@ def keep(figures: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
+    take_the_machine()
     figures: list[dict[str, Any]] = []
     for name in sys.argv[1:] or BENCHMARKS:
         print(f"bench: {name} …", file=sys.stderr, flush=True)

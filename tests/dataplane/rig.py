@@ -25,7 +25,9 @@ from polpo.target.rows import AnyRow
 OWN, VXLAN, METADATA, UNKNOWN, SENT, DROPPED = "192.0.2.1", 99, 98, 50, 7, 2
 TO_AGENT = 0xFFFFFFFF
 IFINDEXES = range(11, 19)
-SIZES = dict.fromkeys(("flows", "fdb", "neighbours", "moved", "moved_fdb", "fragments"), 512)
+SIZES = dict.fromkeys(
+    ("flows", "fdb", "neighbours", "moved", "moved_fdb", "fragments", "chosen"), 512
+)
 LEARNED = (
     "flows",
     "moved",
@@ -35,6 +37,7 @@ LEARNED = (
     "counters",
     "buckets",
     "callers",
+    "chosen",
 )
 CONTEXT = struct.Struct(
     "=10I I I 5I 31I"

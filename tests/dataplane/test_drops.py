@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from tests.dataplane import packets, routed_scenes
+from tests.dataplane import packets, routed_scenes, served_scenes
 from tests.dataplane.rig import UNKNOWN, Rig, both, both_overlay
 from tests.dataplane.scenes import ALL, OTHER, VNI, addresses, mac, scene
 
 from polpo.dataplane.model import Verdict
 from polpo.dataplane.tables import Drop
-from polpo.target.rows import Pair, Rule
+from polpo.target.rows import AnyRow, Pair, Rule
 
 EGRESS_ONLY = tuple(rule for rule in ALL if not rule.ingress)
 INGRESS_ONLY = tuple(rule for rule in ALL if rule.ingress)
@@ -49,11 +49,29 @@ def routed(
     return send
 
 
+def served(*rows: AnyRow, before: bytes = b"", frame: bytes = b"") -> Callable[..., Verdict]:
+    """Port 1 of a cloud with services; a service's own word is left out."""
+
+    def send(rig: Rig) -> Verdict:
+        rig.set(*served_scenes.served_scene(*rows))
+        if before:
+            both(rig, 11, before)
+        verdict = both(rig, 11, frame or served_scenes.request(1))
+        return msgspec.structs.replace(verdict, answer=None)
+
+    return send
+
+
+DIRECT = packets.frame(routed_scenes.at(1), routed_scenes.at(8), 6, packets.tcp(4000, 8080))
+WEB = served_scenes.service("web"), *served_scenes.backends("web", 8)
 LATE = packets.frame(at(1), at(2), 17, bytes(16), offset=4)
 ADVERTISEMENT = packets.frame(
     (mac(1), addresses(1)[1]), ("33:33:00:00:00:01", "ff02::1"), 58, packets.icmp(134)
 )
 REASONS: dict[Drop, Callable[[Rig], Verdict]] = {
+    Drop.NO_BACKEND: served(served_scenes.service("web")),
+    Drop.NOT_ADMITTED: served(served_scenes.service("web", sources=("10.1.0.0/16",))),
+    Drop.PORT_TAKEN: served(*WEB, before=served_scenes.request(1), frame=DIRECT),
     Drop.UNKNOWN_PORT: lambda rig: both(rig, UNKNOWN, syn(1, 2)),
     Drop.ADMIN_DOWN: sent(5, syn(5, 1)),
     Drop.DESTINATION_DOWN: sent(1, syn(1, 5)),

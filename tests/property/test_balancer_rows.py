@@ -26,6 +26,7 @@ from polpo.model.load_balancer import (
     Listener,
     LoadBalancer,
     Member,
+    Outage,
     Pool,
     Vip,
 )
@@ -62,10 +63,11 @@ balancers = st.builds(
 )
 parts = st.one_of(
     st.builds(
-        lambda n, b, up, name, ref: Listener(
+        lambda n, b, up, name, ref, protocol, pool: Listener(
             id=f"l{n}",
             load_balancer_id=b,
-            protocol="TCP",
+            protocol=protocol,
+            default_pool_id=pool,
             protocol_port=80 + n,
             admin_state_up=up,
             name=name,
@@ -76,16 +78,19 @@ parts = st.one_of(
         st.booleans(),
         st.sampled_from(("", "a name")),
         st.sampled_from(("", "http://x/c0", "s1", "gone")),
+        st.sampled_from(("TCP", "UDP")),
+        st.sampled_from(("", "p0", "p1")),
     ),
     st.builds(
-        lambda n, b: Pool(
-            id=f"p{n}", load_balancer_id=b, protocol="TCP", lb_algorithm="ROUND_ROBIN"
+        lambda n, b, algorithm: Pool(
+            id=f"p{n}", load_balancer_id=b, protocol="TCP", lb_algorithm=algorithm
         ),
         few,
         few_ids,
+        st.sampled_from(("ROUND_ROBIN", "SOURCE_IP")),
     ),
     st.builds(
-        lambda n, b, up, weight: Member(
+        lambda n, b, up, weight, backup: Member(
             id=f"m{n}",
             load_balancer_id=b,
             pool_id="p0",
@@ -93,11 +98,13 @@ parts = st.one_of(
             protocol_port=80,
             weight=weight,
             admin_state_up=up,
+            backup=backup,
         ),
         few,
         few_ids,
         st.booleans(),
         few,
+        st.booleans(),
     ),
     st.builds(
         lambda b, delay: HealthMonitor(
@@ -169,8 +176,22 @@ placements = st.builds(
     st.sampled_from((HIGH, LOW, MOVING)),
     st.booleans(),
 )
+outages = st.builds(lambda n, b: Outage(id=f"m{n}", load_balancer_id=b), few, few_ids)
+gates = st.builds(
+    lambda net, last: Port(
+        id=f"G{net}",
+        network_id=f"N{net}",
+        mac_address=f"02:00:00:0{net}:fe:0{last}",
+        fixed_ips=(FixedIP(f"S{net}", f"10.{net}.0.{last}"),),
+        device_id="r0",
+        device_owner="network:router_interface",
+    ),
+    few,
+    few,
+)
 some = st.one_of(
-    hosts, networks, subnets, balancers, balancers, parts, parts, secrets, ends, placements
+    *(hosts, networks, subnets, balancers, balancers, parts, parts, parts, secrets, ends),
+    *(placements, outages, gates),
 )
 edits = st.lists(st.tuples(some, kept), max_size=20)
 
@@ -204,6 +225,13 @@ BALANCED: list[tuple[Any, bool]] = [
         True,
     ),
     (Listener(id="l0", load_balancer_id="B0", protocol="TCP", protocol_port=80), True),
+    (
+        Listener(
+            id="l1", load_balancer_id="B0", protocol="UDP", protocol_port=53, default_pool_id="p0"
+        ),
+        True,
+    ),
+    (Pool(id="p0", load_balancer_id="B0", protocol="UDP", lb_algorithm="ROUND_ROBIN"), True),
     *placed(3, "h1"),
     *placed(4, "h2"),
 ]

@@ -7,7 +7,7 @@ from operator import add
 from polpo.api.context import Carrying, Instance
 from polpo.api.hosts_v1.reports import Report, Reports
 from polpo.model.host import Host
-from polpo.model.load_balancer import PROXIED, LoadBalancer
+from polpo.model.load_balancer import LoadBalancer
 from polpo.model.placement import Placement
 from polpo.model.snapshot import Snapshot
 from polpo.target.balancer import Balancing, Flow
@@ -23,8 +23,6 @@ class Balanced:
         self._reports, self._snapshot = reports, snapshot
 
     def carrying(self, balancer: LoadBalancer) -> Carrying:
-        if balancer.provider != PROXIED:
-            return Carrying(reached=self._reports.reached(self._snapshot))
         placements = list(self._snapshot.by(Placement, "function", balancer.id))
         said = {p.id: self._said(p) for p in placements}
         live = {id: report for id, report in said.items() if report is not None}

@@ -55,7 +55,7 @@ class Placer:
             self._woken.clear()
             revision = self._store.snapshot.revision
             await self.look()
-            await _first(self._store.wait_after(revision), self._woken.wait(), within_s=LOOK_S)
+            await first(self._store.wait_after(revision), self._woken.wait(), within_s=LOOK_S)
             await asyncio.sleep(GATHER_S)
 
     async def look(self) -> None:
@@ -95,7 +95,7 @@ def _write(tx: Transaction, presence: Presence, said: Said) -> None:
         tx.put(replace(port, wiring=tx.revision))
 
 
-async def _first(*waits: Coroutine[Any, Any, Any], within_s: float) -> None:
+async def first(*waits: Coroutine[Any, Any, Any], within_s: float) -> None:
     """Returns when one of them does, or when it is time."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:

@@ -46,6 +46,7 @@ from polpo.api.loadbalancer_v2.routes import routes as loadbalancer_routes
 from polpo.api.metrics import Metrics
 from polpo.api.network_v2.routes import routes as network_routes
 from polpo.api.network_v2.settings import DEFAULT_QUOTAS, VXLAN_BYTES, Settings
+from polpo.api.outages import Outages
 from polpo.api.placer import Placer
 from polpo.api.secrets_v1 import sealing
 from polpo.api.secrets_v1.routes import routes as secrets_routes
@@ -170,6 +171,7 @@ async def _serve(config: Config, parts: Parts) -> None:
         "convergence": parts.convergence.run,
         "deaths": parts.convergence.watch_deaths,
         "reports": keeping.run,
+        "outages": Outages(parts.store, parts.reports).run,
         "placer": Placer(parts.store, parts.reports, monotonic, config.gateway_patience_s).run,
     }
     async with asyncio.TaskGroup() as group:

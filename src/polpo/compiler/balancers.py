@@ -86,9 +86,7 @@ def _bare(obj: T) -> T:
 
 def _vips(snapshot: Snapshot, balancer: LoadBalancer) -> Iterator[str]:
     """With the length of their subnets' prefixes; an address without a subnet is for itself."""
-    first = (balancer.vip_subnet_id, balancer.vip_address)
-    more = ((vip.subnet_id, vip.ip_address) for vip in balancer.additional_vips)
-    for subnet_id, address in (first, *more):
-        subnet = snapshot.get(Subnet, subnet_id)
-        length = ip_network(subnet.cidr if subnet is not None else address).prefixlen
-        yield f"{address}/{length}"
+    for vip in balancer.addresses:
+        subnet = snapshot.get(Subnet, vip.subnet_id)
+        length = ip_network(subnet.cidr if subnet is not None else vip.ip_address).prefixlen
+        yield f"{vip.ip_address}/{length}"

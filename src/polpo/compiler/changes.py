@@ -7,6 +7,7 @@ from polpo.compiler.touched import Touched, touched
 from polpo.compiler.touched_balancers import touched_balancers
 from polpo.compiler.touched_domains import touched_carriage, touched_domains
 from polpo.compiler.touched_gateways import touched_gateways
+from polpo.compiler.touched_services import touched_services
 from polpo.compiler.view import View
 from polpo.model.change import Change
 from polpo.model.snapshot import Snapshot
@@ -26,6 +27,7 @@ def slice_changes(before: View, after: View, changes: Sequence[Change[Any]]) -> 
         rows.update(touched_domains(view, changes))
         rows.update(touched_gateways(view, changes))
         rows.update(touched_balancers(view, changes))
+        rows.update(touched_services(view, changes))
         for change in changes:
             rows.update(touched(view, change))
     found: SliceChanges = {}

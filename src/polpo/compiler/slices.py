@@ -91,6 +91,8 @@ def network_slice(view: View, network: Network) -> dict[str, AnyRow]:
     rows += [groups_row(view, network.vni, groups) for groups in sets]
     subnets = view.snapshot.by(Subnet, "network", network.id)
     rows += [subnet_row(view, network.vni, subnet.id) for subnet in subnets]
+    for balancer in view.snapshot.by(LoadBalancer, "vip_network", network.id):
+        rows += view.services(balancer).values()
     return _by_key(rows)
 
 

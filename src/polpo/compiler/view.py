@@ -1,6 +1,6 @@
 """One snapshot, with what has been worked out of it so far, so that nothing is done twice."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from polpo.compiler.balancers import Tree, tree
@@ -10,15 +10,17 @@ from polpo.compiler.gateways import gateway
 from polpo.compiler.numbers import Groups
 from polpo.compiler.policies import policy
 from polpo.compiler.routing import routing
+from polpo.compiler.services import services
 from polpo.model.change import Change
 from polpo.model.host import Host
-from polpo.model.load_balancer import PROXIED, LoadBalancer
+from polpo.model.load_balancer import LoadBalancer
 from polpo.model.network import Network, Subnet
 from polpo.model.port import Port
 from polpo.model.router import Router
 from polpo.model.security_group import AddressGroup, SecurityGroupRule
 from polpo.model.snapshot import Snapshot
 from polpo.target.rows import Gateway, Interface, Policy, Route
+from polpo.target.service import Backend, Service
 
 Policies = dict[Groups, Policy | None]
 Domains = dict[str, Domain | None]
@@ -27,7 +29,16 @@ Domains = dict[str, Domain | None]
 class View:
     """Answers are those of `snapshot`; a second question for the same thing is a look-up."""
 
-    __slots__ = ("_domains", "_gateways", "_hosts", "_policies", "_routing", "_trees", "snapshot")
+    __slots__ = (
+        "_domains",
+        "_gateways",
+        "_hosts",
+        "_policies",
+        "_routing",
+        "_services",
+        "_trees",
+        "snapshot",
+    )
 
     def __init__(
         self,
@@ -42,6 +53,7 @@ class View:
         self._routing: dict[str, dict[str, Interface | Route]] = {}
         self._gateways: dict[str, Gateway | None] = {}
         self._trees: dict[str, Tree] = {}
+        self._services: dict[str, Mapping[str, Service | Backend]] = {}
 
     def after(self, snapshot: Snapshot, changes: Sequence[Change[Any]]) -> "View":
         """The view of a snapshot that is these changes later (or earlier)."""
@@ -95,9 +107,7 @@ class View:
         return self._gateways[router.id]
 
     def balancer(self, id: str) -> LoadBalancer | None:
-        """None as well if it is one that has no instances."""
-        balancer = self.snapshot.get(LoadBalancer, id)
-        return balancer if balancer is not None and balancer.provider == PROXIED else None
+        return self.snapshot.get(LoadBalancer, id)
 
     def balancer_of(self, vni: int) -> LoadBalancer | None:
         """The load balancer of that number."""
@@ -109,6 +119,12 @@ class View:
         if balancer.id not in self._trees:
             self._trees[balancer.id] = tree(self.snapshot, balancer)
         return self._trees[balancer.id]
+
+    def services(self, balancer: LoadBalancer) -> Mapping[str, Service | Backend]:
+        """What the switches of its network have of it, by key."""
+        if balancer.id not in self._services:
+            self._services[balancer.id] = services(self.snapshot, balancer)
+        return self._services[balancer.id]
 
     def domain_of(self, router: Router) -> Domain:
         """That of a router that is switched on."""

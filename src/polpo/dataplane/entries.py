@@ -6,7 +6,7 @@ there: a property test compares it with an `Entries` that was given the final ro
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from polpo.dataplane.claims import Claims
@@ -14,6 +14,7 @@ from polpo.dataplane.copies import Copies
 from polpo.dataplane.endpoints import Plug, endpoint_entries, port_entries
 from polpo.dataplane.metadata import neighbour_entries
 from polpo.dataplane.policies import peer_entries, policy_entries, version_of
+from polpo.dataplane.questions import Questions
 from polpo.dataplane.routes import check_row, router_entries
 from polpo.dataplane.services import Services
 from polpo.dataplane.tables import HOST, ORDER, U32, pack_address
@@ -28,8 +29,10 @@ from polpo.target.rows import (
     Policy,
     Port,
     Route,
+    Router,
     Subnet,
 )
+from polpo.target.service import Backend, Service
 
 __all__ = ["Entries", "Plug"]
 
@@ -55,7 +58,8 @@ class Entries:
         self._group_sets: dict[Place, GroupSet] = {}
         self._claims = Claims(ORDER)
         self._copies = Copies(self._claims)
-        self._services = Services()
+        self._questions = Questions()
+        self._services = Services(self._claims)
         self._vxlan = self._metadata = 0
         self.set_vxlan(vxlan)
 
@@ -79,7 +83,7 @@ class Entries:
         self._set_host()
 
     def _set_host(self) -> None:
-        value = HOST.pack(self._vxlan, self._metadata)
+        value = HOST.pack(self._vxlan, self._metadata, bool(self._services))
         self._claims.put(("",), [("host", U32.pack(0), value)])
 
     def apply(self, name: str, put: Iterable[AnyRow] = (), gone: Iterable[str] = ()) -> None:
@@ -97,9 +101,19 @@ class Entries:
                     self._learn((name, key), row)
                     rows[key] = row
         finally:  # a malformed row raises (ValueError): what came before it counts
+            if name.startswith("router/"):
+                self._settle_router(name, rows.values())
             self._copies.settle()
-            if name.startswith("router/"):  # small, and all of one piece: hops need interfaces
-                self._claims.put(("router", name), router_entries(rows.values(), self._vtep))
+            self._services.settle()
+            self._set_host()
+
+    def _settle_router(self, name: str, rows: Collection[AnyRow]) -> None:
+        """All of one piece, though services are apart: hops need interfaces."""
+        own = [row for row in rows if not isinstance(row, Service | Backend)]
+        interfaces = [row for row in own if isinstance(row, Interface)]
+        routers = [row for row in own if isinstance(row, Router)]
+        self._claims.put(("router", name), router_entries(own, self._vtep))
+        self._services.set_router(_number((name, "")), interfaces if routers else ())
 
     def replace(self, name: str, rows: Iterable[AnyRow]) -> None:
         """The slice begins anew with these rows; only what differs is touched."""
@@ -140,6 +154,8 @@ class Entries:
                 self._learn_group_set(place, row)
             case Subnet():
                 self._set_subnet(place, row)
+            case Service() | Backend():
+                self._services.put(place[0], row)
             case Host():
                 entry = ("vteps", pack_address(row.address), U32.pack(1))
                 self._claims.put(place, [entry])
@@ -161,7 +177,7 @@ class Entries:
         plug = self._plugs.get(row.id)
         self._guarded[row.policy][place] = row
         version = self._versions.get(row.policy, 0)
-        asks = self._services.of(row.vni)
+        asks = self._questions.of(row.vni)
         self._claims.put(place, port_entries(row, plug, version, asks) if plug else ())
         self._copies.put(place, (row.vni, plug.ifindex) if plug else None)
 
@@ -187,7 +203,7 @@ class Entries:
     def _set_subnet(self, place: Place, row: Subnet | None) -> None:
         """The network's ports may ask for other things than before."""
         vni = _number(place)
-        if self._services.put(vni, place[1], row):
+        if self._questions.put(vni, place[1], row):
             for guarded in self._guarded.values():
                 for at, port in guarded.items():
                     if port.vni == vni:
@@ -210,6 +226,8 @@ class Entries:
                 self._claims.put(place + other, ())
         if isinstance(row, Subnet):
             self._set_subnet(place, None)
+        if isinstance(row, Service | Backend):
+            self._services.remove(place[0], row)
         if isinstance(row, GroupSet):
             del self._group_sets[place]
             for other in self._policies:

@@ -1,6 +1,7 @@
 """What the switch's model knows: target rows, and the flows, fragments and moves it has seen."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,10 +11,12 @@ from polpo.dataplane.endpoints import Plug, link_local
 from polpo.dataplane.frames import Transport
 from polpo.dataplane.policies import what_of
 from polpo.dataplane.prefixes import inside, is_ipv6
+from polpo.dataplane.questions import asks
 from polpo.dataplane.router_model import RouterModel
-from polpo.dataplane.services import asks
+from polpo.dataplane.services import PROTOCOLS
 from polpo.dataplane.steps import Judged, Recorder, unheard
 from polpo.dataplane.tables import PortFlag, State, pack_address, pack_mac
+from polpo.dataplane.turned import Turn
 from polpo.target.rows import (
     AnyRow,
     Endpoint,
@@ -28,15 +31,37 @@ from polpo.target.rows import (
     Rule,
     Subnet,
 )
+from polpo.target.service import Backend, Service
 
 
 class Flow(msgspec.Struct):
-    """A connection in its originator's direction."""
+    """A connection in its originator's direction; `turn` if it is one to a service's backend."""
 
     source: bytes
     destination: bytes
     transport: Transport
     state: State = State(0)
+    turn: Turn | None = None
+
+
+class Held(NamedTuple):
+    """A service with its backends."""
+
+    row: Service
+    backends: list[Backend]
+
+
+class Chosen(NamedTuple):
+    """The backend of a client's flow to a service, and the port that the client has there."""
+
+    address: bytes
+    port: int
+    source_port: int
+    direct: bool
+
+
+ChosenKey = tuple[int, bytes, bytes, int, int, int]
+"""vni, client, service, protocol, their ports"""
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -86,6 +111,7 @@ class Knowledge:
         self.moved: dict[tuple[int, bytes], tuple[bytes, int]] = {}
         self.moved_fdb: dict[tuple[int, bytes], Where] = {}
         self.callers: dict[CallerKey, Caller] = {}
+        self.chosen: dict[ChosenKey, Chosen] = {}
 
     def endpoints(self, vni: int) -> Iterator[Endpoint]:
         rows = self.rows.get(f"network/{vni}", ())
@@ -114,6 +140,17 @@ class Knowledge:
         """What the agent answers for the network."""
         subnets = (row for row in self.rows.get(f"network/{vni}", ()) if isinstance(row, Subnet))
         return {flag for subnet in subnets for flag in PortFlag if flag & asks(subnet)}
+
+    def service(self, vni: int, router: int, t: Transport, address: bytes) -> Held | None:
+        """What the sender finds at the address, sending to the router, 0 within the network."""
+        networks = [i.vni for i in self.routers[router].interfaces] if router else [vni]
+        names = [f"router/{router}"] if router else []
+        for name in (*names, *(f"network/{n}" for n in networks)):
+            for row in self.rows.get(name, ()):
+                if isinstance(row, Service) and is_at(row, t, address):
+                    every = (r for r in self.rows[name] if isinstance(r, Backend))
+                    return Held(row, [r for r in every if r.service == row.id])
+        return None
 
     def neighbour(self, vni: int, address: bytes) -> tuple[bytes, int] | None:
         """MAC and group set number of an address."""
@@ -170,6 +207,11 @@ class Knowledge:
             if isinstance(row, GroupSet) and neighbour and row.number == neighbour[1]:
                 return row.groups
         return ()
+
+
+def is_at(row: Service, t: Transport, address: bytes) -> bool:
+    of = PROTOCOLS[row.protocol], row.port, pack_address(row.address)
+    return of == (t.protocol, t.destination_port, address)
 
 
 def names_of(interface: Interface) -> set[bytes]:

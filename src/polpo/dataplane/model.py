@@ -25,10 +25,11 @@ from polpo.dataplane.frames import (
 from polpo.dataplane.knowledge import Knowledge, Where
 from polpo.dataplane.marking import marked
 from polpo.dataplane.metadata import caller
-from polpo.dataplane.passage import ERRORS, Passage
+from polpo.dataplane.passage import ERRORS
 from polpo.dataplane.prefixes import inside
 from polpo.dataplane.routed_frames import echoed, forwarded, is_routed, is_told, told, voice
 from polpo.dataplane.router_model import RouterModel, addresses_of
+from polpo.dataplane.served import Served
 from polpo.dataplane.steps import Stopped
 from polpo.dataplane.tables import ANY4, ANY6, Drop, PortFlag, pack_mac
 from polpo.dataplane.verdicts import Dropped, Verdict
@@ -40,7 +41,7 @@ __all__ = ["Model", "Verdict"]
 OPCODES = (b"\0\1", b"\0\2")
 
 
-class Forwarding(Passage):
+class Forwarding(Served):
     """What is done about a frame."""
 
     way: Way | None = None
@@ -79,6 +80,7 @@ class Forwarding(Passage):
     def ip(self, t: Transport) -> Verdict:
         call = self.sender and self.sender.instance and calls(self.frame, t, self.raw)
         if not call:
+            t = self.serve(t)
             self.find_way(t)
         if not self.frame.multicast:
             if self.frame.icmp and t.kind in ERRORS[self.frame.ethertype == IPV6]:
@@ -86,11 +88,23 @@ class Forwarding(Passage):
             elif not self.exempt_sending and not self.exempt_receiving:
                 self.find_flow(t)
         self.leave()
+        if not self.refused and not (self.way and self.way.reason):
+            self.note_turn(t)
         if call:
             return self.as_marked(lambda: self.call(t))
-        return self.asked() or self.as_marked(
-            lambda: self.follow(self.way, t) if self.way else self.forward()
-        )
+        return self.asked() or self.as_marked(lambda: self.go(t))
+
+    def go(self, t: Transport) -> Verdict:
+        """What becomes of a packet that may leave."""
+        if self.way:
+            return self.follow(self.way, t)
+        if self.refused == Drop.NO_BACKEND and is_told(self.frame, t):
+            service = self.frame.destination
+            answer = told(self.raw, self.frame, t, Drop.NO_BACKEND, service, 0)
+            return Verdict(drop=self.refused, answer=answer)
+        if self.refused:
+            raise Dropped(self.refused)
+        return self.forward()
 
     def call(self, t: Transport) -> Verdict:
         """To the metadata service."""
@@ -116,7 +130,8 @@ class Forwarding(Passage):
         if self.came_from:
             self.realm = self.came_from.row.domain
             self.of_source = home(self.model, self.came_from, frame.source)
-        where = self.model.where(self.vni, frame.destination_mac) if self.sender else None
+        aim = self.next_mac or frame.destination_mac
+        where = self.model.where(self.vni, aim) if self.sender and not self.refused else None
         if where and where.router:
             router = self.model.routers[where.router]
             walk = Walk(self.model, router, self.vni, frame)
@@ -165,7 +180,7 @@ class Forwarding(Passage):
         if self.frame.multicast:
             hosts = self.model.hosts_told(self.vni) if announces else None
             return self.flood(hosts)
-        where = self.model.where(self.vni, self.frame.destination_mac)
+        where = self.model.where(self.vni, self.next_mac or self.frame.destination_mac)
         if where is None or where.router or (where.vtep and self.sender is None):
             raise Dropped(self.nowhere())
         verdict = self.send(where)
@@ -173,8 +188,16 @@ class Forwarding(Passage):
             interface = self.came_from.interface(self.vni, self.frame.ethertype == IPV6)
             assert interface is not None
             frame = self.raw[:6] + pack_mac(interface.mac) + self.raw[12:]
-            return replace(verdict, frame=frame, vni=self.vni)
-        return verdict
+            return replace(verdict, frame=self.as_seen(frame, verdict), vni=self.vni)
+        seen = self.as_seen(self.raw, verdict)
+        return verdict if seen == self.raw else replace(verdict, frame=seen)
+
+    def as_seen(self, frame: bytes, verdict: Verdict) -> bytes:
+        """With the ends that the receiver knows, where it is about a service."""
+        if self.transport is None:
+            return frame
+        back = verdict.port and self.next_mac is None
+        return (self.turn_back if back else self.turn)(frame, self.transport)
 
     def send(self, where: Where) -> Verdict:
         if where.ifindex:
@@ -192,7 +215,7 @@ class Forwarding(Passage):
         verdict = self.send(way.where)
         source = voice(way.routers[-1]) if verdict.host else pack_mac(way.hop.interface.mac)
         frame = forwarded(self.raw, way.mac + source, len(way.routers))
-        return replace(verdict, frame=frame, vni=way.network)
+        return replace(verdict, frame=self.as_seen(frame, verdict), vni=way.network)
 
     def error(self, way: Way, reason: Drop, t: Transport) -> bytes | None:
         if way.speaker is None or not is_told(self.frame, t):

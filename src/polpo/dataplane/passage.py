@@ -38,7 +38,7 @@ class Passage:
         self.secured = sender is not None and sender.port_security
         self.flow: Flow | None = None
         self.transport: Transport | None = None
-        self.reply = self.judged = self.tracked = False
+        self.reply = self.judged = self.tracked = self.from_client = False
         self.exempt_sending = self.exempt_receiving = False
 
     def first_of_fragments(self) -> Transport:
@@ -101,6 +101,8 @@ class Passage:
         self.flow = self.model.flows.get(flow_key(self.realm, source, destination, t))
         if self.flow:
             self.reply = not self._is_reply(self.flow, source, t.source_port, t.echo < 0)
+            turn = self.flow.turn
+            self.from_client = turn is not None and turn.client != (source, t.source_port)
 
     def vet_source(self) -> None:
         kind = self.claim(self.frame.source_mac, self.frame.source)

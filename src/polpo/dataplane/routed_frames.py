@@ -73,7 +73,7 @@ def is_told(frame: Frame, t: Transport) -> bool:
 def told(raw: bytes, frame: Frame, t: Transport, reason: Drop, speaker: bytes, mtu: int) -> bytes:
     """The ICMP error from the router that is called `speaker` in the network that it came by."""
     six = frame.ethertype == IPV6
-    reachable = reason == Drop.FOR_ROUTER and t.protocol in (TCP, UDP)
+    reachable = reason in (Drop.FOR_ROUTER, Drop.NO_BACKEND) and t.protocol in (TCP, UDP)
     kind = (PORT_UNREACHABLE if reachable else KINDS[reason])[six]
     body = bytes([*kind, 0, 0]) + mtu.to_bytes(4, "big") + raw[HEADER : HEADER + QUOTED]
     macs = frame.source_mac + frame.destination_mac + raw[12:14]

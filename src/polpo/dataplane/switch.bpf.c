@@ -35,6 +35,11 @@
 #define CALLING (1U << 31)
 #define CALLS 100      // connections to it that a port may begin each second
 #define QUOTE 128      // bytes of the packet that an ICMP error is about
+#define PAGE 16        // backends in one entry of `backends`
+#define PAGES 256      // of them, for a service
+#define BY_ROUTER (1U << 31) // scope of a service: a router's number, not a network's
+#define SOURCES 4      // `prefixes`, side: who may use a service
+#define SOURCE_PORTS 8 // that are tried, where a client's own is taken at the backend
 
 // A function that the verifier looks at once, and not for each way that leads to it: else it takes
 // seconds. It believes nothing that callers know, so that its pointers have to be tested.
@@ -75,6 +80,9 @@ enum reason { // of a drop; the same numbers as tables.Drop
 	REVERSE_PATH,
 	UNREACHABLE,
 	OVER_LIMIT,
+	NO_BACKEND,
+	NOT_ADMITTED,
+	PORT_TAKEN,
 	REASONS,
 };
 
@@ -86,6 +94,8 @@ enum { INGRESS = 0, EGRESS = 1, IPV6_SIDE = 2 };            // side of a policy
 enum { REPLIED = 1, FIN_SENT = 2, FIN_REPLIED = 4, RESET = 8, REVOKED = 16 }; // struct flow, state
 enum { OTHER, FLOW, SINGLE, ERROR };                        // struct transport, kind
 enum { EXEMPT_SENDING = 1, EXEMPT_RECEIVING = 2 };          // from policies
+enum { BY_SOURCE = 1, RESTRICTED = 2 };                     // struct service, flags
+enum { WORKS = 1, IS_DOWN = 2 };                            // members
 enum { REQUEST = 1, REPLY = 2 };                            // struct transport, echo
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_ACK = 16 };
 
@@ -217,9 +227,10 @@ struct flood_key {
 	__u32 index;
 };
 
-struct host { // ifindexes, 0 while there is no such device
+struct host { // ifindexes, 0 while there is no such device; whether there are services
 	__u32 vxlan;
 	__u32 metadata;
+	__u32 services;
 };
 
 struct counter { // as the workload sees it: `in` is what was delivered to it
@@ -253,6 +264,14 @@ struct source { // who was last found to be no impostor, and when (ns)
 	__u8 pad[6];
 };
 
+struct turn { // what a client calls the other end of its flow, and the port that it has itself
+	union address address;
+	__be16 port; // 0 for none
+	__be16 client_port;
+	__u8 client_high; // the client is the key's high end
+	__u8 pad[3];
+};
+
 struct flow {
 	__u64 seen;
 	__u8 state;
@@ -263,6 +282,71 @@ struct flow {
 	struct half ingress;
 	struct source low;
 	struct source high;
+	struct turn turn;
+};
+
+struct service_key {
+	__u32 scope; // network, or router | BY_ROUTER, that its clients send to
+	__u8 protocol;
+	__u8 pad;
+	__be16 port;
+	union address address;
+};
+
+struct service {
+	__u64 id;
+	__u32 pages;
+	__u32 flags;
+	__u8 via[6]; // the router's that leads out of its own network
+	__u8 pad[2];
+};
+
+struct page_key {
+	__u64 service;
+	__u32 page;
+	__u32 pad;
+};
+
+struct backend { // `inverse` of its weight, 1 << 24 being that of 1
+	union address address;
+	__u32 hash;
+	__u32 inverse;
+	__be16 port;
+	__u8 pad[6];
+};
+
+struct page { // the backends that new flows may have
+	__u32 count;
+	__u32 pad;
+	struct backend backend[PAGE];
+};
+
+struct member_key { // any backend: flows that have one keep it while it is here
+	__u64 service;
+	union address address;
+	__be16 port;
+	__u8 pad[6];
+};
+
+struct chosen_key {
+	__u32 vni;
+	__u8 protocol;
+	__u8 pad[3];
+	union address client;
+	union address service;
+	__be16 client_port;
+	__be16 service_port;
+	__u32 pad2;
+};
+
+struct chosen {
+	__u64 seen;
+	__u64 checked;
+	union address address;
+	__be16 port;
+	__be16 source_port;
+	__u8 direct; // within the client's own subnet: no router has a part in it
+	__u8 pad[3];
 };
 
 struct fragment_key {
@@ -310,6 +394,28 @@ struct allowance { // how often in this second of CLOCK_MONOTONIC: a port asked,
 	__u32 pad;
 };
 
+struct ipv4 {
+	__u8 version_ihl;
+	__u8 tos;
+	__be16 length;
+	__be16 id;
+	__be16 fragment;
+	__u8 ttl;
+	__u8 protocol;
+	__be16 checksum;
+	__be32 source;
+	__be32 destination;
+};
+
+struct ipv6 {
+	__be32 flow;
+	__be16 length;
+	__u8 next;
+	__u8 hop_limit;
+	union address source;
+	union address destination;
+};
+
 #define TABLE(NAME, TYPE, KEY, VALUE, ENTRIES, FLAGS)                                              \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_##TYPE);                                                 \
@@ -334,10 +440,14 @@ TABLE(prefixes, LPM_TRIE, struct prefix_key, __u64, 1 << 20, BPF_F_NO_PREALLOC);
 TABLE(peers, HASH, struct peer_key, __u64, 1 << 18, BPF_F_NO_PREALLOC);
 TABLE(classes, LPM_TRIE, struct class_key, __u32, 1 << 20, BPF_F_NO_PREALLOC);
 TABLE(flood, HASH, struct flood_key, struct where, 1 << 18, BPF_F_NO_PREALLOC);
+TABLE(members, HASH, struct member_key, __u32, 1 << 20, BPF_F_NO_PREALLOC);
+TABLE(backends, HASH, struct page_key, struct page, 1 << 18, BPF_F_NO_PREALLOC);
+TABLE(services, HASH, struct service_key, struct service, 1 << 18, BPF_F_NO_PREALLOC);
 // written by the switch
 TABLE(moved, LRU_HASH, struct address_key, struct neighbour, 16384, 0);
 TABLE(moved_fdb, LRU_HASH, struct mac_key, struct where, 16384, 0);
 TABLE(flows, LRU_HASH, struct flow_key, struct flow, 1 << 18, 0);
+TABLE(chosen, LRU_HASH, struct chosen_key, struct chosen, 1 << 17, 0);
 TABLE(fragments, LRU_HASH, struct fragment_key, struct transport, 8192, 0);
 TABLE(allowances, LRU_HASH, __u32, struct allowance, 8192, 0);
 TABLE(callers, LRU_HASH, struct caller_key, struct caller, 32768, 0);
@@ -375,6 +485,7 @@ struct packet { // what a program run knows of its packet
 	struct flow_key key;
 	struct transport transport;
 	struct way way;
+	struct turn asked;     // the service that it was sent to; `destination` is the backend then
 	__u64 now;
 	__u32 vni;
 	__u32 ifindex; // of the port that sent it, 0 from the overlay
@@ -382,6 +493,9 @@ struct packet { // what a program run knows of its packet
 	__u16 ethertype;
 	__u8 source_mac[6];
 	__u8 destination_mac[6];
+	__u8 next_mac[6];      // to whom it goes within its network, if it is served
+	__u8 served;           // a backend has been chosen
+	__u8 direct;
 	__u8 later;            // fragment that is not the first
 	__u8 more;             // first fragment of several
 	__u8 fragment_protocol;
@@ -484,6 +598,11 @@ static __always_inline bool same_mac(const __u8 *a, const __u8 *b)
 static __always_inline bool is_group(const __u8 *mac)
 {
 	return mac[0] & 1;
+}
+
+static __always_inline bool same(const union address *a, const union address *b)
+{
+	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
 }
 
 static __always_inline bool unspecified(const union address *address)
@@ -913,6 +1032,117 @@ static __always_inline void set_macs(struct __sk_buff *skb, const __u8 *source,
 	bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
 }
 
+// Where the checksum of layer 4 is, and how it is to be changed: one of 0 is none, in UDP.
+static __always_inline __u32 sum_at(const struct packet *p)
+{
+	return p->offset + (p->transport.protocol == IPPROTO_UDP ? 6 : 16);
+}
+
+static __always_inline __u32 sum_flags(const struct packet *p)
+{
+	return p->transport.protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+}
+
+// Another source or destination, and the checksums with it.
+static __always_inline void set_end(struct __sk_buff *skb, struct packet *p, bool source,
+				    const union address *from, const union address *to)
+{
+	__u32 flags = BPF_F_PSEUDO_HDR | sum_flags(p);
+	if (p->ethertype == ETH_P_IP) {
+		if (!p->later)
+			bpf_l4_csum_replace(skb, sum_at(p), from->word[3], to->word[3], flags | 4);
+		bpf_l3_csum_replace(skb, ETH_HLEN + 10, from->word[3], to->word[3], 4);
+		bpf_skb_store_bytes(skb, ETH_HLEN + (source ? 12 : 16), &to->word[3], 4, 0);
+		return;
+	}
+	__s64 diff = bpf_csum_diff((__be32 *)from, 16, (__be32 *)to, 16, 0);
+	if (!p->later)
+		bpf_l4_csum_replace(skb, sum_at(p), 0, diff, flags);
+	bpf_skb_store_bytes(skb, ETH_HLEN + (source ? 8 : 24), to, 16, 0);
+}
+
+static __always_inline void set_l4_port(struct __sk_buff *skb, struct packet *p, bool source,
+					__be16 from, __be16 to)
+{
+	if (p->later || from == to)
+		return;
+	bpf_l4_csum_replace(skb, sum_at(p), from, to, sum_flags(p) | 2);
+	bpf_skb_store_bytes(skb, p->offset + (source ? 0 : 2), &to, 2, 0);
+}
+
+// A packet to a service becomes one to its backend.
+SUBPROGRAM int turn(struct __sk_buff *skb, struct packet *p)
+{
+	REQUIRE(p);
+	set_end(skb, p, false, &p->asked.address, &p->destination);
+	set_l4_port(skb, p, false, p->asked.port, p->transport.destination_port);
+	set_l4_port(skb, p, true, p->asked.client_port, p->transport.source_port);
+	if (p->direct)
+		set_macs(skb, p->source_mac, p->next_mac);
+	return 0;
+}
+
+// What a backend's answer is about, inside an ICMP error: the client's own words, not ours.
+static __always_inline void turn_quote_back(struct __sk_buff *skb, struct packet *p,
+					    const union address *backend, const struct turn *turn)
+{
+	__u32 ip = p->offset + 8, sum = p->offset + 2, ports = ip + sizeof(struct ipv6);
+	__u8 length;
+	__be16 before[2];
+	if (p->ethertype == ETH_P_IP) {
+		if (bpf_skb_load_bytes(skb, ip, &length, 1))
+			return;
+		ports = ip + (length & 15) * 4;
+		bpf_l3_csum_replace(skb, ip + 10, backend->word[3], turn->address.word[3], 4);
+		bpf_skb_store_bytes(skb, ip + 16, &turn->address.word[3], 4, 0);
+	} else {
+		__s64 diff = bpf_csum_diff((__be32 *)backend, 16, (__be32 *)&turn->address, 16, 0);
+		bpf_l4_csum_replace(skb, sum, 0, diff, 0);
+		bpf_skb_store_bytes(skb, ip + 24, &turn->address, 16, 0);
+	}
+	if (bpf_skb_load_bytes(skb, ports, before, sizeof(before)))
+		return;
+	bpf_l4_csum_replace(skb, sum, before[0], turn->client_port, 2);
+	bpf_l4_csum_replace(skb, sum, before[1], turn->port, 2);
+	bpf_skb_store_bytes(skb, ports, &turn->client_port, 2, 0);
+	bpf_skb_store_bytes(skb, ports + 2, &turn->port, 2, 0);
+}
+
+static __always_inline void turn_error_back(struct __sk_buff *skb, struct packet *p,
+					    const union address *backend, const struct turn *turn)
+{
+	union address source = p->source;
+	turn_quote_back(skb, p, backend, turn);
+	if (!same(&source, backend))
+		return; // a router on the way said it
+	if (p->ethertype == ETH_P_IP) {
+		bpf_l3_csum_replace(skb, ETH_HLEN + 10, source.word[3], turn->address.word[3], 4);
+		bpf_skb_store_bytes(skb, ETH_HLEN + 12, &turn->address.word[3], 4, 0);
+		return;
+	}
+	__s64 diff = bpf_csum_diff((__be32 *)&source, 16, (__be32 *)&turn->address, 16, 0);
+	bpf_l4_csum_replace(skb, p->offset + 2, 0, diff, BPF_F_PSEUDO_HDR);
+	bpf_skb_store_bytes(skb, ETH_HLEN + 8, &turn->address, 16, 0);
+}
+
+// What comes to a client from a backend comes from the service that the client knows.
+SUBPROGRAM int turn_back(struct __sk_buff *skb, struct packet *p, struct flow *flow)
+{
+	REQUIRE(p && flow);
+	struct turn turn = flow->turn;
+	union address backend = turn.client_high ? p->key.low : p->key.high;
+	if (!turn.port || p->from_high == turn.client_high)
+		return 0;
+	if (p->transport.kind == ERROR) {
+		turn_error_back(skb, p, &backend, &turn);
+		return 0;
+	}
+	set_end(skb, p, true, &p->source, &turn.address);
+	set_l4_port(skb, p, true, p->transport.source_port, turn.port);
+	set_l4_port(skb, p, false, p->transport.destination_port, turn.client_port);
+	return 0;
+}
+
 // What the routers on the packet's way do to it.
 static __always_inline void rewrite(struct __sk_buff *skb, struct packet *p, const __u8 *source)
 {
@@ -932,6 +1162,8 @@ static __always_inline int to_overlay(struct __sk_buff *skb, struct packet *p,
 		__u8 mac[6] = {0x02, 0x70, 0x6f, router >> 16, router >> 8, router};
 		rewrite(skb, p, mac);
 	}
+	if (p->served)
+		turn(skb, p);
 	skb->cb[1] = vxlan;
 	skb->cb[3] = vtep->word[3];
 	return bpf_redirect(vxlan, 0);
@@ -1129,19 +1361,6 @@ static __always_inline int parse_transport(struct __sk_buff *skb, struct packet 
 	return p->more ? first_fragment(p, false) : PASSED;
 }
 
-struct ipv4 {
-	__u8 version_ihl;
-	__u8 tos;
-	__be16 length;
-	__be16 id;
-	__be16 fragment;
-	__u8 ttl;
-	__u8 protocol;
-	__be16 checksum;
-	__be32 source;
-	__be32 destination;
-};
-
 static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p)
 {
 	struct ipv4 ip;
@@ -1212,15 +1431,6 @@ SUBPROGRAM int parse_extensions(struct __sk_buff *skb, struct packet *p)
 	}
 	return MALFORMED;
 }
-
-struct ipv6 {
-	__be32 flow;
-	__be16 length;
-	__u8 next;
-	__u8 hop_limit;
-	union address source;
-	union address destination;
-};
 
 static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 {
@@ -1466,22 +1676,6 @@ static __always_inline bool keep_caller(struct packet *p)
 	return !bpf_map_update_elem(&callers, &key, &now, BPF_ANY);
 }
 
-// Another source or destination, and the checksums with it.
-static __always_inline void set_end(struct __sk_buff *skb, struct packet *p, bool source,
-				    const union address *from, union address *to)
-{
-	__u32 sum = p->offset + 16; // of TCP
-	if (p->ethertype == ETH_P_IP) {
-		bpf_l4_csum_replace(skb, sum, from->word[3], to->word[3], BPF_F_PSEUDO_HDR | 4);
-		bpf_l3_csum_replace(skb, ETH_HLEN + 10, from->word[3], to->word[3], 4);
-		bpf_skb_store_bytes(skb, ETH_HLEN + (source ? 12 : 16), &to->word[3], 4, 0);
-		return;
-	}
-	__s64 diff = bpf_csum_diff((__be32 *)from, 16, (__be32 *)to, 16, 0);
-	bpf_l4_csum_replace(skb, sum, 0, diff, BPF_F_PSEUDO_HDR);
-	bpf_skb_store_bytes(skb, ETH_HLEN + (source ? 8 : 24), to, 16, 0);
-}
-
 // To the metadata service, from an address that says which port it is.
 SUBPROGRAM int to_metadata(struct __sk_buff *skb, struct packet *p)
 {
@@ -1535,6 +1729,10 @@ static __always_inline int enter(struct __sk_buff *skb, struct packet *p, struct
 	remember(p, flow);
 	if (p->way.router)
 		rewrite(skb, p, p->way.own_mac);
+	if (p->served)
+		turn(skb, p);
+	else if (flow && flow->turn.port)
+		turn_back(skb, p, flow);
 	return to_port(skb, ifindex, receiver);
 }
 
@@ -1711,6 +1909,7 @@ static __always_inline void set_kind(struct packet *p, struct icmp_error *icmp, 
 	case UNREACHABLE:
 		icmp->code = ipv4 ? 1 : 3;
 		break;
+	case NO_BACKEND:
 	case FOR_ROUTER:
 		icmp->code = !ipv4 ? 4 : ports ? 3 : 2;
 	}
@@ -1756,11 +1955,11 @@ static __always_inline int answer(struct __sk_buff *skb)
 }
 
 static __always_inline void say4(struct __sk_buff *skb, struct packet *p, struct icmp_error *icmp,
-				 struct interface *interface, __u32 quoted)
+				 const union address *speaker, __u32 quoted)
 {
 	struct ipv4 ip = {.version_ihl = 0x45, .ttl = 64, .protocol = IPPROTO_ICMP};
 	ip.length = bpf_htons(sizeof(ip) + sizeof(*icmp) + quoted);
-	ip.source = interface->address.word[3];
+	ip.source = speaker->word[3];
 	ip.destination = p->source.word[3];
 	ip.checksum = fold(bpf_csum_diff(NULL, 0, (__be32 *)&ip, sizeof(ip), 0));
 	bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), 0);
@@ -1768,24 +1967,36 @@ static __always_inline void say4(struct __sk_buff *skb, struct packet *p, struct
 }
 
 static __always_inline void say6(struct __sk_buff *skb, struct packet *p, struct icmp_error *icmp,
-				 struct interface *interface, __u32 quoted)
+				 const union address *speaker, __u32 quoted)
 {
 	struct ipv6 ip = {.flow = bpf_htonl(6U << 28), .next = IPPROTO_ICMPV6, .hop_limit = 64};
 	ip.length = bpf_htons(sizeof(*icmp) + quoted);
-	ip.source = interface->address;
+	ip.source = *speaker;
 	ip.destination = p->source;
 	bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), 0);
 	bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip), icmp, sizeof(*icmp), 0);
 }
 
 // The pseudo-header of ICMPv6; that of ICMP has none.
-static __always_inline __s64 pseudo(struct packet *p, struct interface *interface, __u32 quoted)
+static __always_inline __s64 pseudo(struct packet *p, const union address *speaker, __u32 quoted)
 {
 	__be32 rest = bpf_htonl(sizeof(struct icmp_error) + quoted + IPPROTO_ICMPV6);
 	if (p->ethertype == ETH_P_IP)
 		return 0;
-	__s64 sum = bpf_csum_diff(NULL, 0, (__be32 *)&interface->address, 16, rest);
+	__s64 sum = bpf_csum_diff(NULL, 0, (__be32 *)speaker, 16, rest);
 	return bpf_csum_diff(NULL, 0, (__be32 *)&p->source, 16, sum);
+}
+
+// A router speaks as its interface, a service without backends as itself.
+static __always_inline union address *speaks(struct packet *p, __u32 reason)
+{
+	struct interface_key key = {.router = p->way.router,
+				    .vni = p->way.at,
+				    .family = p->ethertype == ETH_P_IP ? 4 : 6};
+	if (reason == NO_BACKEND)
+		return &p->asked.address;
+	struct interface *interface = bpf_map_lookup_elem(&interfaces, &key);
+	return interface ? &interface->address : NULL;
 }
 
 // Drops the packet and tells its sender why, as a router does.
@@ -1793,15 +2004,13 @@ SUBPROGRAM int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
 {
 	REQUIRE(p);
 	__u32 zero = 0, family = p->ethertype == ETH_P_IP ? 4 : 6;
-	struct interface_key key = {
-		.router = p->way.router, .vni = p->way.at, .family = family};
-	struct interface *interface = bpf_map_lookup_elem(&interfaces, &key);
+	const union address *speaker = speaks(p, reason);
 	struct scratch *own = bpf_map_lookup_elem(&scratch, &zero);
 	struct icmp_error icmp = {};
 	__u32 header = (family == 4 ? sizeof(struct ipv4) : sizeof(struct ipv6)) + sizeof(icmp);
 	__u64 quoted = skb->len - ETH_HLEN;
 	int dropped = drop(skb, reason, p->ifindex);
-	if (!interface || !own || !may_be_told(p) || !may_speak(p))
+	if (!speaker || !own || !may_be_told(p) || !may_speak(p))
 		return dropped;
 	__builtin_memset(own->quote, 0, QUOTE);
 	if (quoted > QUOTE)
@@ -1809,15 +2018,15 @@ SUBPROGRAM int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
 	if (quoted < sizeof(struct ipv4) || bpf_skb_load_bytes(skb, ETH_HLEN, own->quote, quoted))
 		return dropped;
 	set_kind(p, &icmp, reason);
-	__s64 sum = bpf_csum_diff(NULL, 0, (__be32 *)own->quote, QUOTE, pseudo(p, interface, quoted));
+	__s64 sum = bpf_csum_diff(NULL, 0, (__be32 *)own->quote, QUOTE, pseudo(p, speaker, quoted));
 	icmp.checksum = fold(bpf_csum_diff(NULL, 0, (__be32 *)&icmp, sizeof(icmp), sum));
 	if (bpf_skb_change_tail(skb, ETH_HLEN + header + quoted, 0))
 		return dropped;
 	set_macs(skb, p->destination_mac, p->source_mac);
 	if (family == 4)
-		say4(skb, p, &icmp, interface, quoted);
+		say4(skb, p, &icmp, speaker, quoted);
 	else
-		say6(skb, p, &icmp, interface, quoted);
+		say6(skb, p, &icmp, speaker, quoted);
 	if (bpf_skb_store_bytes(skb, ETH_HLEN + header, own->quote, quoted, 0))
 		return dropped;
 	return answer(skb);
@@ -1917,6 +2126,265 @@ static __always_inline struct flow *flow_of(struct __sk_buff *skb, struct packet
 	return NULL;
 }
 
+static __always_inline __u32 mixed(__u32 hash)
+{
+	hash = (hash ^ hash >> 16) * 0x85ebca6bU;
+	hash = (hash ^ hash >> 13) * 0xc2b2ae35U;
+	return hash ^ hash >> 16;
+}
+
+// -log2(hash / 2^32) * 2^24, its fraction by a parabola: 0.9 % off at most.
+SUBPROGRAM __u32 minus_log(__u32 hash)
+{
+	__u32 value = hash | 1, whole = 31;
+	for (int shift = 16; shift; shift >>= 1) {
+		if (value >> (32 - shift) == 0) {
+			value <<= shift;
+			whole -= shift;
+		}
+	}
+	__u64 part = value << 1 >> 8;
+	__u64 bent = (part * ((1 << 24) - part) >> 24) * 22497 >> 16;
+	return (32U << 24) - ((whole << 24) + part + bent);
+}
+
+struct choosing {
+	__u64 service;
+	__u64 best;
+	const union address *client;
+	__u32 hash;
+	__u32 page;
+};
+
+// The better of what was best and this backend, whose place in its page is the last four bits. A
+// client that is a backend of its own takes itself last.
+SUBPROGRAM __u64 better(struct backend *backend, const union address *client, __u64 best,
+			__u32 hash, __u32 index)
+{
+	REQUIRE(backend && client);
+	__u64 score = (__u64)minus_log(mixed(hash ^ backend->hash)) * backend->inverse;
+	score = (score & ~(PAGE - 1ULL)) | index;
+	if (same(&backend->address, client))
+		score |= 1ULL << 63;
+	return score < best ? score : best;
+}
+
+// By rendezvous: each flow has an order of its own among the backends, and takes the first of them;
+// what is divided by their weights (Wang, Ravishankar: the greatest -weight / log(hash)).
+static long look_at_page(__u32 number, void *context)
+{
+	struct choosing *c = context;
+	struct page_key key = {.service = c->service, .page = number};
+	struct page *page = bpf_map_lookup_elem(&backends, &key);
+	__u64 best = c->best;
+	if (!page)
+		return 1;
+	for (__u32 i = 0; i < PAGE; i++) {
+		if (i >= page->count)
+			break;
+		best = better(&page->backend[i], c->client, best, c->hash, i);
+	}
+	if (best < c->best) {
+		c->best = best;
+		c->page = number;
+	}
+	return 0;
+}
+
+static __always_inline __u32 hash_of(const struct packet *p, const struct service *service)
+{
+	const union address *a = &p->source;
+	if (service->flags & BY_SOURCE)
+		return (a->word[0] ^ a->word[1] ^ a->word[2] ^ a->word[3]) * 0x9e3779b1U;
+	return spread(p);
+}
+
+SUBPROGRAM int choose_backend(struct packet *p, struct service *service, struct chosen *now)
+{
+	REQUIRE(p && service && now);
+	struct choosing c = {.service = service->id, .best = ~0ULL, .client = &p->source};
+	c.hash = hash_of(p, service);
+	bpf_loop(service->pages < PAGES ? service->pages : PAGES, look_at_page, &c, 0);
+	struct page_key key = {.service = c.service, .page = c.page};
+	struct page *page = c.best == ~0ULL ? NULL : bpf_map_lookup_elem(&backends, &key);
+	if (!page)
+		return 0;
+	struct backend *backend = &page->backend[c.best & (PAGE - 1)];
+	now->address = backend->address;
+	now->port = backend->port;
+	return 1;
+}
+
+// The client and the backend are in one subnet: what the backend answers passes no router.
+static __always_inline bool is_direct(struct packet *p, __u32 router, const union address *backend)
+{
+	if (!neighbour_of(p->vni, backend))
+		return false;
+	return !router || route_of(router, &p->source) == route_of(router, backend);
+}
+
+static __always_inline bool is_asked(const struct packet *p, const struct turn *turn)
+{
+	return turn->port == p->asked.port && turn->client_port == p->asked.client_port &&
+	       same(&turn->address, &p->asked.address);
+}
+
+// The client may speak to the backend from this port: no other flow of its does.
+SUBPROGRAM int is_free(struct packet *p, struct chosen *now)
+{
+	REQUIRE(p && now);
+	struct transport t = {.protocol = p->transport.protocol,
+			      .source_port = now->source_port,
+			      .destination_port = now->port};
+	make_key(&p->key, &p->source, &now->address, &t);
+	struct flow *flow = bpf_map_lookup_elem(&flows, &p->key);
+	return !flow || since(p, flow->seen) >= lifetime(t.protocol, flow->state) ||
+	       is_asked(p, &flow->turn) || (flow->state & (RESET | FIN_SENT | FIN_REPLIED));
+}
+
+static __always_inline void choose_source_port(struct packet *p, struct chosen *now)
+{
+	now->source_port = p->asked.client_port;
+	for (__u32 i = 1; i <= SOURCE_PORTS; i++) {
+		if (is_free(p, now))
+			return;
+		now->source_port = bpf_htons(0x8000 | (mixed(spread(p) + i) & 0x7fff));
+	}
+}
+
+SUBPROGRAM int choose(struct packet *p, struct service *service, struct where *where,
+		      struct chosen *now)
+{
+	REQUIRE(p && service && now);
+	struct where *out = where && where->router ? where : where_is(p->vni, service->via);
+	__u32 router = out ? out->router : 0;
+	if (!choose_backend(p, service, now))
+		return NO_BACKEND;
+	now->direct = is_direct(p, router, &now->address);
+	if (!now->direct && !router)
+		return UNREACHABLE;
+	p->key.vni = now->direct ? p->vni : out->vtep.word[0];
+	choose_source_port(p, now);
+	p->key.vni = p->vni;
+	now->seen = now->checked = p->now;
+	return PASSED;
+}
+
+// What was chosen for a flow stays with it while the backend is there; with UDP, which has no end,
+// while it works. A connection request begins anew.
+SUBPROGRAM int stays(struct packet *p, struct service *service, struct chosen *chosen)
+{
+	REQUIRE(p && service && chosen);
+	struct member_key key = {
+		.service = service->id, .address = chosen->address, .port = chosen->port};
+	__u8 tcp = p->transport.protocol == IPPROTO_TCP;
+	if (since(p, chosen->seen) >= lifetime(p->transport.protocol, REPLIED) ||
+	    (tcp && (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN))
+		return 0;
+	if (since(p, chosen->checked) >= SECOND) {
+		__u32 *member = bpf_map_lookup_elem(&members, &key);
+		if (!member || (*member == IS_DOWN && !tcp))
+			return 0;
+		chosen->checked = p->now;
+	}
+	if (since(p, chosen->seen) >= SECOND)
+		chosen->seen = p->now;
+	return 1;
+}
+
+static __always_inline bool is_admitted(const struct packet *p, const struct service *service)
+{
+	struct prefix_key key = {
+		.prefixlen = 224, .side = SOURCES, .policy = service->id, .address = p->source};
+	if (p->ethertype == ETH_P_IPV6)
+		key.side |= IPV6_SIDE;
+	return !(service->flags & RESTRICTED) || bpf_map_lookup_elem(&prefixes, &key);
+}
+
+// To whom the packet goes next within the sender's network.
+static __always_inline bool aim(struct packet *p, const struct chosen *chosen,
+				const struct where *where, const struct service *service)
+{
+	const __u8 *mac = where && where->router ? p->destination_mac : service->via;
+	if (chosen->direct) {
+		struct neighbour *neighbour = neighbour_of(p->vni, &chosen->address);
+		if (!neighbour)
+			return false;
+		mac = neighbour->mac;
+	}
+	__builtin_memcpy(p->next_mac, mac, 6);
+	p->served = 1;
+	p->direct = chosen->direct;
+	p->destination = chosen->address;
+	p->transport.destination_port = chosen->port;
+	p->transport.source_port = chosen->source_port;
+	return true;
+}
+
+// A packet to the address of a service is one to a backend from here on; it is rewritten last, so
+// that errors quote what its sender has sent.
+SUBPROGRAM int serve(struct packet *p, struct where *where)
+{
+	REQUIRE(p);
+	struct transport *t = &p->transport;
+	struct service_key key = {.scope = p->vni,
+				  .protocol = t->protocol,
+				  .port = t->destination_port,
+				  .address = p->destination};
+	if (where && where->router)
+		key.scope = where->router | BY_ROUTER;
+	struct service *service = bpf_map_lookup_elem(&services, &key);
+	if (!service)
+		return PASSED;
+	struct chosen_key chosen_key = {.vni = p->vni,
+					.protocol = t->protocol,
+					.client = p->source,
+					.service = p->destination,
+					.client_port = t->source_port,
+					.service_port = t->destination_port};
+	p->asked.address = p->destination;
+	p->asked.port = t->destination_port;
+	p->asked.client_port = t->source_port;
+	if (!is_admitted(p, service))
+		return NOT_ADMITTED;
+	struct chosen *known = bpf_map_lookup_elem(&chosen, &chosen_key);
+	if (known && stays(p, service, known))
+		return aim(p, known, where, service) ? PASSED : UNREACHABLE;
+	struct chosen now = {};
+	int reason = choose(p, service, where, &now);
+	if (reason)
+		return reason;
+	bpf_map_update_elem(&chosen, &chosen_key, &now, BPF_ANY);
+	return aim(p, &now, where, service) ? PASSED : UNREACHABLE;
+}
+
+static __always_inline bool has_services(const struct packet *p)
+{
+	__u32 zero = 0;
+	struct host *own = bpf_map_lookup_elem(&host, &zero);
+	return own && own->services && p->transport.kind == FLOW &&
+	       (p->transport.protocol == IPPROTO_TCP || p->transport.protocol == IPPROTO_UDP);
+}
+
+// The flow knows what its client calls the backend. One flow has one name for it.
+static __always_inline int note_turn(struct packet *p, struct flow *flow)
+{
+	bool turned = flow && flow->turn.port;
+	if (!p->served)
+		return turned && p->ifindex && p->from_high == flow->turn.client_high &&
+				       p->transport.kind == FLOW
+			       ? PORT_TAKEN
+			       : PASSED;
+	if (!flow || (turned && !is_asked(p, &flow->turn)))
+		return PORT_TAKEN;
+	if (!turned) {
+		flow->turn = p->asked;
+		flow->turn.client_high = p->from_high;
+	}
+	p->judged = 1;
+	return PASSED;
+}
+
 // An IP packet; `sender` is NULL from the overlay, where the sender's host has checked it.
 static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct port *sender)
 {
@@ -1924,13 +2392,20 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 	struct where *where = group ? NULL : where_is(p->vni, p->destination_mac);
 	int reason, trouble = PASSED;
 	bool calls = sender && !group && (sender->flags & ASKS_METADATA) && calls_metadata(p);
-	if (sender && !calls && where && where->router)
+	if (sender && !calls && !group && has_services(p)) {
+		trouble = serve(p, where);
+		if (p->served)
+			where = where_is(p->vni, p->next_mac);
+	}
+	if (sender && !calls && !trouble && where && where->router)
 		trouble = begin_way(skb, p, where);
 	struct flow *flow = flow_of(skb, p);
 	if (sender && (sender->flags & PORT_SECURITY))
 		reason = leave(p, flow, sender);
 	else
 		reason = sender && is_astray(p) ? REVERSE_PATH : PASSED;
+	if (!reason && !trouble)
+		reason = note_turn(p, flow);
 	if (reason)
 		return drop(skb, reason, p->ifindex);
 	if (sender && (sender->flags & question(p)))
@@ -1941,6 +2416,8 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 		return to_metadata(skb, p);
 	if (p->way.first)
 		return route_packet(skb, p, flow, trouble);
+	if (trouble)
+		return trouble == NO_BACKEND ? say(skb, p, trouble) : drop(skb, trouble, p->ifindex);
 	return group ? to_group(skb, p) : forward_to(skb, p, flow, where);
 }
 

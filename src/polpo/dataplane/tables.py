@@ -44,6 +44,9 @@ class Drop(enum.IntEnum):
     REVERSE_PATH = 26  # the router would not send to the source into the network it came from
     UNREACHABLE = 27  # where the next hop is is not known, or there are too many routers
     OVER_LIMIT = 28  # more than the port's QoS policy lets it send, or receive
+    NO_BACKEND = 29  # the service has none that takes connections
+    NOT_ADMITTED = 30  # the service is for other sources
+    PORT_TAKEN = 31  # the sender speaks to this backend of a service already, from this port
 
 
 class PortFlag(enum.IntFlag):
@@ -75,6 +78,20 @@ class Side(enum.IntFlag):
     INGRESS = 0
     EGRESS = 1
     IPV6 = 2
+
+
+class Serving(enum.IntFlag):
+    """`services`, flags."""
+
+    BY_SOURCE = 1  # one client, one backend
+    RESTRICTED = 2  # to the sources in `prefixes`
+
+
+class Working(enum.IntEnum):
+    """`members`, value."""
+
+    WORKS = 1
+    IS_DOWN = 2
 
 
 class State(enum.IntFlag):
@@ -122,10 +139,19 @@ HOPS = 8
 IPV6_ROUTE = 1 << 31
 """`routes`, router: added to the number for prefixes of IPv6, so that ::/0 is not for IPv4."""
 
+PAGE, PAGES = 16, 256
+"""Backends of a service in one entry of `backends`, and such entries of a service, at most."""
+
+BY_ROUTER = 1 << 31
+"""`services`, scope: added to a router's number, which is no network's."""
+
+SOURCES = 4
+"""`prefixes`, side: with the id of a service in the place of a policy, who may use it."""
+
 U32 = Layout("__u32", value="I")
 U64 = Layout("__u64", value="Q")
 ADDRESS = Layout("address", byte="16s")
-HOST = Layout("host", vxlan="I", metadata="I")
+HOST = Layout("host", vxlan="I", metadata="I", services="I")
 PORT = Layout("port", vni="I", mac="6s", flags="H", dscp="B", pad="3x", policy="Q")
 LIMIT_KEY = Layout("limit_key", ifindex="I", side="I")
 LIMIT = Layout("limit", kbps="Q", burst="Q")
@@ -163,6 +189,7 @@ FLOW_KEY = Layout(
     high_port="2s",
     pad2="4x",
 )
+TURN = Layout("turn", address="16s", port="2s", client_port="2s", client_high="B", pad="3x")
 FLOW = Layout(
     "flow",
     seen="Q",
@@ -174,6 +201,34 @@ FLOW = Layout(
     ingress="16s",
     low="24s",
     high="24s",
+    turn=f"{TURN.size}s",
+)
+SERVICE_KEY = Layout("service_key", scope="I", protocol="B", pad="x", port="2s", address="16s")
+SERVICE = Layout("service", id="Q", pages="I", flags="I", via="6s", pad="2x")
+PAGE_KEY = Layout("page_key", service="Q", page="I", pad="4x")
+BACKEND = Layout("backend", address="16s", hash="I", inverse="I", port="2s", pad="6x")
+BACKENDS = Layout("page", count="I", pad="4x", backend=f"{PAGE * BACKEND.size}s")
+MEMBER_KEY = Layout("member_key", service="Q", address="16s", port="2s", pad="6x")
+CHOSEN_KEY = Layout(
+    "chosen_key",
+    vni="I",
+    protocol="B",
+    pad="3x",
+    client="16s",
+    service="16s",
+    client_port="2s",
+    service_port="2s",
+    pad2="4x",
+)
+CHOSEN = Layout(
+    "chosen",
+    seen="Q",
+    checked="Q",
+    address="16s",
+    port="2s",
+    source_port="2s",
+    direct="B",
+    pad="3x",
 )
 CALLER_KEY = Layout("caller_key", ifindex="I", port="2s", family="H")
 CALLER = Layout("caller", address="16s", mac="6s", spoken_to="6s", pad="4x")
@@ -217,9 +272,13 @@ TABLES = {
         Table("ports", "hash", U32, PORT),
         Table("fdb", "hash", MAC_KEY, WHERE),
         Table("flood", "hash", FLOOD_KEY, WHERE),
+        Table("members", "hash", MEMBER_KEY, U32),
+        Table("backends", "hash", PAGE_KEY, BACKENDS),
+        Table("services", "hash", SERVICE_KEY, SERVICE),
         Table("moved", "lru_hash", ADDRESS_KEY, NEIGHBOUR, ours=False),
         Table("moved_fdb", "lru_hash", MAC_KEY, WHERE, ours=False),
         Table("flows", "lru_hash", FLOW_KEY, FLOW, ours=False),
+        Table("chosen", "lru_hash", CHOSEN_KEY, CHOSEN, ours=False),
         Table("fragments", "lru_hash", FRAGMENT_KEY, TRANSPORT, ours=False),
         Table("allowances", "lru_hash", U32, ALLOWANCE, ours=False),
         Table("callers", "lru_hash", CALLER_KEY, CALLER, ours=False),

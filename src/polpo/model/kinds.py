@@ -1,6 +1,7 @@
 """All kinds of objects, by the name under which the store keeps them."""
 
 from polpo.model import (
+    cluster,
     host,
     identity,
     load_balancer,
@@ -46,11 +47,13 @@ KINDS: dict[str, type[Object]] = {
         load_balancer.HealthMonitor,
         load_balancer.L7Policy,
         load_balancer.L7Rule,
+        load_balancer.Outage,
         load_balancer.BalancerQuota,
         load_balancer_kind.FlavorProfile,
         load_balancer_kind.Flavor,
         load_balancer_kind.ZoneProfile,
         load_balancer_kind.Zone,
+        cluster.Cluster,
         placement.Placement,
         probe.Probe,
         qos.QosPolicy,

@@ -23,8 +23,9 @@ INSTANCE = "network:load_balancer"
 ACTIVE_STANDBY, SINGLE = "ACTIVE_STANDBY", "SINGLE"
 LEAST_MEMORY_MIB = 64
 """With less HAProxy and keepalived could not begin."""
-PROXIED = "amphora"
-"""The provider that is HAProxy in a pair of instances; `octavia` is the same by another name."""
+PROXIED, SWITCHED = "amphora", "switch"
+"""Providers: HAProxy in a pair of instances (`octavia` is the same by another name); or the switch
+of each client's own host, and the instances only see to it which members work."""
 
 
 class Vip(msgspec.Struct, frozen=True):
@@ -65,6 +66,11 @@ class LoadBalancer(Owned, frozen=True, kw_only=True, omit_defaults=True):
     compute_zone: str = ""
     wiring: int = 0
     wish: int = 0
+
+    @property
+    def addresses(self) -> tuple[Vip, ...]:
+        """All of them, the first first."""
+        return (Vip(self.vip_subnet_id, self.vip_address), *self.additional_vips)
 
     def claims(self) -> tuple[Claim, ...]:
         return (("vni", str(self.vni)), ("vip", self.vip_port_id))
@@ -120,6 +126,10 @@ class Listener(Part, frozen=True, kw_only=True, omit_defaults=True):
     hsts_max_age: int | None = None
     hsts_include_subdomains: bool = False
     hsts_preload: bool = False
+
+    def is_switched(self, provider: str) -> bool:
+        """Whether the switch carries it: HAProxy has no UDP."""
+        return provider == SWITCHED or self.protocol == "UDP"
 
     @property
     def transport(self) -> str:
@@ -213,6 +223,17 @@ class Member(Part, frozen=True, kw_only=True, omit_defaults=True):
     def index(self) -> tuple[IndexEntry, ...]:
         subnet = (("subnet", self.subnet_id),) if self.subnet_id else ()
         return (*super().index(), ("pool", self.pool_id), *subnet)
+
+
+class Outage(Object, frozen=True, kw_only=True, omit_defaults=True):
+    """A member (by its own id) that instances have found not to work. The cloud's own."""
+
+    kind: ClassVar[str] = "outage"
+
+    load_balancer_id: str
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        return (("load_balancer", self.load_balancer_id),)
 
 
 class HealthMonitor(Part, frozen=True, kw_only=True, omit_defaults=True):

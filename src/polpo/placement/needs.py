@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from polpo.model.load_balancer import ACTIVE_STANDBY, PROXIED, LoadBalancer
+from polpo.model.load_balancer import ACTIVE_STANDBY, LoadBalancer
 from polpo.model.network import Network
 from polpo.model.router import Router
 from polpo.model.snapshot import Snapshot
@@ -39,16 +39,15 @@ def needs(snapshot: Snapshot) -> list[Need]:
 
 def _balancers(snapshot: Snapshot) -> Iterator[Need]:
     for balancer in snapshot.all(LoadBalancer):
-        if balancer.provider == PROXIED:
-            yield Need(
-                function_id=balancer.id,
-                vni=balancer.vni,
-                physical_network=ANYWHERE,
-                zones=frozenset(filter(None, [balancer.compute_zone])),
-                instances=2 if balancer.topology == ACTIVE_STANDBY else 1,
-                carries=balancer.admin_state_up,
-                wish=balancer.wish,
-            )
+        yield Need(
+            function_id=balancer.id,
+            vni=balancer.vni,
+            physical_network=ANYWHERE,
+            zones=frozenset(filter(None, [balancer.compute_zone])),
+            instances=2 if balancer.topology == ACTIVE_STANDBY else 1,
+            carries=balancer.admin_state_up,
+            wish=balancer.wish,
+        )
 
 
 def _gateways(snapshot: Snapshot) -> Iterator[Need]:

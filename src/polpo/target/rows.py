@@ -5,8 +5,9 @@ its absence from a full slice means that the thing is gone. Rows are grouped int
 
     host/<name>      what only this host needs: its own ports, the policies these use, the networks
                      and routers it carries, its instances of routers' gateways, packets to follow
-    network/<vni>    what every host that carries the network needs: endpoints, group sets, subnets
-    router/<vni>     what every host that carries the router needs: interfaces, routes
+    network/<vni>    what every host that carries the network needs: endpoints, group sets, subnets,
+                     services
+    router/<vni>     what every host that carries the router needs: interfaces, routes, services
     hosts            the hosts of the cloud: who may send us tunnelled packets
 
 Networks and routers have numbers (`vni`) of one sequence. Those that are joined, transitively, are
@@ -24,6 +25,7 @@ from polpo.target.balancer import Balancer
 from polpo.target.instance import Instance
 from polpo.target.probe_row import Probe
 from polpo.target.row import Row
+from polpo.target.service import Backend, Service
 
 
 class Host(Row, frozen=True, omit_defaults=True, tag_field="row", tag="host"):
@@ -385,6 +387,8 @@ AnyRow: TypeAlias = (
     | Member
     | Gateway
     | Balancer
+    | Service
+    | Backend
     | Probe
 )
 Slices: TypeAlias = dict[str, dict[str, AnyRow]]

@@ -2,11 +2,15 @@
 
 serve PORT [proxy]      answers HTTP with who it is, whom it sees, and the request it got; with
                         `proxy` it wants a PROXY header first (versions 1 and 2)
+echo PORT NAME          answers datagrams with its name and whom it sees
+datagram ADDRESS PORT   sends one, and prints the answer
+flow ADDRESS PORT       sends a datagram every 5 ms from one socket, until a line comes
 ask ADDRESS PORT LONG   opens a connection with one request in it every 5 ms, until a line
                         comes; LONG connections go on all the while, with one every 20 ms
 """
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
@@ -133,10 +137,65 @@ async def ask(address: str, port: int, long: int) -> None:
     print(json.dumps(said), flush=True)
 
 
+async def echo(port: int, name: str) -> None:
+    loop = asyncio.get_running_loop()
+    own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    own.bind(("0.0.0.0", port))
+    own.setblocking(False)
+    print("ready", flush=True)
+    while True:
+        _, client = await loop.sock_recvfrom(own, 2048)
+        said = json.dumps({"member": name, "from": client[0]})
+        await loop.sock_sendto(own, said.encode(), client)
+
+
+def datagram(address: str, port: int) -> None:
+    own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    own.settimeout(3.0)
+    own.connect((address, port))
+    own.send(b"?")
+    print(own.recv(2048).decode())
+
+
+async def flow(address: str, port: int) -> None:
+    loop = asyncio.get_running_loop()
+    own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    own.connect((address, port))
+    own.setblocking(False)
+    asked = answered = refused = 0
+
+    async def listen() -> None:
+        nonlocal answered, refused
+        while True:
+            try:
+                await loop.sock_recv(own, 2048)
+                answered += 1
+            except ConnectionRefusedError:
+                refused += 1
+
+    ended = loop.run_in_executor(None, sys.stdin.readline)
+    listening = asyncio.create_task(listen())
+    print("ready", flush=True)
+    while not ended.done():
+        with contextlib.suppress(ConnectionRefusedError):
+            own.send(b"?")
+            asked += 1
+        await asyncio.sleep(EVERY_S)
+    await asyncio.sleep(0.1)
+    listening.cancel()
+    print(json.dumps({"asked": asked, "answered": answered, "refused": refused}), flush=True)
+
+
 def main() -> None:
     match sys.argv[1:]:
         case ["serve", port, *options]:
             asyncio.run(serve(int(port), "proxy" in options))
+        case ["echo", port, name]:
+            asyncio.run(echo(int(port), name))
+        case ["datagram", address, port]:
+            datagram(address, int(port))
+        case ["flow", address, port]:
+            asyncio.run(flow(address, int(port)))
         case ["ask", address, port, long]:
             asyncio.run(ask(address, int(port), int(long)))
 

@@ -270,14 +270,28 @@ def program(where: str, *words: str) -> "subprocess.Popen[str]":
     return process
 
 
-class Client:
-    """Opens a connection every 5 ms, and counts; and has long ones that go on all the while."""
+class Running:
+    """A program in a client's namespace, that says what it has seen when it ends."""
 
-    def __init__(self, address: str, port: int = 80, long: int = 0) -> None:
-        self._process = program(CLIENT, "ask", address, str(port), str(long))
+    def __init__(self, where: str, *words: str) -> None:
+        self._process = program(where, *words)
 
     def end(self) -> dict[str, Any]:
         said, _ = self._process.communicate("end\n", timeout=20)
         assert self._process.returncode == 0, said
         found: dict[str, Any] = json.loads(said.splitlines()[-1])
         return found
+
+
+class Client(Running):
+    """Opens a connection every 5 ms, and counts; and has long ones that go on all the while."""
+
+    def __init__(self, address: str, port: int = 80, long: int = 0) -> None:
+        super().__init__(CLIENT, "ask", address, str(port), str(long))
+
+
+class Datagrams(Running):
+    """Sends one every 5 ms from one socket, and counts the answers."""
+
+    def __init__(self, address: str, port: int) -> None:
+        super().__init__(CLIENT, "flow", address, str(port))

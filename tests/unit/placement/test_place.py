@@ -307,4 +307,5 @@ def test_load_balancers_need_any_two_hosts() -> None:
     assert needs(snapshot) == [
         Need("1", 3, ANYWHERE, wish=2),
         Need("2", 4, ANYWHERE, frozenset({"x"}), 1),
+        Need("3", 5, ANYWHERE),
     ]

@@ -14,7 +14,7 @@ from polpo.agent.dhcp.answers import REFUSED, Answer, Outcome
 from polpo.agent.dhcp.datagrams import Question, icmpv6
 from polpo.agent.dhcp.link import Link, Router, family_of
 from polpo.dataplane.frames import ALL_NODES, ALL_NODES_MAC, Malformed
-from polpo.dataplane.services import STATEFUL, STATELESS
+from polpo.dataplane.questions import STATEFUL, STATELESS
 from polpo.dataplane.tables import ANY6
 from polpo.target.rows import Subnet
 

@@ -14,7 +14,7 @@ from polpo.agent.dhcp.datagrams import Question, udp
 from polpo.agent.dhcp.extra import extra_options
 from polpo.agent.dhcp.link import Link, family_of
 from polpo.agent.dhcp.messages6 import Message, Option
-from polpo.dataplane.services import is_stateful, is_stateless
+from polpo.dataplane.questions import is_stateful, is_stateless
 from polpo.target.rows import Subnet
 
 SOLICIT, ADVERTISE, REQUEST, CONFIRM, RENEW, REBIND, REPLY, RELEASE, DECLINE = range(1, 10)

@@ -32,6 +32,7 @@ class Reports:
         self._decode = msgspec.json.Decoder(Status).decode
         self._slowest: tuple[str, int] | None = None
         self.on_gateways: Callable[[], None] = lambda: None  # a host says something new of its own
+        self.on_members: Callable[[], None] = lambda: None  # or of load balancers' members
 
     def hear(self, host: str, text: bytes) -> Status:
         """Take a host's status. Raises msgspec.MsgspecError if it is not one."""
@@ -48,6 +49,8 @@ class Reports:
         self._keep_slowest(host, status.revision)
         if old is None or _gateways(old.status) != _gateways(status):
             self.on_gateways()
+        if old is None or _members(old.status) != _members(status):
+            self.on_members()
         return report
 
     def get(self, host: str) -> Report | None:
@@ -113,6 +116,10 @@ class Reports:
 
     def _counts(self, host: str, snapshot: Snapshot) -> bool:
         return snapshot.holder("host", host) is not None and self.is_alive(host)
+
+
+def _members(status: Status) -> tuple[object, ...]:
+    return status.active, {vni: one.members for vni, one in status.balancing.items()}
 
 
 def _gateways(status: Status) -> tuple[object, ...]:

@@ -10,12 +10,12 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from polpo.api.identifier import new_id
-from polpo.api.loadbalancer_v2 import guard, vip
+from polpo.api.loadbalancer_v2 import guard
 from polpo.api.network_v2 import port_addresses
 from polpo.api.network_v2.macs import free_mac
 from polpo.api.network_v2.port_wiring import put
 from polpo.api.network_v2.resource import Writing
-from polpo.model.load_balancer import INSTANCE, PROXIED, SINGLE, LoadBalancer, Member
+from polpo.model.load_balancer import INSTANCE, SINGLE, LoadBalancer, Member
 from polpo.model.network import Subnet
 from polpo.model.placement import INSTANCES, instance_id
 from polpo.model.port import AddressPair, Port
@@ -26,15 +26,11 @@ Places: TypeAlias = Mapping[str, list[str]]
 
 
 def numbers(balancer: LoadBalancer) -> tuple[int, ...]:
-    if balancer.provider != PROXIED:
-        return ()
     return INSTANCES[:1] if balancer.topology == SINGLE else INSTANCES
 
 
 def arrange(w: Writing, balancer: LoadBalancer) -> None:
     """Ports and rules as the tree asks for them now."""
-    if not numbers(balancer):
-        return
     groups = guard.arrange(w, balancer)
     places = _places(w.snapshot, balancer)
     for number in numbers(balancer):
@@ -51,7 +47,7 @@ def remove(w: Writing, balancer: LoadBalancer) -> None:
 def _places(snapshot: Snapshot, balancer: LoadBalancer) -> Places:
     """One address of each family of the VIPs, and one in each subnet that a member names."""
     front: dict[int, str] = {}
-    for address in vip.addresses(balancer):
+    for address in balancer.addresses:
         front.setdefault(6 if ":" in address.ip_address else 4, address.subnet_id)
     places: dict[str, list[str]] = {balancer.vip_network_id: [id for id in front.values() if id]}
     members = snapshot.by(Member, "load_balancer", balancer.id)
@@ -74,7 +70,7 @@ def _arrange_one(
         front = network_id == balancer.vip_network_id
         port = before or _new(w, id, network_id, front)
         wishes = [{"subnet_id": subnet} for subnet in subnets]
-        pairs = [AddressPair(v.ip_address) for v in vip.addresses(balancer)] if front else []
+        pairs = [AddressPair(v.ip_address) for v in balancer.addresses] if front else []
         after = replace(
             port,
             fixed_ips=port_addresses.change(w, port, wishes) if wishes else port.fixed_ips,

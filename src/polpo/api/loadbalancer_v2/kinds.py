@@ -8,13 +8,20 @@ import msgspec
 from polpo.api.loadbalancer_v2.errors import invalid
 from polpo.api.network_v2.errors import NeutronError
 from polpo.api.network_v2.resource import Writing
-from polpo.model.load_balancer import ACTIVE_STANDBY, LEAST_MEMORY_MIB, PROXIED, SINGLE
+from polpo.model.load_balancer import (
+    ACTIVE_STANDBY,
+    LEAST_MEMORY_MIB,
+    PROXIED,
+    SINGLE,
+    SWITCHED,
+)
 from polpo.model.load_balancer_kind import Flavor, FlavorProfile, Offer, Profile, Zone, ZoneProfile
 
-SWITCH, ALIAS = "switch", "octavia"  # nothing carries load balancers of `switch` yet
+ALIAS = "octavia"
 PROVIDERS = {
     PROXIED: "HAProxy in a pair of instances on two hosts.",
     ALIAS: "The same as 'amphora', by another name.",
+    SWITCHED: "TCP and UDP by the switch of each client's own host, which keeps its address.",
 }
 TOPOLOGY, MEMORY, COMPUTE_ZONE = "loadbalancer_topology", "memory_mib", "compute_zone"
 CAPABILITIES: Mapping[type[Profile], Mapping[str, str]] = {
@@ -25,7 +32,7 @@ CAPABILITIES: Mapping[type[Profile], Mapping[str, str]] = {
     },
     ZoneProfile: {COMPUTE_ZONE: "The availability zone of the hosts that instances are on."},
 }
-"""What a profile may say, for providers with instances."""
+"""What a profile may say: all providers have instances."""
 
 O = TypeVar("O", bound=Offer)  # noqa: E741
 
@@ -44,7 +51,8 @@ def settings(kind: type[Profile], provider: str, data: str) -> dict[str, str]:
     except (msgspec.MsgspecError, RecursionError) as error:
         raise invalid(f"'{data}' is not a JSON object of texts and numbers.") from error
     read = {key: str(value) for key, value in said.items()}
-    known = CAPABILITIES[kind] if check_provider(provider) == PROXIED else {}
+    check_provider(provider)
+    known = CAPABILITIES[kind]
     for key in read:
         if key not in known:
             raise invalid(f"Provider '{provider}' does not know {key}.")

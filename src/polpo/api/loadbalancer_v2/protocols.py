@@ -4,8 +4,7 @@ As Octavia's `common/constants` has it (VALID_LISTENER_POOL_PROTOCOL_MAP and oth
 """
 
 from polpo.api.loadbalancer_v2.errors import invalid, unsupported
-from polpo.api.loadbalancer_v2.kinds import SWITCH
-from polpo.model.load_balancer import PROXIED, HealthMonitor, Listener, LoadBalancer, Pool
+from polpo.model.load_balancer import SWITCHED, HealthMonitor, Listener, LoadBalancer, Pool
 
 _PROXY = ("PROXY", "PROXYV2")
 POOLS_OF = {
@@ -23,6 +22,8 @@ POOLS = ("HTTP", "HTTPS", "PROXY", "PROXYV2", "TCP", "UDP")
 L7 = ("HTTP", "TERMINATED_HTTPS")
 COOKIES = ("HTTP_COOKIE", "APP_COOKIE")
 MONITORS = ("HTTP", "HTTPS", "PING", "TCP", "TLS-HELLO", "UDP-CONNECT")
+WHOLE = (None, "", "255.255.255.255", "128")
+"""A netmask of one address, as persistence_granularity has it."""
 UDP_MONITORS = ("UDP-CONNECT", "HTTP", "TCP", "PING")
 
 
@@ -46,10 +47,12 @@ def _check_cookies(listener: Listener, pool: Pool) -> None:
 
 
 def check_listener(balancer: LoadBalancer, listener: Listener) -> None:
-    if balancer.provider == SWITCH:
-        _check_switch("listener protocol", listener.protocol in ("TCP", "UDP"))
-        _check_switch("insert headers", not listener.insert_headers)
-    _check_proxied(balancer, f"{listener.protocol} listeners", listener.protocol != "UDP")
+    if balancer.provider == SWITCHED:
+        known = listener.protocol in ("TCP", "UDP")
+        _check_switch(balancer, f"{listener.protocol} listeners", known)
+        _check_switch(balancer, "insert_headers", not listener.insert_headers)
+    if listener.is_switched(balancer.provider):
+        _check_switch(balancer, "connection_limit", listener.connection_limit < 0)
     if listener.protocol == "TERMINATED_HTTPS":
         _check_terminated(listener)
     elif listener.default_tls_container_ref or listener.sni_container_refs:
@@ -76,11 +79,16 @@ def _check_terminated(listener: Listener) -> None:
 
 def check_pool(balancer: LoadBalancer, pool: Pool) -> None:
     kept = pool.session_persistence
-    if balancer.provider == SWITCH:
-        _check_switch("pool protocol", pool.protocol in ("TCP", "UDP"))
-        _check_switch("session persistence", kept is None or kept.type == "SOURCE_IP")
-        _check_switch("TLS", not pool.tls_enabled)
-    _check_proxied(balancer, f"{pool.protocol} pools", pool.protocol != "UDP")
+    if balancer.provider == SWITCHED:
+        _check_switch(balancer, f"{pool.protocol} pools", pool.protocol in ("TCP", "UDP"))
+        by_source = kept is None or kept.type == "SOURCE_IP"
+        _check_switch(balancer, "session persistence but by SOURCE_IP", by_source)
+        _check_switch(balancer, "tls_enabled", not pool.tls_enabled)
+    if balancer.provider == SWITCHED or pool.protocol == "UDP":
+        by_hash = pool.lb_algorithm != "LEAST_CONNECTIONS"
+        _check_switch(balancer, "LEAST_CONNECTIONS", by_hash)
+        whole = kept is None or kept.granularity in WHOLE
+        _check_switch(balancer, "persistence_granularity of more than one address", whole)
     if kept is None:
         return
     if pool.protocol == "UDP" and kept.type != "SOURCE_IP":
@@ -103,8 +111,6 @@ def check_pool(balancer: LoadBalancer, pool: Pool) -> None:
 
 
 def check_monitor(balancer: LoadBalancer, pool: Pool, monitor: HealthMonitor) -> None:
-    if balancer.provider == SWITCH:
-        _check_switch("health monitor type", monitor.type in ("TCP", "PING", "UDP-CONNECT"))
     udp = pool.protocol == "UDP"
     if udp and monitor.type not in UDP_MONITORS:
         raise invalid(
@@ -118,18 +124,12 @@ def check_monitor(balancer: LoadBalancer, pool: Pool, monitor: HealthMonitor) ->
 
 
 def check_l7(balancer: LoadBalancer, listener: Listener) -> None:
-    if balancer.provider == SWITCH:
-        _check_switch("L7 policies", False)
+    _check_switch(balancer, "L7 policies", balancer.provider != SWITCHED)
     if listener.protocol not in L7:
         raise invalid(f"A {listener.protocol} listener does not support L7 policies.")
 
 
-def _check_proxied(balancer: LoadBalancer, what: str, allowed: bool) -> None:
-    """HAProxy carries no UDP: the switch will (docs/decisions/0121)."""
-    if balancer.provider == PROXIED and not allowed:
-        raise unsupported(PROXIED, what)
-
-
-def _check_switch(what: str, allowed: bool) -> None:
+def _check_switch(balancer: LoadBalancer, what: str, allowed: bool) -> None:
+    """What the switch carries, it carries packet by packet, and by hashes (docs/decisions/0170)."""
     if not allowed:
-        raise unsupported(SWITCH, what)
+        raise unsupported(balancer.provider, what)

@@ -3,7 +3,6 @@
 from polpo.api.loadbalancer_v2 import kinds
 from polpo.api.network_v2.collection import Answer, Call
 from polpo.api.network_v2.errors import forbidden
-from polpo.model.load_balancer import PROXIED
 from polpo.model.load_balancer_kind import FlavorProfile, Profile, ZoneProfile
 
 
@@ -23,5 +22,6 @@ async def of_zones(call: Call, provider: str) -> Answer:
 def _capabilities(call: Call, provider: str, kind: type[Profile]) -> list[dict[str, str]]:
     if not call.context.is_admin:
         raise forbidden("capabilities")
-    known = kinds.CAPABILITIES[kind] if kinds.check_provider(provider) == PROXIED else {}
+    kinds.check_provider(provider)
+    known = kinds.CAPABILITIES[kind]
     return [{"name": name, "description": text} for name, text in known.items()]

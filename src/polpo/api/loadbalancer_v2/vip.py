@@ -1,6 +1,6 @@
 """The addresses of a load balancer, and the port that holds them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -130,11 +130,6 @@ def _additional(port: Port, wish: Wish, first: FixedIP) -> FixedIP:
         if wish.get("ip_address", fixed.ip_address) == fixed.ip_address:
             return fixed
     raise invalid("The VIP port has no address in the subnet of an additional VIP.")
-
-
-def addresses(balancer: LoadBalancer) -> Iterator[Vip]:
-    yield Vip(balancer.vip_subnet_id, balancer.vip_address)
-    yield from balancer.additional_vips
 
 
 def release(w: Writing, balancer: LoadBalancer) -> None:

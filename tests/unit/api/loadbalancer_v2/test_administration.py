@@ -110,7 +110,7 @@ async def test_a_zone_says_where_instances_are_to_be(balancers: LoadBalancerClou
 
 async def test_providers_say_what_they_can(balancers: LoadBalancerCloud) -> None:
     names = {p["name"] for p in (await balancers.get("providers"))["providers"]}
-    assert names == {"amphora", "octavia"}
+    assert names == {"amphora", "octavia", "switch"}
     path = "providers/amphora/flavor_capabilities"
     able = (await balancers.get(path, "admin"))["flavor_capabilities"]
     assert {one["name"] for one in able} == {"loadbalancer_topology", "memory_mib"}
@@ -123,12 +123,44 @@ async def test_providers_say_what_they_can(balancers: LoadBalancerCloud) -> None
 async def test_what_nothing_carries_is_refused_in_octavias_words(
     balancers: LoadBalancerCloud,
 ) -> None:
-    assert (await refused(balancers.balancer(provider="switch"))).status == 400
-    balancer = await balancers.balancer()
-    for asked in (balancers.listener(balancer, "UDP", 53), balancers.pool(balancer, "UDP")):
+    switched = await balancers.balancer(provider="switch")
+    proxied = await balancers.balancer()
+    tcp = await balancers.listener(switched, "TCP", 80)
+    for provider, asked in (
+        ("switch", balancers.listener(switched, "HTTP", 81)),
+        ("switch", balancers.listener(switched, "TCP", 82, connection_limit=9)),
+        ("switch", balancers.pool(switched, "HTTP")),
+        ("switch", balancers.pool(switched, "TCP", lb_algorithm="LEAST_CONNECTIONS")),
+        ("switch", balancers.pool(switched, "TCP", tls_enabled=True)),
+        (
+            "switch",
+            balancers.pool(switched, "TCP", session_persistence={"type": "HTTP_COOKIE"}),
+        ),
+        ("switch", balancers.make("l7policy", listener_id=tcp["id"], action="REJECT")),
+        ("amphora", balancers.pool(proxied, "UDP", lb_algorithm="LEAST_CONNECTIONS")),
+        (
+            "amphora",
+            balancers.pool(
+                proxied,
+                "UDP",
+                session_persistence={
+                    "type": "SOURCE_IP",
+                    "persistence_granularity": "255.255.0.0",
+                },
+            ),
+        ),
+    ):
         no = await refused(asked)
         assert no.status == 501
-        assert no.message.startswith("Provider 'amphora' does not support a requested action")
+        assert no.message.startswith(f"Provider '{provider}' does not support a requested action")
+
+
+async def test_the_switch_carries_udp_for_every_provider(balancers: LoadBalancerCloud) -> None:
+    for provider in ("amphora", "switch"):
+        balancer = await balancers.balancer(provider=provider)
+        pool = await balancers.pool(balancer, "UDP", session_persistence={"type": "SOURCE_IP"})
+        await balancers.listener(balancer, "UDP", 53, default_pool_id=pool["id"])
+        await balancers.member(pool, port=53)
 
 
 async def test_the_admin_sees_instances_and_makes_them_change(

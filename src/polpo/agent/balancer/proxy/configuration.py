@@ -6,7 +6,7 @@ that users know.
 
 Frontends listen on every address: the namespace's rules keep them to the load balancer's, and a
 packet for a connection that is not here can be told from one that is (docs/design/balancing.md).
-UDP is not here: the switch carries it.
+What the switch carries has no frontend: of its members it is only seen here whether they work.
 """
 
 from collections.abc import Iterator
@@ -30,6 +30,8 @@ def configuration(row: Balancer, settings: Settings) -> str:
     sections = [_global(row, settings), _defaults(), _peers(row)]
     for listener in tree.listeners:
         sections.append(frontend(tree, listener, settings))
+        sections += [backend(tree, pool, listener, settings) for pool in tree.pools_of(listener)]
+    for listener in tree.switched:
         sections += [backend(tree, pool, listener, settings) for pool in tree.pools_of(listener)]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 

@@ -1,0 +1,93 @@
+"""Packets to and from services, rewritten: as the client wrote and reads them, and the backend."""
+
+import msgspec
+
+from polpo.dataplane.frames import IPV6, TCP, UDP, Frame, Transport
+from polpo.dataplane.routed_frames import amended
+
+SOURCE = {False: (26, 30), True: (22, 38)}
+DESTINATION = {False: (30, 34), True: (38, 54)}
+HEADER_SUM = 24
+"""Of IPv4."""
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """What a client calls the other end of its flow, and the port that it has itself.
+
+    `client` is the client's end as the backend knows it: address (16 bytes) and port.
+    """
+
+    address: bytes
+    port: int
+    client_port: int
+    client: tuple[bytes, int] = (b"", 0)
+
+    def names(self, address: bytes, port: int, client_port: int) -> bool:
+        return (self.address, self.port, self.client_port) == (address, port, client_port)
+
+
+class Rewriting:
+    """A frame whose ends are being changed, with the checksums that this concerns."""
+
+    def __init__(self, raw: bytes, frame: Frame) -> None:
+        self.raw, self.frame = bytearray(raw), frame
+        self.six = frame.ethertype == IPV6
+        self.body = len(raw) - len(frame.body)
+
+    def put(self, at: int, new: bytes, *sums: int) -> None:
+        for total in sums:
+            for i in range(0, len(new), 2):
+                old, word = bytes(self.raw[at + i : at + i + 2]), new[i : i + 2]
+                self.raw[total : total + 2] = amended(self._sum(total), old, word)
+        self.raw[at : at + len(new)] = new
+
+    def _sum(self, at: int) -> bytes:
+        return bytes(self.raw[at : at + 2])
+
+    def end(self, source: bool, address: bytes, port: int, protocol: int) -> None:
+        """Another source or destination of a packet of TCP or UDP."""
+        start, stop = (SOURCE if source else DESTINATION)[self.six]
+        sums = () if self.six else (HEADER_SUM,)
+        total = self.body + (6 if protocol == UDP else 16)
+        summed = not self.frame.later and not (protocol == UDP and self._sum(total) == b"\0\0")
+        of_ports = (total,) if summed else ()
+        self.put(start, address[start - stop :], *sums, *of_ports)
+        if not self.frame.later:
+            at = self.body + (0 if source else 2)
+            self.put(at, port.to_bytes(2, "big"), *of_ports)
+        if summed and protocol == UDP and self._sum(total) == b"\0\0":
+            self.raw[total : total + 2] = b"\xff\xff"
+
+    def quote(self, backend: bytes, turn: Turn) -> None:
+        """An ICMP error: what it quotes is what the client has sent."""
+        ip, total = self.body + 8, self.body + 2
+        if self.six:
+            self.put(ip + 24, turn.address, total)
+            ports = ip + 40
+        else:
+            self.put(ip + 16, turn.address[12:], ip + 10)
+            ports = ip + (self.raw[ip] & 15) * 4
+        self.put(ports, turn.client_port.to_bytes(2, "big"), total)
+        self.put(ports + 2, turn.port.to_bytes(2, "big"), total)
+        if self.frame.source == backend:
+            start, stop = SOURCE[self.six]
+            self.put(start, turn.address[start - stop :], total if self.six else HEADER_SUM)
+
+
+def turned(raw: bytes, frame: Frame, t: Transport) -> bytes:
+    """A client's packet as its backend gets it; `frame` and `t` say who that is."""
+    rewriting = Rewriting(raw, frame)
+    rewriting.end(False, frame.destination, t.destination_port, t.protocol)
+    rewriting.end(True, frame.source, t.source_port, t.protocol)
+    return bytes(rewriting.raw)
+
+
+def turned_back(raw: bytes, frame: Frame, t: Transport, turn: Turn) -> bytes:
+    """What comes from a backend, as the client gets it: from the service that it knows."""
+    rewriting = Rewriting(raw, frame)
+    if t.protocol not in (TCP, UDP):
+        rewriting.quote(frame.source, turn)
+        return bytes(rewriting.raw)
+    rewriting.end(True, turn.address, turn.port, t.protocol)
+    rewriting.end(False, frame.destination, turn.client_port, t.protocol)
+    return bytes(rewriting.raw)

@@ -1,0 +1,47 @@
+"""Rows of services: addresses whose packets go to backends."""
+
+from polpo.target.row import Row
+
+
+class Service(Row, frozen=True, omit_defaults=True, tag_field="row", tag="service"):
+    """A protocol ("tcp" or "udp") and port of an address, which backends share among them.
+
+    In the slice `network/...` of the network that the address is in, it is there for who sends
+    from this network, and by routers that have an interface in it; in a slice `router/...` for who
+    sends by this router.
+
+    via        MAC address of the router that leads from the address's own network to backends
+               elsewhere; empty for none
+    by_source  one client's connections all go to one backend
+    sources    prefixes; packets from elsewhere are dropped. Empty for everywhere.
+    """
+
+    id: str
+    address: str
+    protocol: str
+    port: int
+    via: str = ""
+    by_source: bool = False
+    sources: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"service/{self.id}"
+
+
+class Backend(Row, frozen=True, omit_defaults=True, tag_field="row", tag="backend"):
+    """Where a service's packets go (in the service's slice).
+
+    New flows are divided by weight, 0 .. 256; 0, or one that is not `up`, takes none. Flows that
+    have it stay with it while its row is there; those of UDP, which know no end, while it is up.
+    """
+
+    service: str
+    address: str
+    port: int
+    weight: int = 1
+    up: bool = True
+
+    @property
+    def key(self) -> str:
+        return f"backend/{self.service}/{self.address}/{self.port}"

@@ -1,0 +1,248 @@
+"""Services: which backend a packet goes to, as what, and as whose its answer comes back."""
+
+import pytest
+from tests.dataplane import packets
+from tests.dataplane.packets import whole
+from tests.dataplane.rig import Rig, both, both_overlay
+from tests.dataplane.routed_scenes import ALL, OTHER, addresses, at, gate
+from tests.dataplane.served_scenes import (
+    CLUSTER,
+    CLUSTER6,
+    VIP,
+    VIP6,
+    answering,
+    backends,
+    ends_of,
+    owner,
+    question,
+    request,
+    served_scene,
+    service,
+    to_vip,
+)
+
+from polpo.dataplane.model import Verdict
+from polpo.dataplane.tables import Drop, pack_address
+from polpo.target.rows import Rule
+from polpo.target.service import Backend
+
+FAMILIES = pytest.mark.parametrize("six", [False, True], ids=["IPv4", "IPv6"])
+
+
+def sent(rig: Rig, number: int, frame: bytes) -> Verdict:
+    return both(rig, 10 + number, frame)
+
+
+def arrives(rig: Rig, number: int, frame: bytes) -> bytes:
+    """The frame as the backend gets it; its checksums are right."""
+    verdict = sent(rig, number, frame)
+    assert verdict.frame is not None, verdict
+    assert whole(verdict.frame)
+    return verdict.frame
+
+
+def answered(rig: Rig, client: int, got: bytes) -> bytes:
+    """The backend's answer as the client gets it."""
+    back = answering(got, client)
+    assert back is not None
+    port, vni, frame = back
+    verdict = both(rig, 10 + port, frame) if port else both_overlay(rig, vni, OTHER, frame)
+    assert verdict.port == 10 + client, verdict
+    assert verdict.frame is not None
+    assert whole(verdict.frame)
+    return verdict.frame
+
+
+@FAMILIES
+@pytest.mark.parametrize(
+    ("client", "backend"),
+    [(c, b) for c in (1, 2, 6) for b in (1, 8, 21, 2, 22, 23) if c != b],
+)
+def test_whoever_reaches_the_network_reaches_its_services(
+    rig: Rig, six: bool, client: int, backend: int
+) -> None:
+    vip = VIP6 if six else VIP
+    rig.set(*served_scene(service("web", vip), *backends("web", backend, six=six)))
+    got = arrives(rig, client, request(client, vip))
+    assert ends_of(got)[2:] == (pack_address(addresses(backend)[six]), 8080)
+    assert ends_of(answered(rig, client, got)) == (
+        *(pack_address(vip), 80),
+        *(pack_address(addresses(client)[six]), 4000),
+    )
+
+
+@FAMILIES
+@pytest.mark.parametrize(("client", "backend"), [(1, 8), (1, 21), (1, 22), (2, 1), (2, 22)])
+def test_a_service_of_a_router_needs_no_network(
+    rig: Rig, six: bool, client: int, backend: int
+) -> None:
+    cluster = CLUSTER6 if six else CLUSTER
+    rows = service("api", cluster, 443), *backends("api", backend, six=six)
+    rig.set(*served_scene(*rows, router=True))
+    target = gate(100, 0 if client == 1 else 1), cluster
+    syn = packets.frame(at(client, six), target, 6, packets.tcp(4000, 443))
+    verdict = sent(rig, client, syn)
+    assert verdict.frame
+    assert owner(ends_of(verdict.frame)[2]) == backend
+    back = answered(rig, client, verdict.frame)
+    assert ends_of(back)[:2] == (pack_address(cluster), 443)
+
+
+def test_datagrams_are_served_as_connections_are(rig: Rig) -> None:
+    rig.set(*served_scene(service("dns", port=53, protocol="udp"), *backends("dns", 8, port=5353)))
+    got = arrives(rig, 1, question(1))
+    assert ends_of(got)[3] == 5353
+    assert ends_of(answered(rig, 1, got))[:2] == (pack_address(VIP), 53)
+
+
+def test_a_datagram_without_a_checksum_gets_none(rig: Rig) -> None:
+    rig.set(*served_scene(service("dns", port=53, protocol="udp"), *backends("dns", 8, port=5353)))
+    ends = at(1), (to_vip(1), VIP)
+    got = sent(rig, 1, packets.frame(*ends, 17, packets.udp(4000, 53, b"what?"))).frame
+    assert got
+    assert got[40:42] == bytes(2)
+
+
+def test_flows_are_divided_by_weight(rig: Rig) -> None:
+    rows = [Backend("web", addresses(n)[0], 80, weight=w) for n, w in ((8, 1), (21, 3))]
+    rows.append(Backend("web", addresses(2)[0], 80, weight=0))
+    rows.append(Backend("web", addresses(22)[0], 80, up=False))
+    rig.set(*served_scene(service("web"), *rows))
+    got = [arrives(rig, 1, request(1, source_port=port)) for port in range(20000, 20400)]
+    taken = [owner(ends_of(frame)[2]) for frame in got]
+    assert set(taken) == {8, 21}
+    assert 70 < taken.count(8) < 130
+
+
+def test_a_client_keeps_its_backend_where_this_is_asked_for(rig: Rig) -> None:
+    rig.set(*served_scene(service("web", by_source=True), *backends("web", 8, 21, 2, 22)))
+    got = [arrives(rig, 1, request(1, source_port=port)) for port in range(20000, 20020)]
+    assert len({ends_of(frame)[2] for frame in got}) == 1
+
+
+def test_more_backends_than_fit_in_one_entry_are_all_used(rig: Rig) -> None:
+    many = [Backend("web", addresses(21)[0], port) for port in range(1000, 1040)]
+    rig.set(*served_scene(service("web"), *many))
+    got = [arrives(rig, 1, request(1, source_port=port)) for port in range(20000, 20400)]
+    assert {ends_of(frame)[3] for frame in got} == set(range(1000, 1040))
+
+
+def test_a_service_without_backends_refuses(rig: Rig) -> None:
+    rig.set(*served_scene(service("web"), Backend("web", addresses(8)[0], 80, up=False)))
+    verdict = sent(rig, 1, request(1))
+    assert verdict.drop == Drop.NO_BACKEND
+    assert verdict.answer
+    assert verdict.answer[26:30] == packets.packed(VIP)
+    assert verdict.answer[34:36] == bytes([3, 3])
+    assert whole(verdict.answer)
+
+
+def test_only_those_who_may_are_served(rig: Rig) -> None:
+    rows = service("web", sources=("10.0.1.0/24", "10.0.0.8/32")), *backends("web", 21)
+    rig.set(*served_scene(*rows))
+    assert sent(rig, 1, request(1)).drop == Drop.NOT_ADMITTED
+    arrives(rig, 8, request(8))
+    arrives(rig, 2, request(2))
+
+
+def test_policies_see_the_backend_and_the_client(rig: Rig) -> None:
+    to_backends = Rule(False, 4, 6, 8080, 8080, prefix="10.0.0.8/32")
+    from_client = Rule(True, 4, 6, 8080, 8080, prefix="10.0.0.1/32")
+    policies, numbers = {1: ALL, 2: (to_backends,), 3: (from_client,)}, {1: 2, 8: 3}
+    rows = service("web"), *backends("web", 8)
+    rig.set(*served_scene(*rows, policies=policies, numbers=numbers))
+    arrives(rig, 1, request(1))
+    rig.set(*served_scene(*rows, policies={**policies, 2: ()}, numbers=numbers))
+    assert sent(rig, 1, request(1)).drop == Drop.EGRESS_POLICY
+    rig.set(*served_scene(*rows, policies={**policies, 3: ()}, numbers=numbers))
+    assert sent(rig, 1, request(1)).drop == Drop.INGRESS_POLICY
+
+
+def test_two_services_may_have_one_backend(rig: Rig) -> None:
+    rows = service("a"), service("b", port=81), *backends("a", 8), *backends("b", 8)
+    rig.set(*served_scene(*rows))
+    first, second = (arrives(rig, 1, request(1, port=port)) for port in (80, 81))
+    assert ends_of(first)[1] == 4000
+    assert ends_of(second)[1] >= 0x8000  # from where the backend can tell them apart
+    for got, port in ((first, 80), (second, 81)):
+        assert ends_of(answered(rig, 1, got))[1::2] == (port, 4000)
+
+
+def test_who_speaks_to_a_backend_by_itself_too_has_to_use_another_port(rig: Rig) -> None:
+    rig.set(*served_scene(service("web"), *backends("web", 8)))
+    arrives(rig, 1, request(1))
+    direct = packets.frame(at(1), at(8), 6, packets.tcp(4000, 8080))
+    assert sent(rig, 1, direct).drop == Drop.PORT_TAKEN
+    other = packets.frame(at(1), at(8), 6, packets.tcp(4001, 8080))
+    assert sent(rig, 1, other).port == 18
+
+
+def test_a_connection_outlives_the_entry_of_its_flow(rig: Rig) -> None:
+    """Its backend speaks first then, and is not the service until the client speaks again."""
+    rig.set(*served_scene(service("web"), *backends("web", 8)))
+    got = arrives(rig, 1, request(1))
+    for table in ("flows",):
+        rig.switch.tables[table].remove(rig.switch.tables[table].read())
+    rig.model.flows.clear()
+    back = answering(got, 1)
+    assert back
+    both(rig, 18, back[2])
+    again = arrives(rig, 1, request(1, flags=16))
+    assert ends_of(answered(rig, 1, again))[:2] == (pack_address(VIP), 80)
+
+
+@FAMILIES
+def test_an_error_about_a_packet_quotes_what_the_client_has_sent(rig: Rig, six: bool) -> None:
+    vip = VIP6 if six else VIP
+    rows = service("dns", vip, 53, protocol="udp"), *backends("dns", 8, six=six, port=5353)
+    rig.set(*served_scene(*rows))
+    asked = question(1, vip)
+    got = arrives(rig, 1, asked)
+    kind = (1, 4) if six else (3, 3)
+    body = packets.icmp(*kind)[:4] + bytes(4) + got[14 : 14 + 64]
+    refused = packets.summed(packets.frame(at(8, six), at(1, six), 58 if six else 1, body))
+    verdict = both(rig, 18, refused)
+    assert verdict.port == 11
+    assert verdict.frame
+    assert whole(verdict.frame)
+    head = 54 if six else 34
+    assert verdict.frame[head - (32 if six else 8) :][: 16 if six else 4] == packets.packed(vip)
+    quoted = verdict.frame[head + 8 :]
+    ends = 40 if six else 20
+    assert (
+        quoted[ends - (32 if six else 8) : ends + 4]
+        == asked[head - (32 if six else 8) :][: (32 if six else 8) + 4]
+    )
+
+
+def test_a_router_quotes_what_the_client_has_sent(rig: Rig) -> None:
+    rig.set(*served_scene(service("web"), *backends("web", 22)))
+    ends = at(1), (to_vip(1), VIP)
+    late = packets.frame(*ends, 6, packets.tcp(4000, 80), hops=1)
+    verdict = sent(rig, 1, late)
+    assert verdict.drop == Drop.TIME_EXCEEDED
+    assert verdict.answer
+    assert verdict.answer[42:] == late[14:]
+
+
+def test_later_fragments_go_where_the_first_went(rig: Rig) -> None:
+    rig.set(*served_scene(service("dns", port=53, protocol="udp"), *backends("dns", 8, 21)))
+    ends = at(1), (to_vip(1), VIP)
+    first = packets.frame(*ends, 17, packets.udp(4000, 53, bytes(24)), more=True)
+    later = packets.frame(*ends, 17, bytes(16), offset=4)
+    one, two = (sent(rig, 1, frame).frame for frame in (first, later))
+    assert one
+    assert two
+    assert one[30:34] == two[30:34] != packets.packed(VIP)
+
+
+def test_a_client_that_is_a_backend_gets_another_one(rig: Rig) -> None:
+    rig.set(*served_scene(service("web"), *backends("web", 1, 8)))
+    got = [arrives(rig, 1, request(1, source_port=port)) for port in range(20000, 20020)]
+    assert {owner(ends_of(frame)[2]) for frame in got} == {8}
+
+
+def test_of_other_ports_and_protocols_nothing_is_known(rig: Rig) -> None:
+    rig.set(*served_scene(service("web"), *backends("web", 8)))
+    assert sent(rig, 1, request(1, port=81)).drop == Drop.UNKNOWN_DESTINATION
+    assert sent(rig, 1, question(1, port=80)).drop == Drop.UNKNOWN_DESTINATION
