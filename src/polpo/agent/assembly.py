@@ -32,6 +32,7 @@ from polpo.agent.pairs.isolation import Isolation
 from polpo.agent.patience import Patience
 from polpo.agent.plugging import Plugging
 from polpo.agent.plugs import Plugs
+from polpo.agent.pods.assembly import Pods
 from polpo.agent.probes import Probes
 from polpo.agent.reconciler import Step
 from polpo.agent.reporter import Reporter, now
@@ -208,6 +209,7 @@ class Agent:
             self.loop,
             partial(self.world.settled, self.guards),
         )
+        self.pods = Pods(self.config, self.controller, self.target, self.plugs, plugging, self.loop)
         handlers = requests.handlers(
             plugging, self.status, self.metrics.text, lambda name: name in self.devices.read()
         )
@@ -275,7 +277,7 @@ class Agent:
         """Until cancelled."""
         self._listen()
         await self._serve_metrics()
-        async with await self.door.open():
+        async with await self.door.open(), self.pods.open():
             self.loop.wake()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.loop.run())
@@ -284,6 +286,7 @@ class Agent:
                 tasks.create_task(self.isolation.run())
                 tasks.create_task(self.balancers.pings.run())
                 tasks.create_task(self._fetch_certificates())
+                tasks.create_task(self.pods.keeper.run())
 
     async def _fetch_certificates(self) -> None:
         """After each pass in which rows name some that are not here."""

@@ -2,6 +2,7 @@
 
 import os
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ def up(
     folder: Path = Path("lab"),
     prefix: str = "polpo-lab",
     subnet: str = "198.18.0",
+    kubernetes: bool = False,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Start the lab, or what of it does not run, and prove it with real packets.
@@ -42,13 +44,19 @@ def up(
         Begins the names of its namespaces and devices.
     subnet
         First three numbers of the underlay's /24.
+    kubernetes
+        Also a cluster of real Kubernetes on the hosts h1 and h2, if its programs are here.
     """
+    from polpo.lab.kubernetes.checks import prove
+    from polpo.lab.kubernetes.layout import CLUSTER
     from polpo.lab.layout import Lab
     from polpo.lab.up import Builder, Report
 
     _need_root()
     begun = time.monotonic()
-    lab = Lab(folder=folder.resolve(), prefix=prefix, subnet=subnet)
+    lab = Lab(
+        folder=folder.resolve(), prefix=prefix, subnet=subnet, cluster=CLUSTER if kubernetes else ""
+    )
     say = (
         (lambda text: None)
         if as_json
@@ -57,7 +65,8 @@ def up(
     builder = Builder(lab, say)
     builder.build()
     checks = []
-    for check in builder.prove():
+    cluster = builder.build_kubernetes() if kubernetes else None
+    for check in chain(builder.prove(), prove(cluster) if cluster else ()):
         checks.append(check)
         mark = "[green]ok[/green]  " if check.passed else "[red]FAIL[/red]"
         if not as_json:
