@@ -3,7 +3,7 @@
 from polpo.agent.ownership import host_end
 from polpo.agent.plugs import Plug
 from polpo.kernel.events import LinkEvents
-from polpo.kernel.links import Link, dump_links, parse_link
+from polpo.kernel.links import Link, dump_links, get_link, parse_link
 from polpo.kernel.netlink import Netlink
 from polpo.kernel.visits import Visits
 from polpo.runtime.clock import monotonic
@@ -39,6 +39,11 @@ class Devices:
     def known(self) -> dict[str, Link]:
         """As read last: nobody asks the kernel again within a step."""
         return self._by_name
+
+    def one(self, name: str) -> Link:
+        """One that has just been made: of a full host it would take long to read all."""
+        link = self._by_name[name] = get_link(self.netlink, name)
+        return link
 
     def index(self, name: str) -> int:
         """By what was read last. FileNotFoundError if there is no such device."""

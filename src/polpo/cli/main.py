@@ -19,6 +19,7 @@ app = App(
 app.command(programs.controller, name="controller")
 app.command(programs.agent, name="agent")
 app.command(programs.dns, name="dns")
+app.command(programs.services, name="services")
 app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
@@ -28,7 +29,12 @@ app.command(clusters.app)
 app.command(cni.app)
 app.command(lab.app)
 
-PROGRAMS = {"controller": programs.controller, "agent": programs.agent, "dns": programs.dns}
+PROGRAMS = {
+    "controller": programs.controller,
+    "agent": programs.agent,
+    "dns": programs.dns,
+    "services": programs.services,
+}
 
 
 def main(words: Sequence[str] | None = None) -> None:

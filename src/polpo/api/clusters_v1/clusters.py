@@ -16,6 +16,7 @@ from polpo.api.hosts_v1.json import answer
 from polpo.api.hosts_v1.parts import Parts
 from polpo.api.identifier import new_id
 from polpo.model.cluster import Cluster, pods_of
+from polpo.model.service import Service
 from polpo.model.snapshot import Snapshot
 from polpo.store.transaction import Transaction
 
@@ -38,7 +39,7 @@ class _New(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def make_cluster(parts: Parts, request: Request) -> Response:
-    context = await _writer(parts, request)
+    context = await writer(parts, request)
     asked = read(await request.body(), _New).cluster
     cluster = await parts.store.write(lambda tx: _make(tx, context, asked))
     return answer({"cluster": shown(cluster)}, 201)
@@ -53,12 +54,12 @@ async def list_clusters(parts: Parts, request: Request) -> Response:
 
 async def show_cluster(parts: Parts, request: Request) -> Response:
     context = await calling_user(parts, request)
-    return answer({"cluster": shown(_cluster(parts.store.snapshot, context, request))})
+    return answer({"cluster": shown(find_cluster(parts.store.snapshot, context, request))})
 
 
 async def remove_cluster(parts: Parts, request: Request) -> Response:
     """409 while it has pods; ports that wait for pods go with it."""
-    context = await _writer(parts, request)
+    context = await writer(parts, request)
     await parts.store.write(lambda tx: _remove(tx, context, request))
     return Response(status_code=204)
 
@@ -107,16 +108,18 @@ def _make(tx: Transaction, context: Context, asked: NewCluster) -> Cluster:
 
 
 def _remove(tx: Transaction, context: Context, request: Request) -> None:
-    cluster = _cluster(tx.snapshot, context, request)
+    cluster = find_cluster(tx.snapshot, context, request)
     ports = list(ports_of(tx.snapshot, cluster))
     if pods := sum(bool(pods_of(port) and port.device_id) for port in ports):
         raise Refused(409, f"Cluster {cluster.name} has {pods} pods.")
     for port in ports:
         tx.remove(port)
+    for service in list(tx.snapshot.by(Service, "cluster", cluster.id)):
+        tx.remove(service)
     tx.remove(cluster)
 
 
-def _cluster(snapshot: Snapshot, context: Context, request: Request) -> Cluster:
+def find_cluster(snapshot: Snapshot, context: Context, request: Request) -> Cluster:
     """By name or id."""
     given = request.path_params["cluster"]
     cluster = snapshot.get(Cluster, snapshot.holder("cluster", given) or given)
@@ -129,7 +132,7 @@ def _may_see(context: Context, cluster: Cluster) -> bool:
     return context.is_admin or cluster.project_id == context.project_id
 
 
-async def _writer(parts: Parts, request: Request) -> Context:
+async def writer(parts: Parts, request: Request) -> Context:
     context = await calling_user(parts, request)
     if not context.may_write:
         raise Refused(403, "This user may only look.")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 # seconds); the names that it is about.
 Kept = tuple[tuple[bytes, ...], int, float, tuple[bytes, ...]]
 FOREVER = float("inf")
-MOST = 20_000  # entries of one generation: with both and all indexes at most 30 MB
+MOST = 32_768  # entries of one generation: both and their indexes take some 30 MB at most
 
 
 class Table:

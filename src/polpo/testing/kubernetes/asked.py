@@ -115,6 +115,11 @@ class Asked:
         store: Store = self.place.provided("kubernetes")
         return store
 
+    @property
+    def table(self) -> dict[bytes, tuple[Record, ...]]:
+        """The same, as records."""
+        return {name: self.store.records(name) for name in self.store.names}
+
     def gone(self, item: Object) -> None:
         """An object is there no more."""
         _, method = KINDS[item["kind"]]
