@@ -16,6 +16,7 @@ from polpo.dns.wire.name import within_any
 from polpo.dns.wire.record import Rcode, Reply
 from polpo.dns.wire.render import render_query
 
+LARGEST = 4096  # upstreams are not asked for longer datagrams than there is room for
 ALL_TOGETHER_S = 5.0  # CoreDNS's defaultTimeout: over all upstreams
 Order = Callable[[Sequence[Upstream]], list[Upstream]]
 
@@ -52,7 +53,8 @@ class Forwarding:
             return
         query.keep = False
         stream = value.force_tcp or (query.protocol != "udp" and not value.prefer_udp)
-        asked = query.message[2:] or _message(query)
+        asked = query.message[2:] if query.size < LARGEST else b""
+        asked = asked or _message(query)
         key = b"t" + asked if stream else asked
         attempt = self._asked.get(key)
         if attempt is not None:
