@@ -161,7 +161,7 @@ def cost_us(pid: int, load: Load, url: str) -> float:
     """Processor time of one request."""
     before = cpu_s(pid)
     well, ill = loaded(load.words, url)
-    assert not ill, (load, well, ill)
+    assert not ill, (load.what, url, well, ill)
     return (cpu_s(pid) - before) / well * 1e6
 
 
