@@ -29,6 +29,7 @@ class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
     netns    the namespace's name in /run/netns (kind netns)
     device   the device's name: inside the namespace, or the tap's own
     created  we made the namespace (or the tap): it is ours to make again and to remove
+    here     its end is in the host's own namespace, which `netns` is a name of
     gateway  an end of a network function's instance: made by the agent, asked for by nobody
     pod      the pod that has it, if one has
     leaving  unplugged, but not all of it is removed yet: remembered until it is
@@ -39,6 +40,7 @@ class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
     device: str
     netns: str = ""
     created: bool = False
+    here: bool = False
     gateway: bool = False
     leaving: bool = False
     pod: Pod | None = None

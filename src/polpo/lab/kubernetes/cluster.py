@@ -81,8 +81,10 @@ class Cluster:
         return attempt(*inside(node.host.netns, *ctr, "images", "import", images))[0] == 0
 
     def _all_ready(self) -> bool:
+        """Pods need a service account, too, which the controller manager makes."""
         found = {n["metadata"]["name"]: n for n in self.show("nodes")["items"]}
-        return all(_is_ready(found.get(node.name)) for node in self.at.nodes)
+        ready = all(_is_ready(found.get(node.name)) for node in self.at.nodes)
+        return ready and bool(self.show("serviceaccounts")["items"])
 
 
 def _is_ready(node: Any) -> bool:
