@@ -11,6 +11,7 @@ from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.counts import Counts
 from polpo.dns.plugin import ORDER, handler_of, setup_of
 from polpo.dns.query import Answer, Handler, Query
+from polpo.dns.turn import Turn
 from polpo.dns.wire.name import ROOT, is_within, suffixes
 from polpo.dns.wire.record import Rcode, Reply
 
@@ -39,7 +40,9 @@ class BlockPlace:
         counts: Counts,
         resolve: Callable[[Query, Answer], None],
         later: Callable[[float, Callable[[], None]], Callable[[], None]],
+        turn: Turn,
     ) -> None:
+        self.turn = turn
         self.zones = zones
         self.server = server
         self.counts = counts

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
 from functools import partial
 
 from polpo.dns.server.answering import Asked, Channel, begin
 from polpo.dns.server.tally import DURATIONS
+from polpo.dns.turn import Turn
 from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, peer_of, send_one
 
 BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
 
 
 class UdpListener:
-    """One socket. `drain` is called when it is readable."""
+    """One socket. `read` is called when it is readable."""
 
-    def __init__(
-        self, sock: socket.socket, channel: Channel, soon: Callable[[Callable[[], None]], object]
-    ) -> None:
+    def __init__(self, sock: socket.socket, channel: Channel, turn: Turn) -> None:
         self.socket = sock
-        self._soon = soon  # calls at the end of this turn of the loop
+        self.read = turn.of(self.drain)
+        self._at_end = turn.at_end
         self._outgoing = Outgoing(sock)
         self._batch = Batch(sock)
         self._channel = channel
@@ -111,4 +110,4 @@ class UdpListener:
         """The answer for somebody who waits, with others of this turn."""
         self.waiting -= 1
         if self._outgoing.add(envelope, wire):
-            self._soon(self._outgoing.flush)
+            self._at_end(self._outgoing.flush)

@@ -9,6 +9,7 @@ import time
 
 from polpo.dns.plugins.forward.pending import Deadlines, Done, Ids, Pending
 from polpo.dns.plugins.forward.setup import Target
+from polpo.dns.turn import Turn
 from polpo.kernel.datagrams import Connected
 
 SOCKETS = 4  # of one upstream at a time: so many ports at once that a forger has to guess
@@ -33,7 +34,7 @@ class _Port:
         self.pending: dict[int, Pending] = {}
         self.born = time.monotonic()
         self._datagrams = datagrams
-        datagrams.loop.add_reader(sock, self._read)
+        datagrams.loop.add_reader(sock, datagrams.turn.of(self._read))
 
     def ask(self, pending: Pending) -> None:
         number = self._datagrams.ids.new(self.pending)
@@ -76,8 +77,9 @@ class _Port:
 class Datagrams:
     """All UDP to one upstream."""
 
-    def __init__(self, target: Target, expire_s: float, timeout_s: float) -> None:
+    def __init__(self, target: Target, expire_s: float, timeout_s: float, turn: Turn) -> None:
         self.target = target
+        self.turn = turn
         self.ids = Ids()
         self.loop = asyncio.get_running_loop()
         self.opened = self.reused = 0
@@ -108,7 +110,7 @@ class Datagrams:
         self._ports, self._old, self._current = [], [], None
 
     def _choose(self) -> _Port:
-        """The socket for all that is asked in this turn of the loop, at whose end it is sent."""
+        """The socket for all that is asked in this turn, at whose end it is sent."""
         now = time.monotonic()
         for port in [p for p in self._ports if now - p.born > self._expire_s]:
             self._ports.remove(port)
@@ -123,7 +125,7 @@ class Datagrams:
         if len(port.pending) > MOST_PENDING:
             raise OSError(0, "too many queries wait for this upstream")
         self._current = port
-        self.loop.call_soon(self._flush)
+        self.turn.at_end(self._flush)
         return port
 
     def _flush(self) -> None:
