@@ -13,7 +13,7 @@ from polpo.dns.counts import Counts
 from polpo.dns.plugins.tls.context import server_context
 from polpo.dns.query import Answer, Query
 from polpo.dns.server.answering import Channel
-from polpo.dns.server.chain import BlockPlace, Chain, build_handler, find_chain, refuse
+from polpo.dns.server.chain import BlockPlace, Chain, build_handler, find_chain, refuse, relay_of
 from polpo.dns.server.link import Configuration, Server, Sockets
 from polpo.dns.server.tally import Tally, zone_text
 from polpo.dns.server.tcp import TcpConnections
@@ -80,9 +80,10 @@ class Assembly:
             )
             self.places.setdefault(index, []).append(place)
             handler = build_handler(block, place)
+            relay = relay_of(block, place)
             for zone, owner in server.zones.items():
                 if owner == index:
-                    zones[zone] = Chain(handler, server.label, zone_text(zone))
+                    zones[zone] = Chain(handler, server.label, zone_text(zone), relay)
         tls = None
         if server.scheme == "tls":
             tls = server_context([blocks[index] for index in server.zones.values()])

@@ -19,12 +19,19 @@ FEW = 6
 Receive = Callable[[bytes], Iterable[bytes]]
 
 
+Relay = Callable[[bytes, bytes, Callable[[bytes | None, str], None]], bool]
+SEEING_NOTHING = frozenset({"errors", "forward"})  # plugins that a reply passes as it is
+
+
 class Chain(NamedTuple):
-    """What answers for one zone of a listener: the handler, and the labels of metrics."""
+    """What answers for one zone of a listener: the handler, and the labels of metrics. With `relay`
+    there is nothing to do but to hand queries on: it takes name, query after the ID, and who gets
+    the reply; False means that the handler has to do it."""
 
     handler: Handler
     server: str
     zone: str
+    relay: Relay | None = None
 
 
 Zones = Mapping[bytes, Chain]  # of one listener, by the zone's wire form
@@ -82,6 +89,16 @@ def build_handler(block: ServerBlock, place: BlockPlace) -> Handler:
                 value = setup_of(name).parse(directives, block)
                 handler = module.make(value, handler, place)
     return handler
+
+
+def relay_of(block: ServerBlock, place: BlockPlace) -> Relay | None:
+    """How queries of the block can be handed on without being looked at, if they can."""
+    names = {d.name for d in block.directives if handler_of(d.name) is not None}
+    forwarding = place.provided("forward")
+    if forwarding is None or not names <= SEEING_NOTHING:
+        return None
+    relay: Relay = forwarding.relay
+    return relay
 
 
 def refuse(query: Query, answer: Answer) -> None:

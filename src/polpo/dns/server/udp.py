@@ -90,6 +90,12 @@ class UdpListener:
         asked = begin(channel, message)
         if not isinstance(asked, Asked):
             return self._put(index, asked) if asked else False
+        relay = asked.relay()
+        if relay is not None:
+            back = partial(self._relay_back, asked, batch.envelope(index))
+            if relay(asked.question.name.lower(), message[2:], back):
+                self.waiting += 1
+                return False
         asked.ask(lambda: batch.peer(index))
         if asked.wire is not None:
             return self._put(index, asked.wire) if asked.wire else False
@@ -105,6 +111,21 @@ class UdpListener:
             return True
         send_one(self.socket, self._batch.envelope(index), wire)
         return False
+
+    def _relay_back(
+        self, asked: Asked, envelope: Envelope, message: bytes | None, error: str
+    ) -> None:
+        """What an upstream says to what was relayed; without that, the long way."""
+        if message is not None:
+            self._send_later(envelope, asked.relayed(message))
+            return
+        asked.ask(partial(peer_of, envelope[0]))
+        if asked.wire is None:
+            asked.send = partial(self._send_later, envelope)
+        elif asked.wire:
+            self._send_later(envelope, asked.wire)
+        else:
+            self.waiting -= 1
 
     def _send_later(self, envelope: Envelope, wire: bytes) -> None:
         """The answer for somebody who waits, with others of this turn."""

@@ -15,6 +15,7 @@ from polpo.kernel.datagrams import Connected
 SOCKETS = 4  # of one upstream at a time: so many ports at once that a forger has to guess
 MOST_PENDING = 16_384  # of one socket
 SWEEP_S = 0.1
+RECEIVE_BUFFER_BYTES = 1024 * 1024  # the kernel gives what net.core.rmem_max allows
 
 
 class _Port:
@@ -26,6 +27,7 @@ class _Port:
         sock = socket.socket(family, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             sock.connect((target.host, target.port))
         except OSError:
             sock.close()
