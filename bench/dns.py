@@ -143,7 +143,7 @@ def write_files(folder: Path) -> None:
     nxdomain = [f"{rng.choice(missing)} {t}" for _ in range(10_000) for t in ("A", "AAAA")]
     mixed = [rng.choice((hits, nxdomain))[n] for n in range(20_000)]
     new = [f"x{n}.n1.svc.cluster.local A" for n in range(1_000_000)]
-    outside = [f"h{n}.example.net A" for n in range(50_000)]
+    outside = [f"h{n}.example.net A" for n in range(10_000)]
     for name, lines in (
         ("hits", hits), ("nxdomain", nxdomain), ("mixed", mixed), ("new", new), ("outside", outside)
     ):  # fmt: skip

@@ -84,6 +84,11 @@ class Query:
             peer = self._peer = peer()
         return peer
 
+    def learn_peer(self, peer: Callable[[], Peer]) -> None:
+        """Unless it is known already."""
+        if not isinstance(self._peer, tuple):
+            self._peer = peer
+
     def asking(self, name: bytes, type: int) -> Query:
         """The same asker's question about something else."""
         query = Query(

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from polpo.dns.wire.message import Message, read_message
 from polpo.dns.wire.name import from_text
+from polpo.dns.wire.registry import type_number
 from polpo.dns.wire.render import render_query
-from polpo.dns.wire.types import type_number
 
 STARTED = "Running configuration"
 LONGEST_S = 60.0

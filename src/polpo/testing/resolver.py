@@ -15,8 +15,8 @@ from polpo.dns.server.plan import make_plan
 from polpo.dns.wire.message import Edns, Message, read_message
 from polpo.dns.wire.name import cased_from_text, to_text
 from polpo.dns.wire.record import Record
+from polpo.dns.wire.registry import type_name, type_number
 from polpo.dns.wire.render import render_query
-from polpo.dns.wire.types import type_name, type_number
 
 
 class Resolver:

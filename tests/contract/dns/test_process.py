@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from polpo.dns.wire.message import read_message
 from polpo.dns.wire.name import from_text
 from polpo.dns.wire.render import render_query
 from polpo.testing.dns import STARTED, Client, DnsProcess
@@ -132,6 +133,16 @@ def test_dig_and_kdig_understand_it(start: Start) -> None:
         words = [*command, "-p", str(dns.port), "@127.0.0.1", "a.test"]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.stdout.strip() == "10.0.0.1", done
+
+
+def test_both_families_may_be_asked_at_once_from_one_socket(start: Start) -> None:
+    """As glibc and musl do: the answers are told apart by their IDs."""
+    dns = start(hosts("10.0.0.1"))
+    with dns.client() as client:
+        for number, type in ((1, 1), (2, 28)):
+            client.send(render_query(number, from_text("a.test"), type))
+        found = sorted(read_message(client.receive()) for _ in range(2))
+    assert [(m.id, m.type, len(m.answer)) for m in found] == [(1, 1, 1), (2, 28, 0)]
 
 
 def test_a_reload_under_load_loses_no_query(start: Start) -> None:

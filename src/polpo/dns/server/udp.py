@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import socket
 import time
+from functools import partial
 
 from polpo.dns.server.answering import Asked, Channel, begin
 from polpo.dns.server.tally import DURATIONS
-from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope
+from polpo.dns.turn import Turn
+from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, peer_of, send_one
 
 BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
 
 
 class UdpListener:
-    """One socket. `drain` is called when it is readable."""
+    """One socket. `read` is called when it is readable."""
 
-    def __init__(self, sock: socket.socket, channel: Channel) -> None:
+    def __init__(self, sock: socket.socket, channel: Channel, turn: Turn) -> None:
         self.socket = sock
+        self.read = turn.of(self.drain)
+        self._at_end = turn.at_end
+        self._outgoing = Outgoing(sock)
         self._batch = Batch(sock)
         self._channel = channel
         self._turn = 0
@@ -36,11 +41,12 @@ class UdpListener:
         """This is the loop that answers hits: it calls nothing that it does not have to."""
         batch = self._batch
         begun = time.monotonic()
-        view, out = batch.view, batch.lengths
-        data = view[: len(lengths) * SLOT_BYTES].tobytes()
+        memory, out = batch.memory, batch.lengths
+        data = batch.view[: len(lengths) * SLOT_BYTES].tobytes()
+        values = self._channel.tally.values
         young = self._channel.table.young
         turn = self._turn = self._turn + 1
-        seen: list[int] = []
+        slot = -1
         missed: list[int] = []
         at = 0
         for index, length in enumerate(lengths):
@@ -54,23 +60,23 @@ class UdpListener:
                 if size > SLOT_BYTES:
                     missed.append(index)
                 else:
-                    view[at + 2 : at + size] = body
+                    memory[at + 2 : at + size] = body
                     out[index] = size
-                    seen.append(kept[1])
+                    slot = kept[1]
+                    values[slot] += 1
             at += SLOT_BYTES
         unanswered = [i for i in missed if not self._work(i, lengths[i])] if missed else missed
         batch.send(len(lengths), unanswered)
-        if seen:
-            self._count(seen, (time.monotonic() - begun) / len(lengths))
+        if slot >= 0:
+            self._time(slot, len(lengths) - len(missed), time.monotonic() - begun)
 
-    def _count(self, seen: list[int], seconds: float) -> None:
+    def _time(self, slot: int, hits: int, seconds: float) -> None:
+        """What a batch has taken goes to the labels of its last hit: over many batches each has its
+        share, and a query pays for one increment."""
         tally = self._channel.tally
-        values = tally.values
-        for slot in seen:
-            values[slot] += 1
-            values[slot + 1] += seconds
-        if seconds > DURATIONS[0]:
-            tally.late_slots(seen, seconds)
+        tally.values[slot + 1] += seconds
+        if seconds > DURATIONS[0] * hits:
+            tally.late_slot(slot, hits, seconds / hits)
 
     def _work(self, index: int, length: int) -> bool:
         """Answer one that the younger table does not have. Is the answer in its slot now?"""
@@ -84,32 +90,45 @@ class UdpListener:
         asked = begin(channel, message)
         if not isinstance(asked, Asked):
             return self._put(index, asked) if asked else False
+        relay = asked.relay()
+        if relay is not None:
+            back = partial(self._relay_back, asked, batch.envelope(index))
+            if relay(asked.question.name.lower(), message[2:], back):
+                self.waiting += 1
+                return False
         asked.ask(lambda: batch.peer(index))
         if asked.wire is not None:
             return self._put(index, asked.wire) if asked.wire else False
         self.waiting += 1
-        if asked.query is not None:
-            _ = asked.query.peer  # while the slot is still theirs
-        asked.send = _Later(self, batch.envelope(index)).send
+        envelope = batch.envelope(index)
+        asked.ask_for_peer(partial(peer_of, envelope[0]))
+        asked.send = partial(self._send_later, envelope)
         return False
 
     def _put(self, index: int, wire: bytes) -> bool:
         if len(wire) <= SLOT_BYTES:
             self._batch.put(index, wire[2:])
             return True
-        self._batch.envelope(index).send(self.socket, wire)
+        send_one(self.socket, self._batch.envelope(index), wire)
         return False
 
+    def _relay_back(
+        self, asked: Asked, envelope: Envelope, message: bytes | None, error: str
+    ) -> None:
+        """What an upstream says to what was relayed; without that, the long way."""
+        if message is not None:
+            self._send_later(envelope, asked.relayed(message))
+            return
+        asked.ask(partial(peer_of, envelope[0]))
+        if asked.wire is None:
+            asked.send = partial(self._send_later, envelope)
+        elif asked.wire:
+            self._send_later(envelope, asked.wire)
+        else:
+            self.waiting -= 1
 
-class _Later:
-    """An asker who waits."""
-
-    __slots__ = ("_envelope", "_listener")
-
-    def __init__(self, listener: UdpListener, envelope: Envelope) -> None:
-        self._listener = listener
-        self._envelope = envelope
-
-    def send(self, wire: bytes) -> None:
-        self._listener.waiting -= 1
-        self._envelope.send(self._listener.socket, wire)
+    def _send_later(self, envelope: Envelope, wire: bytes) -> None:
+        """The answer for somebody who waits, with others of this turn."""
+        self.waiting -= 1
+        if self._outgoing.add(envelope, wire):
+            self._at_end(self._outgoing.flush)

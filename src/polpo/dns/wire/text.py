@@ -13,7 +13,7 @@ import dns.zone
 
 from polpo.dns.wire.name import cased_from_text, to_text
 from polpo.dns.wire.record import Record
-from polpo.dns.wire.types import type_number
+from polpo.dns.wire.registry import type_number
 
 
 def record_from_text(text: str) -> Record:

@@ -48,18 +48,16 @@ class Upstream:
 
     def ask(self, asked: bytes, stream: bool, done: Done) -> None:
         """Ask a message (without its ID) by TCP or TLS, or by UDP."""
-        begun = time.monotonic()
         counts = self._counts
         counts.values[counts.requests] += 1
+        self._ask(asked, stream, done)
 
-        def answered(message: bytes | None, error: str) -> None:
-            if message is not None:
-                counts.observe(message[3] & 15, time.monotonic() - begun)
-            elif self._value.max_fails:
-                self._begin_checks()
-            done(message, error)
-
-        self._ask(asked, stream, answered)
+    def settle(self, message: bytes | None, begun: float) -> None:
+        """Take note of how it went."""
+        if message is not None:
+            self._counts.observe(message[3] & 15, time.monotonic() - begun)
+        elif self._value.max_fails:
+            self._begin_checks()
 
     def _ask(self, asked: bytes, stream: bool, done: Done) -> None:
         value = self._value
@@ -71,7 +69,9 @@ class Upstream:
             self._streams.ask(asked, done)
         else:
             if self._datagrams is None:
-                self._datagrams = Datagrams(self.target, value.expire_s, value.read_timeout_s)
+                self._datagrams = Datagrams(
+                    self.target, value.expire_s, value.read_timeout_s, self._place.turn
+                )
             self._datagrams.ask(asked, done)
 
     def close(self) -> None:
