@@ -8,8 +8,8 @@ Call = Callable[[], None]
 
 
 class Turn:
-    """A turn begins when something is readable. What is asked for in it is done at its end,
-    without another round of the loop; what is asked for at other times, in the loop's next round."""
+    """A turn begins when something is readable. What is asked for in it is done at its end, without
+    another round of the loop; what is asked for at other times, in the next round."""
 
     def __init__(self, call_soon: Callable[[Call], object]) -> None:
         self._call_soon = call_soon

@@ -106,15 +106,10 @@ class Asked:
 
     def relayed(self, message: bytes) -> bytes:
         """The upstream's message as the answer, counted."""
-        edns = self.question.edns
+        question, rcode = self.question, message[3] & 15
+        dnssec_ok = question.edns is not None and question.edns.dnssec_ok
         wire = self._relay(message, self._size())
-        slot, combination = self._combination(
-            message[3] & 15,
-            "forward",
-            self.question.type,
-            edns is not None and edns.dnssec_ok,
-            wire,
-        )
+        slot, combination = self._combination(rcode, "forward", question.type, dnssec_ok, wire)
         self.channel.tally.count(slot, time.monotonic() - self.begun, combination)
         return wire
 
