@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-BESIDE := -n auto --dist loadfile   # files side by side; what needs the machine for itself is not
+BESIDE := -n auto --dist loadfile   # files side by side
+APART := --dist loadfile --tx '2*popen//python=tools/apart'   # each with namespaces of its own
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
 .PHONY: up down test check fix bench bench-lb bench-dns bench-kube setup packages lock
@@ -16,7 +17,7 @@ down:              ## leave nothing behind
 test: setup        ## everything: style, types, layers, units, the API with real clients, real packets
 	@$(MAKE) --no-print-directory check
 	$(BIN)/pytest -q $(BESIDE) tests/contract tests/property tests/dataplane
-	$(BIN)/pytest -q --ignore=tests/unit --ignore=tests/architecture --ignore=tests/contract --ignore=tests/property --ignore=tests/dataplane
+	$(BIN)/pytest -q $(APART) tests/netns tests/faults
 
 check: setup       ## quick: run it all the time
 	$(BIN)/ruff check .
