@@ -14,7 +14,10 @@ from rich.table import Table
 
 from polpo.testing.alone import take_the_machine
 
-BENCHMARKS = ("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway", "balancer")
+BENCHMARKS = (
+    *("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway", "balancer"),
+    *("dns", "dns_kubernetes", "services"),
+)
 RESULTS = Path(__file__).parent / "results" / "network.json"
 
 

@@ -66,7 +66,7 @@ def figure(
     return found | {"peer": peer, "peer_value": peer_value, "ratio": ratio}
 
 
-def _endpoints() -> list[rows.Endpoint]:
+def _endpoints() -> list[rows.AnyRow]:
     return [
         rows.Endpoint(
             port=f"{number:08x}-1111-4000-8000-000000000000",

@@ -26,7 +26,7 @@ OWN, VXLAN, METADATA, UNKNOWN, SENT, DROPPED = "192.0.2.1", 99, 98, 50, 7, 2
 TO_AGENT = 0xFFFFFFFF
 IFINDEXES = range(11, 19)
 SIZES = dict.fromkeys(
-    ("flows", "fdb", "neighbours", "moved", "moved_fdb", "fragments", "chosen"), 512
+    ("flows", "fdb", "neighbours", "moved", "moved_fdb", "fragments", "chosen", "stickies"), 512
 )
 LEARNED = (
     "flows",
@@ -38,6 +38,7 @@ LEARNED = (
     "buckets",
     "callers",
     "chosen",
+    "stickies",
 )
 CONTEXT = struct.Struct(
     "=10I I I 5I 31I"

@@ -2,7 +2,18 @@
 
 from hypothesis import strategies as st
 from tests.dataplane import packets
-from tests.dataplane.routed_scenes import ALL, NETWORKS, Scene, addresses, at, gate, mac
+from tests.dataplane.routed_scenes import (
+    ALL,
+    NETWORKS,
+    OTHER,
+    OWN,
+    REMOTE,
+    Scene,
+    addresses,
+    at,
+    gate,
+    mac,
+)
 from tests.dataplane.scenes import rules
 from tests.dataplane.served_scenes import (
     CLUSTER,
@@ -37,6 +48,8 @@ def given_services(draw: st.DrawFn) -> list[Service | Backend]:
             via=draw(some((VIA, VIA, ""))),
             by_source=draw(some((False, False, True))),
             sources=draw(some(((), (), ("10.0.0.0/24", "fd00::/64")))),
+            sticks_s=draw(some((0, 0, 60))),
+            local=draw(some((False, False, True))),
         )
         rows[row.address, row.protocol, row.port] = row
     made = [backend for row in rows.values() for backend in draw(backends(row))]
@@ -53,6 +66,7 @@ def backends(draw: st.DrawFn, row: Service) -> list[Backend]:
             draw(some((8080, 80))),
             weight=draw(some((1, 1, 5, 0))),
             up=draw(some((True, True, True, False))),
+            host=OTHER if number in REMOTE else OWN,
         )
         for number in numbers
     ]

@@ -4,7 +4,7 @@ import pytest
 from tests.dataplane import packets
 from tests.dataplane.packets import whole
 from tests.dataplane.rig import Rig, both, both_overlay
-from tests.dataplane.routed_scenes import ALL, OTHER, addresses, at, gate
+from tests.dataplane.routed_scenes import ALL, OTHER, OWN, addresses, at, gate
 from tests.dataplane.served_scenes import (
     CLUSTER,
     CLUSTER6,
@@ -18,14 +18,18 @@ from tests.dataplane.served_scenes import (
     request,
     served_scene,
     service,
+    summed,
     to_vip,
 )
 
+from polpo.dataplane.entries import Entries
+from polpo.dataplane.metadata import voice as voice_of
 from polpo.dataplane.model import Verdict
-from polpo.dataplane.tables import Drop, pack_address
+from polpo.dataplane.tables import Drop, pack_address, unpack_mac
 from polpo.target.rows import Rule
 from polpo.target.service import Backend
 
+VOICE = unpack_mac(voice_of(7))
 FAMILIES = pytest.mark.parametrize("six", [False, True], ids=["IPv4", "IPv6"])
 
 
@@ -236,10 +240,50 @@ def test_later_fragments_go_where_the_first_went(rig: Rig) -> None:
     assert one[30:34] == two[30:34] != packets.packed(VIP)
 
 
-def test_a_client_that_is_a_backend_gets_another_one(rig: Rig) -> None:
-    rig.set(*served_scene(service("web"), *backends("web", 1, 8)))
+@FAMILIES
+def test_a_client_that_is_a_backend_speaks_to_itself_in_the_networks_name(
+    rig: Rig, six: bool
+) -> None:
+    vip, voice = (VIP6, "fe80::a9fe:a9fe") if six else (VIP, "169.254.169.254")
+    rig.set(*served_scene(service("web", vip), *backends("web", 1, six=six)))
+    there = sent(rig, 1, request(1, vip)).answer
+    assert there
+    assert whole(there)
+    own = pack_address(addresses(1)[six])
+    assert ends_of(there) == (pack_address(voice), 4000, own, 8080)
+    answer = summed(packets.frame(at(1, six), (VOICE, voice), 6, packets.tcp(8080, 4000, 18)))
+    back = sent(rig, 1, answer).answer
+    assert back
+    assert whole(back)
+    assert ends_of(back) == (pack_address(vip), 80, own, 4000)
+    stray = summed(packets.frame(at(1, six), (VOICE, voice), 6, packets.tcp(8080, 4001, 18)))
+    assert sent(rig, 1, stray).drop
+
+
+def test_a_client_sticks_to_its_backend_whichever_come(rig: Rig) -> None:
+    few = [service("web", sticks_s=60), *backends("web", 8)]
+    rig.set(*served_scene(*few))
+    arrives(rig, 1, request(1))
+    many = [*few, *backends("web", 21, 2, 22, 3, 6)]
+    entries = Entries(OWN, 99)
+    entries.set_plugs(served_scene()[1])
+    for name, rows in served_scene(*many)[0].items():
+        entries.apply(name, rows)
+    for name in ("members", "backends", "services"):
+        rig.switch.tables[name].put(entries.full[name])
+    rig.model.rows["network/7"].extend(backends("web", 21, 2, 22, 3, 6))  # type: ignore[attr-defined]
     got = [arrives(rig, 1, request(1, source_port=port)) for port in range(20000, 20020)]
     assert {owner(ends_of(frame)[2]) for frame in got} == {8}
+
+
+def test_a_local_service_has_only_what_is_on_the_clients_host(rig: Rig) -> None:
+    far = Backend("web", addresses(21)[0], 8080, host=OTHER)
+    near = Backend("web", addresses(8)[0], 8080, host=OWN)
+    rig.set(*served_scene(service("web", local=True), far, near))
+    got = [arrives(rig, 1, request(1, source_port=port)) for port in range(20000, 20020)]
+    assert {owner(ends_of(frame)[2]) for frame in got} == {8}
+    rig.set(*served_scene(service("web", local=True), far))
+    assert sent(rig, 1, request(1)).drop == Drop.NO_BACKEND
 
 
 def test_of_other_ports_and_protocols_nothing_is_known(rig: Rig) -> None:

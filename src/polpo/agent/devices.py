@@ -52,6 +52,11 @@ class Devices:
         return self._by_name[name].index
 
 
+def is_elsewhere(plug: Plug) -> bool:
+    """Whether its other end is in another namespace: what BPF can reach without our stack."""
+    return plug.kind == "netns" and not plug.here
+
+
 def device_of(plug: Plug) -> str:
     """The plug's device in the host's namespace."""
     return plug.device if plug.kind == "tap" else host_end(plug.port)

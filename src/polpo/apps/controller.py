@@ -29,6 +29,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from polpo.api import front
+from polpo.api.clusters_v1.routes import routes as cluster_routes
 from polpo.api.context import Controller, Identity
 from polpo.api.gauges import Gauges
 from polpo.api.hosts_v1.convergence import Convergence
@@ -100,12 +101,13 @@ async def run(config: Config) -> None:
 
 def application(parts: Parts, config: Config) -> ASGIApp:
     """The whole HTTP side; tests use it without a socket."""
+    settings = _network_settings(config)
     app = Starlette(
         routes=[
-            Mount("/v1", routes=hosts_routes(parts)),
+            Mount("/v1", routes=[*hosts_routes(parts), *cluster_routes(parts, settings)]),
             *identity_routes(parts.controller),
-            *network_routes(parts.controller, _network_settings(config)),
-            *loadbalancer_routes(parts.controller, _network_settings(config)),
+            *network_routes(parts.controller, settings),
+            *loadbalancer_routes(parts.controller, settings),
             *secrets_routes(parts.controller, parts.seal, utc_now),
             *front.routes(parts, version("polpo"), front.token_in(config.metrics_token_file)),
         ],

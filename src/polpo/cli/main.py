@@ -8,7 +8,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.text import Text
 
-from polpo.cli import hosts, lab, ports, programs, status, trace
+from polpo.cli import clusters, cni, hosts, lab, ports, programs, status, trace
 
 app = App(
     name="polpo",
@@ -18,14 +18,23 @@ app = App(
 )
 app.command(programs.controller, name="controller")
 app.command(programs.agent, name="agent")
+app.command(programs.dns, name="dns")
+app.command(programs.services, name="services")
 app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
 app.command(trace.trace, name="trace")
 app.command(hosts.app)
+app.command(clusters.app)
+app.command(cni.app)
 app.command(lab.app)
 
-PROGRAMS = {"controller": programs.controller, "agent": programs.agent}
+PROGRAMS = {
+    "controller": programs.controller,
+    "agent": programs.agent,
+    "dns": programs.dns,
+    "services": programs.services,
+}
 
 
 def main(words: Sequence[str] | None = None) -> None:

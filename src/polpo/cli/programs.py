@@ -1,4 +1,7 @@
-"""`polpo controller` and `polpo agent`: the two programs that stay."""
+"""`polpo controller`, `agent`, `dns` and `services`: the programs that stay."""
+
+import os
+import sys
 
 
 def controller(*words: str) -> int:
@@ -13,3 +16,18 @@ def agent(*words: str) -> int:
     from polpo.apps import agent as program
 
     return program.main(words) or 0
+
+
+def dns(*words: str) -> int:
+    """Run the DNS server. `polpo dns --help` lists its options, which are CoreDNS's.
+
+    It takes this process' place, without the memory of the command line's libraries.
+    """
+    os.execv(sys.executable, [sys.executable, "-m", "polpo.apps.dns", *words])
+
+
+def services(*words: str) -> int:
+    """Follow a Kubernetes cluster's Services. `polpo services --help` lists its options."""
+    from polpo.apps import services as program
+
+    return program.main(words)

@@ -5,6 +5,7 @@ from typing import Any
 
 from polpo.compiler.touched import Touched, touched
 from polpo.compiler.touched_balancers import touched_balancers
+from polpo.compiler.touched_cluster_services import touched_cluster_services
 from polpo.compiler.touched_domains import touched_carriage, touched_domains
 from polpo.compiler.touched_gateways import touched_gateways
 from polpo.compiler.touched_services import touched_services
@@ -28,6 +29,7 @@ def slice_changes(before: View, after: View, changes: Sequence[Change[Any]]) -> 
         rows.update(touched_gateways(view, changes))
         rows.update(touched_balancers(view, changes))
         rows.update(touched_services(view, changes))
+        rows.update(touched_cluster_services(view, changes))
         for change in changes:
             rows.update(touched(view, change))
     found: SliceChanges = {}

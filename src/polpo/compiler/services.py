@@ -10,6 +10,8 @@ from polpo.model.snapshot import Snapshot
 from polpo.target.service import Backend, Service
 
 SOURCE_IP = "SOURCE_IP"
+STICKS_S = 360
+"""keepalived's persistence_timeout, where Octavia's users say none."""
 
 
 def services(snapshot: Snapshot, balancer: LoadBalancer) -> dict[str, Service | Backend]:
@@ -34,7 +36,8 @@ def _service(snapshot: Snapshot, listener: Listener, vip: Vip) -> Iterator[Servi
         protocol=listener.transport,
         port=listener.protocol_port,
         via=_via(snapshot, vip.subnet_id),
-        by_source=pool is not None and _is_by_source(pool),
+        by_source=pool is not None and pool.lb_algorithm == SOURCE_IP,
+        sticks_s=_sticks_s(pool) if pool is not None else 0,
         sources=tuple(sorted(listener.allowed_cidrs)),
     )
     if pool is not None and pool.admin_state_up:
@@ -47,9 +50,9 @@ def _pool(snapshot: Snapshot, listener: Listener) -> Pool | None:
     return pool if ours else None
 
 
-def _is_by_source(pool: Pool) -> bool:
+def _sticks_s(pool: Pool) -> int:
     kept = pool.session_persistence
-    return pool.lb_algorithm == SOURCE_IP or (kept is not None and kept.type == SOURCE_IP)
+    return kept.timeout_s or STICKS_S if kept is not None and kept.type == SOURCE_IP else 0
 
 
 def _backends(snapshot: Snapshot, service: str, pool: Pool, six: bool) -> Iterator[Backend]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from polpo.compiler import transit
 from polpo.compiler.balancer_rows import balancer_row
 from polpo.compiler.carriage import functions_of, networks_of
+from polpo.compiler.cluster_services import slice_rows as service_slice_rows
 from polpo.compiler.gateway_rows import gateway_row
 from polpo.compiler.host_rows import network_row, policy_row, port_row, routing_row
 from polpo.compiler.probes import probe_row
@@ -111,7 +112,7 @@ def router_slice(view: View, router: Router) -> dict[str, AnyRow]:
     if domain.number == router.vni:
         hosts = map(view.host, view.hosts(domain))
         rows += [member_row(view, router.vni, h.address) for h in hosts if h is not None]
-    return _by_key(rows)
+    return _by_key([*rows, *service_slice_rows(view, router)])
 
 
 def hosts_slice(view: View) -> dict[str, AnyRow]:

@@ -38,6 +38,7 @@ __all__ = ["Entries", "Plug"]
 
 _pack_vtep = lru_cache(maxsize=4096)(pack_address)  # far fewer than endpoints
 
+SERVING = (Service, Backend)
 Place = tuple[str, str]
 """slice name, row key: a row's name as a source of entries"""
 
@@ -59,7 +60,7 @@ class Entries:
         self._claims = Claims(ORDER)
         self._copies = Copies(self._claims)
         self._questions = Questions()
-        self._services = Services(self._claims)
+        self._services = Services(self._claims, vtep)
         self._vxlan = self._metadata = 0
         self.set_vxlan(vxlan)
 
@@ -89,9 +90,11 @@ class Entries:
     def apply(self, name: str, put: Iterable[AnyRow] = (), gone: Iterable[str] = ()) -> None:
         """Rows of a slice that are gone (by key), and rows that are new or replaced."""
         rows = self._slices.setdefault(name, {})
+        is_router, rerouted = name.startswith("router/"), False
         try:
             for key in gone:
                 if former := rows.pop(key, None):
+                    rerouted |= not isinstance(former, SERVING)
                     self._forget((name, key), former)
             for row in put:
                 key = row.key
@@ -99,9 +102,10 @@ class Entries:
                     if isinstance(former, Port):
                         self._unguard((name, key), former)
                     self._learn((name, key), row)
+                    rerouted |= not isinstance(row, SERVING)
                     rows[key] = row
         finally:  # a malformed row raises (ValueError): what came before it counts
-            if name.startswith("router/"):
+            if is_router and rerouted:
                 self._settle_router(name, rows.values())
             self._copies.settle()
             self._services.settle()
@@ -109,7 +113,7 @@ class Entries:
 
     def _settle_router(self, name: str, rows: Collection[AnyRow]) -> None:
         """All of one piece, though services are apart: hops need interfaces."""
-        own = [row for row in rows if not isinstance(row, Service | Backend)]
+        own = [row for row in rows if not isinstance(row, SERVING)]
         interfaces = [row for row in own if isinstance(row, Interface)]
         routers = [row for row in own if isinstance(row, Router)]
         self._claims.put(("router", name), router_entries(own, self._vtep))

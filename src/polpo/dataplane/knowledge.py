@@ -112,6 +112,7 @@ class Knowledge:
         self.moved_fdb: dict[tuple[int, bytes], Where] = {}
         self.callers: dict[CallerKey, Caller] = {}
         self.chosen: dict[ChosenKey, Chosen] = {}
+        self.sticky: dict[tuple[str, bytes], tuple[bytes, int]] = {}
 
     def endpoints(self, vni: int) -> Iterator[Endpoint]:
         rows = self.rows.get(f"network/{vni}", ())

@@ -81,6 +81,10 @@ class Forwarding(Served):
         call = self.sender and self.sender.instance and calls(self.frame, t, self.raw)
         if not call:
             t = self.serve(t)
+            if came_round := self.round(t):
+                if self.secured:
+                    self.vet_source()
+                return Verdict(answer=came_round)
             self.find_way(t)
         if not self.frame.multicast:
             if self.frame.icmp and t.kind in ERRORS[self.frame.ethertype == IPV6]:

@@ -4,14 +4,15 @@ import struct
 
 from msgspec.structs import replace
 
-from polpo.dataplane.frames import TCP, UDP, Transport
+from polpo.dataplane.frames import IPV6, TCP, UDP, Transport, parse
 from polpo.dataplane.knowledge import Chosen, ChosenKey, Flow, Held, flow_key
+from polpo.dataplane.metadata import ADDRESSES
 from polpo.dataplane.passage import ACK, FIN, RST, SYN, Passage
 from polpo.dataplane.prefixes import inside
 from polpo.dataplane.rendezvous import UNIT, hash_of, mixed, score
 from polpo.dataplane.services import usable
 from polpo.dataplane.tables import PAGE, Drop, State, pack_address, pack_mac, pack_port
-from polpo.dataplane.turned import Turn, turned, turned_back
+from polpo.dataplane.turned import Turn, turned, turned_back, with_destination, with_source
 from polpo.dataplane.verdicts import Dropped
 from polpo.dataplane.ways import spread
 
@@ -25,7 +26,7 @@ class Served(Passage):
     asked_of: Turn | None = None
     refused: Drop | None = None
     next_mac: bytes | None = None
-    direct = False
+    direct = own = False
 
     def serve(self, t: Transport) -> Transport:
         """Layer 4 as the backend gets it. What hinders it is `refused` when the sender may send."""
@@ -61,25 +62,38 @@ class Served(Passage):
         return chosen
 
     def _choose(self, held: Held, router: int, t: Transport) -> Chosen:
-        source = self.frame.source
-        flow = spread(self.frame, t)
-        if held.row.by_source:
-            words = struct.unpack("<4I", source)
-            flow = (words[0] ^ words[1] ^ words[2] ^ words[3]) * 0x9E3779B1 & 0xFFFFFFFF
-        scores = []
-        for index, row in enumerate(usable(held.backends)):
-            address, port = pack_address(row.address), pack_port(row.port)
-            found = score(flow, hash_of(address + port), UNIT // row.weight)
-            scores.append((address == source, found | index % PAGE, index, address, row.port))
-        if not scores:
-            raise Dropped(Drop.NO_BACKEND)
-        *_, address, number = min(scores)
+        address, number = self._kept(held) or self._best(held, t)
+        if address == self.frame.source:
+            return Chosen(address, number, t.source_port, False)
         out = self.model.routers.get(router or self._router_at(held.row.via))
         direct = self._is_direct(address, out.row.vni if out else 0)
         if not direct and out is None:
             raise Dropped(Drop.UNREACHABLE)
         realm = self.vni if direct or out is None else out.row.domain
         return Chosen(address, number, self._source_port(realm, t, address, number), direct)
+
+    def _kept(self, held: Held) -> tuple[bytes, int] | None:
+        """The backend that the client had a while ago."""
+        kept = self.model.sticky.get((held.row.id, self.frame.source))
+        working = {(pack_address(b.address), b.port) for b in held.backends if b.up}
+        return kept if kept in working else None
+
+    def _best(self, held: Held, t: Transport) -> tuple[bytes, int]:
+        flow = spread(self.frame, t)
+        if held.row.by_source or held.row.sticks_s:
+            words = struct.unpack("<4I", self.frame.source)
+            flow = (words[0] ^ words[1] ^ words[2] ^ words[3]) * 0x9E3779B1 & 0xFFFFFFFF
+        scores = []
+        for index, row in enumerate(usable(held.row, held.backends, self.model.vtep)):
+            address, port = pack_address(row.address), pack_port(row.port)
+            found = score(flow, hash_of(address + port), UNIT // row.weight)
+            scores.append((found | index % PAGE, index, address, row.port))
+        if not scores:
+            raise Dropped(Drop.NO_BACKEND)
+        best = min(scores)[2:]
+        if held.row.sticks_s:
+            self.model.sticky[held.row.id, self.frame.source] = best
+        return best
 
     def _router_at(self, mac: str) -> int:
         where = self.model.where(self.vni, pack_mac(mac)) if mac else None
@@ -113,6 +127,7 @@ class Served(Passage):
 
     def _aim(self, held: Held, chosen: Chosen, router: int, t: Transport) -> Transport:
         self.next_mac = self.frame.destination_mac if router else pack_mac(held.row.via or NOBODY)
+        self.own = chosen.address == self.frame.source
         if chosen.direct:
             neighbour = self.model.neighbour(self.vni, chosen.address)
             self.next_mac = neighbour[0] if neighbour else None
@@ -121,6 +136,33 @@ class Served(Passage):
         self.direct, self.frame.destination = chosen.direct, chosen.address
         self.transport = replace(t, source_port=chosen.source_port, destination_port=chosen.port)
         return self.transport
+
+    def round(self, t: Transport) -> bytes | None:
+        """Of a port that is its own backend: what it sends to the service, and what it answers."""
+        frame, asked = self.frame, self.asked_of
+        if not self.sender or frame.multicast or t.protocol not in (TCP, UDP):
+            return None
+        voice = pack_address(VOICES[frame.ethertype == IPV6])
+        macs = frame.source_mac + frame.destination_mac
+        key = self.vni, frame.source, voice, t.protocol, t.destination_port, t.source_port
+        if self.own and asked:
+            chosen = Chosen(asked.address, asked.port, asked.client_port, False)
+            self.model.chosen[key] = chosen
+            there = turned(self.raw, frame, t)
+            return macs + with_source(there, parse(there), t, voice, t.source_port)[12:]
+        key = (
+            self.vni,
+            frame.source,
+            frame.destination,
+            t.protocol,
+            t.source_port,
+            t.destination_port,
+        )
+        back = self.model.chosen.get(key) if frame.destination == voice else None
+        if back is None:
+            return None
+        here = with_destination(self.raw, frame, t, frame.source, t.destination_port)
+        return macs + with_source(here, parse(here), t, back.address, back.port)[12:]
 
     def note_turn(self, t: Transport) -> None:
         """The flow knows what its client calls the backend. One flow has one name for it."""
@@ -157,3 +199,5 @@ class Served(Passage):
 
 
 NOBODY = "00:00:00:00:00:00"
+VOICES = ADDRESSES
+"""In whose name a port's own packets come to it, by family."""

@@ -45,21 +45,22 @@ def number_of(name: Name) -> int:
     return int.from_bytes(digest, "little")
 
 
-def usable(backends: Iterable[Backend]) -> list[Backend]:
-    """Those that new flows may have, in the order of the tables."""
-    found = [row for row in backends if row.up and row.weight]
+def usable(row: Service, backends: Iterable[Backend], vtep: str) -> list[Backend]:
+    """Those that new flows may have on the host, in the order of the tables."""
+    found = [b for b in backends if b.up and b.weight and (not row.local or b.host == vtep)]
     return sorted(found, key=lambda row: (pack_address(row.address), row.port))[: PAGE * PAGES]
 
 
 def service_entries(
-    name: Name, row: Service, scopes: Iterable[int], backends: Iterable[Backend]
+    name: Name, row: Service, scopes: Iterable[int], backends: Iterable[Backend], vtep: str
 ) -> Iterator[Entry]:
-    """All that one service comes to."""
+    """All that one service comes to, on the host of that VTEP."""
     given, number = list(backends), number_of(name)
-    flags = Serving.BY_SOURCE * row.by_source | Serving.RESTRICTED * bool(row.sources)
+    by_source = row.by_source or row.sticks_s > 0
+    flags = Serving.BY_SOURCE * by_source | Serving.RESTRICTED * bool(row.sources)
     via = pack_mac(row.via) if row.via else bytes(6)
-    taking = usable(given)
-    value = SERVICE.pack(number, -(-len(taking) // PAGE), flags, via)
+    taking = usable(row, given, vtep)
+    value = SERVICE.pack(number, -(-len(taking) // PAGE), flags, row.sticks_s, via)
     for scope in scopes:
         yield "services", _service_key(row, scope), value
     for page in range(0, len(taking), PAGE):
@@ -96,8 +97,8 @@ def _backend(row: Backend) -> bytes:
 class Services:
     """Kept up as rows of services, backends and routers' interfaces come and go."""
 
-    def __init__(self, claims: Claims) -> None:
-        self._claims = claims
+    def __init__(self, claims: Claims, vtep: str) -> None:
+        self._claims, self._vtep = claims, vtep
         self._services: dict[Name, Service] = {}
         self._backends: defaultdict[Name, dict[str, Backend]] = defaultdict(dict)
         self._networks: dict[int, frozenset[int]] = {}
@@ -109,7 +110,7 @@ class Services:
     def put(self, name: str, row: Service | Backend) -> None:
         """A row of the slice, new or in the place of one with its key. ValueError if malformed."""
         if isinstance(row, Service):
-            list(service_entries((name, row.id), row, (0,), ()))
+            list(service_entries((name, row.id), row, (0,), (), self._vtep))
             self._services[name, row.id] = row
             self._unsettled.add((name, row.id))
         else:
@@ -142,8 +143,9 @@ class Services:
         for name in self._unsettled:
             row = self._services.get(name)
             backends = self._backends.get(name, {}).values()
-            entries = service_entries(name, row, self._scopes(name[0]), backends) if row else ()
-            self._claims.put(("service", *name), entries)
+            scopes = self._scopes(name[0])
+            made = service_entries(name, row, scopes, backends, self._vtep) if row else ()
+            self._claims.put(("service", *name), made)
         self._unsettled.clear()
 
     def _scopes(self, slice_name: str) -> list[int]:

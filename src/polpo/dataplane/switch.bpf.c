@@ -297,8 +297,9 @@ struct service {
 	__u64 id;
 	__u32 pages;
 	__u32 flags;
+	__u32 sticks; // seconds for which a client keeps its backend, 0 for one connection
 	__u8 via[6]; // the router's that leads out of its own network
-	__u8 pad[2];
+	__u8 pad[6];
 };
 
 struct page_key {
@@ -323,6 +324,18 @@ struct page { // the backends that new flows may have
 
 struct member_key { // any backend: flows that have one keep it while it is here
 	__u64 service;
+	union address address;
+	__be16 port;
+	__u8 pad[6];
+};
+
+struct sticky_key {
+	__u64 service;
+	union address client;
+};
+
+struct sticky {
+	__u64 seen;
 	union address address;
 	__be16 port;
 	__u8 pad[6];
@@ -448,6 +461,7 @@ TABLE(moved, LRU_HASH, struct address_key, struct neighbour, 16384, 0);
 TABLE(moved_fdb, LRU_HASH, struct mac_key, struct where, 16384, 0);
 TABLE(flows, LRU_HASH, struct flow_key, struct flow, 1 << 18, 0);
 TABLE(chosen, LRU_HASH, struct chosen_key, struct chosen, 1 << 17, 0);
+TABLE(stickies, LRU_HASH, struct sticky_key, struct sticky, 1 << 16, 0);
 TABLE(fragments, LRU_HASH, struct fragment_key, struct transport, 8192, 0);
 TABLE(allowances, LRU_HASH, __u32, struct allowance, 8192, 0);
 TABLE(callers, LRU_HASH, struct caller_key, struct caller, 32768, 0);
@@ -495,6 +509,7 @@ struct packet { // what a program run knows of its packet
 	__u8 destination_mac[6];
 	__u8 next_mac[6];      // to whom it goes within its network, if it is served
 	__u8 served;           // a backend has been chosen
+	__u8 own;              // it is the sender itself
 	__u8 direct;
 	__u8 later;            // fragment that is not the first
 	__u8 more;             // first fragment of several
@@ -2151,21 +2166,16 @@ SUBPROGRAM __u32 minus_log(__u32 hash)
 struct choosing {
 	__u64 service;
 	__u64 best;
-	const union address *client;
 	__u32 hash;
 	__u32 page;
 };
 
-// The better of what was best and this backend, whose place in its page is the last four bits. A
-// client that is a backend of its own takes itself last.
-SUBPROGRAM __u64 better(struct backend *backend, const union address *client, __u64 best,
-			__u32 hash, __u32 index)
+// The better of what was best and this backend, whose place in its page is the last four bits.
+SUBPROGRAM __u64 better(struct backend *backend, __u64 best, __u32 hash, __u32 index)
 {
-	REQUIRE(backend && client);
+	REQUIRE(backend);
 	__u64 score = (__u64)minus_log(mixed(hash ^ backend->hash)) * backend->inverse;
 	score = (score & ~(PAGE - 1ULL)) | index;
-	if (same(&backend->address, client))
-		score |= 1ULL << 63;
 	return score < best ? score : best;
 }
 
@@ -2182,7 +2192,7 @@ static long look_at_page(__u32 number, void *context)
 	for (__u32 i = 0; i < PAGE; i++) {
 		if (i >= page->count)
 			break;
-		best = better(&page->backend[i], c->client, best, c->hash, i);
+		best = better(&page->backend[i], best, c->hash, i);
 	}
 	if (best < c->best) {
 		c->best = best;
@@ -2199,10 +2209,49 @@ static __always_inline __u32 hash_of(const struct packet *p, const struct servic
 	return spread(p);
 }
 
+// Whether a backend is one still, and for whom: with UDP, which has no end, only while it works.
+SUBPROGRAM int is_member(struct packet *p, struct service *service, const union address *address,
+			 __u32 port)
+{
+	REQUIRE(p && service && address);
+	struct member_key key = {.service = service->id, .address = *address, .port = port};
+	__u32 *member = bpf_map_lookup_elem(&members, &key);
+	return member && (*member != IS_DOWN || p->transport.protocol == IPPROTO_TCP);
+}
+
+// The backend that the client had a while ago.
+SUBPROGRAM int take_sticky(struct packet *p, struct service *service, struct chosen *now)
+{
+	REQUIRE(p && service && now);
+	struct sticky_key key = {.service = service->id, .client = p->source};
+	struct sticky *sticky = bpf_map_lookup_elem(&stickies, &key);
+	if (!sticky || since(p, sticky->seen) >= service->sticks * SECOND)
+		return 0;
+	struct member_key member_key = {
+		.service = service->id, .address = sticky->address, .port = sticky->port};
+	__u32 *member = bpf_map_lookup_elem(&members, &member_key);
+	if (!member || *member == IS_DOWN)
+		return 0;
+	sticky->seen = p->now;
+	now->address = sticky->address;
+	now->port = sticky->port;
+	return 1;
+}
+
+static __always_inline void keep_sticky(struct packet *p, struct service *service,
+					const struct chosen *now)
+{
+	struct sticky_key key = {.service = service->id, .client = p->source};
+	struct sticky sticky = {.seen = p->now, .address = now->address, .port = now->port};
+	bpf_map_update_elem(&stickies, &key, &sticky, BPF_ANY);
+}
+
 SUBPROGRAM int choose_backend(struct packet *p, struct service *service, struct chosen *now)
 {
 	REQUIRE(p && service && now);
-	struct choosing c = {.service = service->id, .best = ~0ULL, .client = &p->source};
+	if (service->sticks && take_sticky(p, service, now))
+		return 1;
+	struct choosing c = {.service = service->id, .best = ~0ULL};
 	c.hash = hash_of(p, service);
 	bpf_loop(service->pages < PAGES ? service->pages : PAGES, look_at_page, &c, 0);
 	struct page_key key = {.service = c.service, .page = c.page};
@@ -2212,6 +2261,8 @@ SUBPROGRAM int choose_backend(struct packet *p, struct service *service, struct 
 	struct backend *backend = &page->backend[c.best & (PAGE - 1)];
 	now->address = backend->address;
 	now->port = backend->port;
+	if (service->sticks)
+		keep_sticky(p, service, now);
 	return 1;
 }
 
@@ -2260,13 +2311,16 @@ SUBPROGRAM int choose(struct packet *p, struct service *service, struct where *w
 	__u32 router = out ? out->router : 0;
 	if (!choose_backend(p, service, now))
 		return NO_BACKEND;
+	now->seen = now->checked = p->now;
+	now->source_port = p->asked.client_port;
+	if (same(&now->address, &p->source))
+		return PASSED;
 	now->direct = is_direct(p, router, &now->address);
 	if (!now->direct && !router)
 		return UNREACHABLE;
 	p->key.vni = now->direct ? p->vni : out->vtep.word[0];
 	choose_source_port(p, now);
 	p->key.vni = p->vni;
-	now->seen = now->checked = p->now;
 	return PASSED;
 }
 
@@ -2275,15 +2329,12 @@ SUBPROGRAM int choose(struct packet *p, struct service *service, struct where *w
 SUBPROGRAM int stays(struct packet *p, struct service *service, struct chosen *chosen)
 {
 	REQUIRE(p && service && chosen);
-	struct member_key key = {
-		.service = service->id, .address = chosen->address, .port = chosen->port};
 	__u8 tcp = p->transport.protocol == IPPROTO_TCP;
 	if (since(p, chosen->seen) >= lifetime(p->transport.protocol, REPLIED) ||
 	    (tcp && (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN))
 		return 0;
 	if (since(p, chosen->checked) >= SECOND) {
-		__u32 *member = bpf_map_lookup_elem(&members, &key);
-		if (!member || (*member == IS_DOWN && !tcp))
+		if (!is_member(p, service, &chosen->address, chosen->port))
 			return 0;
 		chosen->checked = p->now;
 	}
@@ -2306,6 +2357,9 @@ static __always_inline bool aim(struct packet *p, const struct chosen *chosen,
 				const struct where *where, const struct service *service)
 {
 	const __u8 *mac = where && where->router ? p->destination_mac : service->via;
+	p->own = same(&chosen->address, &p->source);
+	if (p->own)
+		mac = p->source_mac;
 	if (chosen->direct) {
 		struct neighbour *neighbour = neighbour_of(p->vni, &chosen->address);
 		if (!neighbour)
@@ -2358,6 +2412,66 @@ SUBPROGRAM int serve(struct packet *p, struct where *where)
 	return aim(p, &now, where, service) ? PASSED : UNREACHABLE;
 }
 
+// To the port itself, in the name of the network: else it would answer to itself at once.
+static __always_inline void own_voice(const struct packet *p, union address *voice)
+{
+	if (p->ethertype == ETH_P_IP) {
+		set_v4(voice, bpf_htonl(METADATA));
+		return;
+	}
+	voice->half[0] = bpf_cpu_to_be64(0xfe80ULL << 48);
+	voice->word[2] = 0;
+	voice->word[3] = bpf_htonl(METADATA);
+}
+
+static __always_inline int to_itself(struct __sk_buff *skb, struct packet *p, struct port *port)
+{
+	set_macs(skb, p->destination_mac, p->source_mac);
+	return to_port(skb, p->ifindex, port);
+}
+
+// A port that is its own backend: what it sends to the service, and then what it answers.
+SUBPROGRAM int turn_round(struct __sk_buff *skb, struct packet *p, struct port *port)
+{
+	REQUIRE(p && port);
+	union address voice;
+	own_voice(p, &voice);
+	struct chosen_key key = {.vni = p->vni,
+				 .protocol = p->transport.protocol,
+				 .client = p->source,
+				 .service = voice,
+				 .client_port = p->transport.destination_port,
+				 .service_port = p->transport.source_port};
+	struct chosen back = {.seen = p->now,
+			      .address = p->asked.address,
+			      .port = p->asked.port,
+			      .source_port = p->asked.client_port};
+	bpf_map_update_elem(&chosen, &key, &back, BPF_ANY);
+	turn(skb, p);
+	set_end(skb, p, true, &p->source, &voice);
+	return to_itself(skb, p, port);
+}
+
+SUBPROGRAM int turn_round_back(struct __sk_buff *skb, struct packet *p, struct port *port)
+{
+	REQUIRE(p && port);
+	struct transport *t = &p->transport;
+	struct chosen_key key = {.vni = p->vni,
+				 .protocol = t->protocol,
+				 .client = p->source,
+				 .service = p->destination,
+				 .client_port = t->source_port,
+				 .service_port = t->destination_port};
+	struct chosen *known = bpf_map_lookup_elem(&chosen, &key);
+	if (!known)
+		return TC_ACT_UNSPEC;
+	struct chosen back = *known;
+	set_end(skb, p, false, &p->destination, &p->source);
+	set_end(skb, p, true, &p->source, &back.address);
+	set_l4_port(skb, p, true, t->source_port, back.port);
+	return to_itself(skb, p, port);
+}
+
 static __always_inline bool has_services(const struct packet *p)
 {
 	__u32 zero = 0;
@@ -2392,10 +2506,19 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 	struct where *where = group ? NULL : where_is(p->vni, p->destination_mac);
 	int reason, trouble = PASSED;
 	bool calls = sender && !group && (sender->flags & ASKS_METADATA) && calls_metadata(p);
-	if (sender && !calls && !group && has_services(p)) {
+	bool served = sender && !calls && !group && has_services(p);
+	if (served) {
 		trouble = serve(p, where);
-		if (p->served)
+		if (p->served && !p->own)
 			where = where_is(p->vni, p->next_mac);
+	}
+	if (served && (p->own || is_metadata(p, &p->destination))) {
+		reason = sender->flags & PORT_SECURITY ? vet_source(p, NULL) : PASSED;
+		int done = reason ? drop(skb, reason, p->ifindex)
+			   : p->own ? turn_round(skb, p, sender)
+				    : turn_round_back(skb, p, sender);
+		if (done != TC_ACT_UNSPEC)
+			return done;
 	}
 	if (sender && !calls && !trouble && where && where->router)
 		trouble = begin_way(skb, p, where);

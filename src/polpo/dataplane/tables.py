@@ -204,11 +204,13 @@ FLOW = Layout(
     turn=f"{TURN.size}s",
 )
 SERVICE_KEY = Layout("service_key", scope="I", protocol="B", pad="x", port="2s", address="16s")
-SERVICE = Layout("service", id="Q", pages="I", flags="I", via="6s", pad="2x")
+SERVICE = Layout("service", id="Q", pages="I", flags="I", sticks="I", via="6s", pad="6x")
 PAGE_KEY = Layout("page_key", service="Q", page="I", pad="4x")
 BACKEND = Layout("backend", address="16s", hash="I", inverse="I", port="2s", pad="6x")
 BACKENDS = Layout("page", count="I", pad="4x", backend=f"{PAGE * BACKEND.size}s")
 MEMBER_KEY = Layout("member_key", service="Q", address="16s", port="2s", pad="6x")
+STICKY_KEY = Layout("sticky_key", service="Q", client="16s")
+STICKY = Layout("sticky", seen="Q", address="16s", port="2s", pad="6x")
 CHOSEN_KEY = Layout(
     "chosen_key",
     vni="I",
@@ -279,6 +281,7 @@ TABLES = {
         Table("moved_fdb", "lru_hash", MAC_KEY, WHERE, ours=False),
         Table("flows", "lru_hash", FLOW_KEY, FLOW, ours=False),
         Table("chosen", "lru_hash", CHOSEN_KEY, CHOSEN, ours=False),
+        Table("stickies", "lru_hash", STICKY_KEY, STICKY, ours=False),
         Table("fragments", "lru_hash", FRAGMENT_KEY, TRANSPORT, ours=False),
         Table("allowances", "lru_hash", U32, ALLOWANCE, ours=False),
         Table("callers", "lru_hash", CALLER_KEY, CALLER, ours=False),

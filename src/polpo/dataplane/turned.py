@@ -82,6 +82,18 @@ def turned(raw: bytes, frame: Frame, t: Transport) -> bytes:
     return bytes(rewriting.raw)
 
 
+def with_source(raw: bytes, frame: Frame, t: Transport, address: bytes, port: int) -> bytes:
+    rewriting = Rewriting(raw, frame)
+    rewriting.end(True, address, port, t.protocol)
+    return bytes(rewriting.raw)
+
+
+def with_destination(raw: bytes, frame: Frame, t: Transport, address: bytes, port: int) -> bytes:
+    rewriting = Rewriting(raw, frame)
+    rewriting.end(False, address, port, t.protocol)
+    return bytes(rewriting.raw)
+
+
 def turned_back(raw: bytes, frame: Frame, t: Transport, turn: Turn) -> bytes:
     """What comes from a backend, as the client gets it: from the service that it knows."""
     rewriting = Rewriting(raw, frame)

@@ -6,18 +6,39 @@ from collections.abc import Callable
 
 from polpo.dns.wire.record import Reply
 
+Peer = tuple[str, int]
+
 
 class Query:
     """One question on its way through the plugins of a server block.
 
     `name` is the question's name in wire form, lower-case (the server puts the asker's own case
-    back); `type` and `class_` numbers; `client` the asker's address as text; `protocol` "udp",
-    "tcp" or "tls"; `dnssec_ok` and `size` what EDNS said (size 512 without it). A handler whose
-    answer must not be kept for the next asker of the same bytes (it depends on the client, on
-    chance, or has to see every query) clears `keep`.
+    back); `type` and `class_` numbers; `client` the asker's address as text and `port`; `protocol`
+    "udp", "tcp" or "tls"; `flags` those of the header (RD, CD, AD are of use); `dnssec_ok` and
+    `size` what EDNS said (size 512 without it), `edns` whether it said anything. `message` is the
+    query as it came, empty when a plugin has made or changed it.
+
+    A handler whose answer must not be kept for the next asker of the same bytes (it depends on the
+    client, on chance, or has to see every query) clears `keep`. `cached` is "success" or "denial"
+    and the cache's zones, when the same bytes would be a hit of the cache the next time. `error` is
+    what kept a plugin from answering, for the log.
     """
 
-    __slots__ = ("class_", "client", "dnssec_ok", "keep", "name", "protocol", "size", "type")
+    __slots__ = (
+        "_peer",
+        "cached",
+        "class_",
+        "dnssec_ok",
+        "edns",
+        "error",
+        "flags",
+        "keep",
+        "message",
+        "name",
+        "protocol",
+        "size",
+        "type",
+    )
 
     def __init__(
         self,
@@ -25,19 +46,64 @@ class Query:
         type: int,
         class_: int = 1,
         *,
-        client: str = "",
+        peer: Peer | Callable[[], Peer] = ("", 0),
         protocol: str = "udp",
+        flags: int = 0x0100,
+        edns: bool = False,
         dnssec_ok: bool = False,
         size: int = 512,
+        message: bytes = b"",
     ) -> None:
         self.name = name
         self.type = type
         self.class_ = class_
-        self.client = client
+        self._peer = peer
         self.protocol = protocol
         self.dnssec_ok = dnssec_ok
         self.size = size
+        self.flags = flags
+        self.edns = edns
+        self.message = message
+        self.cached = ""
+        self.error = ""
         self.keep = True
+
+    @property
+    def client(self) -> str:
+        return self.peer[0]
+
+    @property
+    def port(self) -> int:
+        return self.peer[1]
+
+    @property
+    def peer(self) -> Peer:
+        """Address and port of the asker; worked out when somebody wants to know."""
+        peer = self._peer
+        if not isinstance(peer, tuple):
+            peer = self._peer = peer()
+        return peer
+
+    def learn_peer(self, peer: Callable[[], Peer]) -> None:
+        """Unless it is known already."""
+        if not isinstance(self._peer, tuple):
+            self._peer = peer
+
+    def asking(self, name: bytes, type: int) -> Query:
+        """The same asker's question about something else."""
+        query = Query(
+            name,
+            type,
+            self.class_,
+            peer=self._peer,
+            protocol=self.protocol,
+            flags=self.flags,
+            edns=self.edns,
+            dnssec_ok=self.dnssec_ok,
+            size=self.size,
+        )
+        query.keep = self.keep
+        return query
 
 
 Answer = Callable[[Reply], None]

@@ -66,6 +66,13 @@ def parse_addresses(bodies: list[bytes]) -> frozenset[str]:
     return frozenset(a for a in map(_parse_address, bodies) if a is not None)
 
 
+def everybody(netlink: Netlink) -> list[str]:
+    """All addresses of this network namespace but loopback's, without lengths."""
+    found = [attributes(body, _ADDRESS.size) for body in dump_addresses(netlink, 0)]
+    texts = [ipaddress.ip_address(a.get(IFA_LOCAL) or a[IFA_ADDRESS]) for a in found]
+    return [str(address) for address in texts if not address.is_loopback]
+
+
 def holds(bodies: list[bytes], address: str) -> bool:
     """Whether the address is among them, whoever put it there."""
     packed = ipaddress.ip_address(address).packed
@@ -139,3 +146,14 @@ def _route(index: int, route: Route) -> bytes:
 
 def _family(version: int) -> int:
     return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+def addresses_of(device: str) -> list[str]:
+    """All addresses of a device, whoever put them there, without those of the link (fe80::)."""
+    with Netlink() as netlink:
+        bodies = dump_addresses(netlink, socket.if_nametoindex(device))
+    found = (attributes(body, _ADDRESS.size) for body in bodies)
+    addresses = (ipaddress.ip_address(a.get(IFA_LOCAL) or a[IFA_ADDRESS]) for a in found)
+    return [
+        str(address) for address in addresses if not address.is_link_local or address.version == 4
+    ]

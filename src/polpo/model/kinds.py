@@ -14,6 +14,7 @@ from polpo.model import (
     router,
     secret,
     security_group,
+    service,
     sharing,
 )
 from polpo.model.object import Object
@@ -54,6 +55,7 @@ KINDS: dict[str, type[Object]] = {
         load_balancer_kind.ZoneProfile,
         load_balancer_kind.Zone,
         cluster.Cluster,
+        service.Service,
         placement.Placement,
         probe.Probe,
         qos.QosPolicy,

@@ -12,7 +12,9 @@ class Service(Row, frozen=True, omit_defaults=True, tag_field="row", tag="servic
 
     via        MAC address of the router that leads from the address's own network to backends
                elsewhere; empty for none
-    by_source  one client's connections all go to one backend
+    by_source  one client's connections all go to one backend, as long as the same ones are there
+    sticks_s   and for so many seconds after its last one began, whichever come; 0 for not
+    local      only to backends on the client's own host
     sources    prefixes; packets from elsewhere are dropped. Empty for everywhere.
     """
 
@@ -22,6 +24,8 @@ class Service(Row, frozen=True, omit_defaults=True, tag_field="row", tag="servic
     port: int
     via: str = ""
     by_source: bool = False
+    sticks_s: int = 0
+    local: bool = False
     sources: tuple[str, ...] = ()
 
     @property
@@ -34,6 +38,7 @@ class Backend(Row, frozen=True, omit_defaults=True, tag_field="row", tag="backen
 
     New flows are divided by weight, 0 .. 256; 0, or one that is not `up`, takes none. Flows that
     have it stay with it while its row is there; those of UDP, which know no end, while it is up.
+    `host` is where it is: the address of the host's tunnel, where that matters.
     """
 
     service: str
@@ -41,6 +46,7 @@ class Backend(Row, frozen=True, omit_defaults=True, tag_field="row", tag="backen
     port: int
     weight: int = 1
     up: bool = True
+    host: str = ""
 
     @property
     def key(self) -> str:

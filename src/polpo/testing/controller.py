@@ -60,7 +60,7 @@ class Controller:
         self.bound: dict[str, str] = {}
         self.subnets: dict[str, rows.Subnet] = {subnet.id: subnet for subnet in SUBNETS}
         self.interfaces: list[rows.Interface] = []  # of the router that is there if it has any
-        self.extra: list[rows.Endpoint] = []
+        self.extra: list[rows.AnyRow] = []
         self.gateways: dict[str, list[rows.Gateway]] = {}  # by host
         self.probes: dict[str, list[Probe]] = {}  # by host
         self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were

@@ -14,6 +14,7 @@ from polpo.api.hosts_v1.callers import calling_admin, find_host, token_hash
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
 from polpo.api.hosts_v1.parts import Parts
+from polpo.model.cluster import OWNERS, POD
 from polpo.model.host import Host
 from polpo.model.placement import Placement
 from polpo.model.port import Port
@@ -87,7 +88,7 @@ async def change_host(parts: Parts, request: Request) -> Response:
 async def remove_host(parts: Parts, request: Request) -> Response:
     """409 while something is there: its switch would go on with what it last knew.
 
-    A dead host's gateways get other homes.
+    A dead host's gateways get other homes, and its pods, which are no more, their ports freed.
     """
     await calling_admin(parts, request)
     await parts.store.write(lambda tx: _remove(tx, request, parts.reports.is_alive))
@@ -116,12 +117,21 @@ def _change(tx: Transaction, request: Request, values: dict[str, Any]) -> Host:
 
 def _remove(tx: Transaction, request: Request, is_alive: Callable[[str], bool]) -> None:
     host = _host(tx.snapshot, request)
+    alive = is_alive(host.name)
+    for port in _for_pods(tx.snapshot, host, alive):
+        tx.remove(port)
     if ports := tx.snapshot.count_by(Port, "host", host.name):
         raise Refused(409, f"{ports} ports are bound to {host.name}.")
     gateways = tx.snapshot.count_by(Placement, "host", host.name)
-    if gateways and is_alive(host.name):
+    if gateways and alive:
         raise Refused(409, f"{gateways} gateways of routers are on {host.name}: disable it first.")
     tx.remove(host)
+
+
+def _for_pods(snapshot: Snapshot, host: Host, alive: bool) -> list[Port]:
+    """What goes with the host: its own port, those that wait for pods, a dead host's pods'."""
+    ports = [p for p in snapshot.by(Port, "host", host.name) if p.device_owner in OWNERS]
+    return [p for p in ports if not (alive and p.device_owner == POD and p.device_id)]
 
 
 def _host(snapshot: Snapshot, request: Request) -> Host:

@@ -22,7 +22,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
     tracing = Tracing()
 
     def route(path: str, method: str, handler: Handler) -> Route:
-        return Route(path, _guarded(parts, handler), methods=[method])
+        return Route(path, guarded(parts, handler), methods=[method])
 
     return [
         route("/hosts/{host}/status", "POST", agents.take_status),
@@ -43,7 +43,9 @@ def routes(parts: Parts) -> list[BaseRoute]:
     ]
 
 
-def _guarded(parts: Parts, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def guarded(parts: Parts, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """The handler, with its failures answered in our shape."""
+
     async def handle(request: Request) -> Response:
         try:
             return await handler(parts, request)

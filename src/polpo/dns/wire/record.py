@@ -26,7 +26,7 @@ class Type(IntEnum):
 
 
 class Rcode(IntEnum):
-    """Response codes (RFC 1035 4.1.1)."""
+    """Response codes (RFC 1035 4.1.1, 2136 2.2, 6891 9)."""
 
     NOERROR = 0
     FORMERR = 1
@@ -34,6 +34,12 @@ class Rcode(IntEnum):
     NXDOMAIN = 3
     NOTIMP = 4
     REFUSED = 5
+    YXDOMAIN = 6
+    YXRRSET = 7
+    NXRRSET = 8
+    NOTAUTH = 9
+    NOTZONE = 10
+    BADVERS = 16
 
 
 class Record(NamedTuple):
@@ -54,7 +60,13 @@ class Reply(NamedTuple):
     """What a plugin answers; the server makes the message of it (ID, flags, EDNS, size).
 
     `about` are the owner names (wire form, lower-case) whose change makes a kept copy of this
-    reply wrong; `plugin` is the label of the metrics.
+    reply wrong; `plugin` is the label of the metrics; `ttl_s` for how long the server may keep what
+    it made of this reply (0: as long as nothing of `about` changes); `shuffled`, if any, the answer
+    in several orders, to be given in turn; `flags_on` and `flags_off` bits of the header that are
+    otherwise than the server would have them. A negative `rcode` means that nobody is answered.
+
+    A reply with a `message` is an upstream's, not looked into yet: sections are empty, and whoever
+    wants records asks `message.opened(reply)`. A plugin that changes anything does so on that.
     """
 
     rcode: int = Rcode.NOERROR
@@ -64,3 +76,10 @@ class Reply(NamedTuple):
     authoritative: bool = True
     about: tuple[bytes, ...] = ()
     plugin: str = ""
+    recursion_available: bool = False
+    authentic: bool = False
+    ttl_s: int = 0
+    message: bytes = b""
+    shuffled: tuple[tuple[Record, ...], ...] = ()
+    flags_on: int = 0
+    flags_off: int = 0

@@ -1,0 +1,1 @@
+"""The Corefile: text in, server blocks out, or an error that says where and why. Pure."""

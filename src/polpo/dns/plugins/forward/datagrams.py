@@ -1,0 +1,143 @@
+"""Asking an upstream by UDP: connected sockets with random ports, questions in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import time
+
+from polpo.dns.plugins.forward.pending import Deadlines, Done, Ids, Pending
+from polpo.dns.plugins.forward.setup import Target
+from polpo.kernel.datagrams import Connected
+
+SOCKETS = 4  # of one upstream at a time: so many ports at once that a forger has to guess
+MOST_PENDING = 16_384  # of one socket
+SWEEP_S = 0.1
+
+
+class _Port:
+    """One socket, and what was asked from it."""
+
+    def __init__(self, datagrams: Datagrams) -> None:
+        target = datagrams.target
+        family = socket.AF_INET6 if ":" in target.host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.connect((target.host, target.port))
+        except OSError:
+            sock.close()
+            raise
+        self.connected = Connected(sock)
+        self.pending: dict[int, Pending] = {}
+        self.born = time.monotonic()
+        self._datagrams = datagrams
+        datagrams.loop.add_reader(sock, self._read)
+
+    def ask(self, pending: Pending) -> None:
+        number = self._datagrams.ids.new(self.pending)
+        self.pending[number] = pending
+        message = number.to_bytes(2, "big") + pending.asked
+        if not self.connected.queue(message):
+            self.connected.flush()
+            if not self.connected.queue(message):
+                pending.finish(None, "a query that is too long")
+
+    def _read(self) -> None:
+        try:
+            messages = self.connected.receive()
+        except OSError as failed:
+            self.fail(failed.strerror or str(failed))
+            return
+        for message in messages:
+            number = message[0] << 8 | message[1] if len(message) > 1 else -1
+            pending = self.pending.get(number)
+            if pending is not None and pending.answers(message):
+                del self.pending[number]
+                pending.finish(message)
+
+    def fail(self, error: str) -> None:
+        waiting, self.pending = self.pending, {}
+        for pending in waiting.values():
+            pending.finish(None, error)
+
+    def forget_finished(self) -> None:
+        done = [number for number, pending in self.pending.items() if not pending.is_open]
+        for number in done:
+            del self.pending[number]
+
+    def close(self) -> None:
+        self._datagrams.loop.remove_reader(self.connected.socket)
+        self.connected.socket.close()
+        self.fail("closed")
+
+
+class Datagrams:
+    """All UDP to one upstream."""
+
+    def __init__(self, target: Target, expire_s: float, timeout_s: float) -> None:
+        self.target = target
+        self.ids = Ids()
+        self.loop = asyncio.get_running_loop()
+        self.opened = self.reused = 0
+        self._expire_s = expire_s
+        self._deadlines = Deadlines(timeout_s)
+        self._ports: list[_Port] = []
+        self._old: list[_Port] = []
+        self._current: _Port | None = None
+        self._sweeping = False
+
+    def ask(self, asked: bytes, done: Done) -> None:
+        """Ask (a message without its ID). `done` may be called before this returns."""
+        pending = Pending(asked, done)
+        try:
+            port = self._current or self._choose()
+        except OSError as failed:
+            pending.finish(None, failed.strerror or str(failed))
+            return
+        self._deadlines.add(pending)
+        port.ask(pending)
+        if not self._sweeping:
+            self._sweeping = True
+            self.loop.call_later(SWEEP_S, self._sweep)
+
+    def close(self) -> None:
+        for port in (*self._ports, *self._old):
+            port.close()
+        self._ports, self._old, self._current = [], [], None
+
+    def _choose(self) -> _Port:
+        """The socket for all that is asked in this turn of the loop, at whose end it is sent."""
+        now = time.monotonic()
+        for port in [p for p in self._ports if now - p.born > self._expire_s]:
+            self._ports.remove(port)
+            self._old.append(port)
+        if len(self._ports) < SOCKETS:
+            self._ports.append(_Port(self))
+            self.opened += 1
+            port = self._ports[-1]
+        else:
+            port = random.choice(self._ports)
+            self.reused += 1
+        if len(port.pending) > MOST_PENDING:
+            raise OSError(0, "too many queries wait for this upstream")
+        self._current = port
+        self.loop.call_soon(self._flush)
+        return port
+
+    def _flush(self) -> None:
+        port, self._current = self._current, None
+        if port is not None:
+            port.connected.flush()
+
+    def _sweep(self) -> None:
+        self._sweeping = self._deadlines.sweep(time.monotonic())
+        for port in (*self._ports, *self._old):
+            port.forget_finished()
+        for port in [p for p in self._old if not p.pending and p is not self._current]:
+            self._old.remove(port)
+            port.close()
+        if self._sweeping or self._old:
+            self._sweeping = True
+            self.loop.call_later(SWEEP_S, self._sweep)

@@ -1,0 +1,66 @@
+"""CNAMEs first, then the others, then addresses and mail exchangers in a random order.
+
+What the server keeps of a reply with several addresses is some of the orders, given in turn.
+"""
+
+from __future__ import annotations
+
+import random
+from ipaddress import ip_address
+
+from polpo.dns.plugin import Place
+from polpo.dns.plugins.loadbalance.setup import Networks
+from polpo.dns.query import Answer, Handler, Query
+from polpo.dns.wire.message import opened
+from polpo.dns.wire.record import Record, Reply, Type
+
+ORDERS = 8
+_SHUFFLED = frozenset({Type.A, Type.AAAA, Type.MX})
+_WHOLE = frozenset({Type.AXFR, Type.IXFR})
+
+
+def make(value: Networks, next: Handler, place: Place) -> Handler:
+    def loadbalance(query: Query, answer: Answer) -> None:
+        if query.type in _WHOLE:
+            next(query, answer)
+            return
+
+        def answered(reply: Reply) -> None:
+            reply = opened(reply)
+            movable = [r for r in reply.answer if r.type in _SHUFFLED]
+            if len(movable) > 1:
+                fixed = _fixed(reply.answer)
+                orders = _orders(movable, fixed, value, ORDERS if query.keep else 1)
+                reply = reply._replace(answer=orders[0], shuffled=orders)
+            answer(reply)
+
+        next(query, answered)
+
+    return loadbalance
+
+
+def _fixed(records: tuple[Record, ...]) -> list[Record]:
+    names = [r for r in records if r.type == Type.CNAME]
+    return names + [r for r in records if r.type not in _SHUFFLED and r.type != Type.CNAME]
+
+
+def _orders(
+    movable: list[Record], fixed: list[Record], preferred: Networks, count: int
+) -> tuple[tuple[Record, ...], ...]:
+    """Each record is first as often as any other, as far as the count allows."""
+    rest = random.sample(movable, len(movable))
+    orders = []
+    for turn in range(min(count, max(len(rest), 2))):
+        at = turn % len(rest)
+        order = [rest[at], *random.sample(rest[:at] + rest[at + 1 :], len(rest) - 1)]
+        if preferred:
+            order.sort(key=lambda record: not _is_preferred(record, preferred))
+        orders.append((*fixed, *order))
+    return tuple(orders)
+
+
+def _is_preferred(record: Record, preferred: Networks) -> bool:
+    if record.type == Type.MX:
+        return False
+    address = ip_address(record.data)
+    return any(address in network for network in preferred)

@@ -1,0 +1,110 @@
+"""Server blocks as chains of handlers, and which of them a name belongs to."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from polpo.dns.corefile.block import ServerBlock
+from polpo.dns.counts import Counts
+from polpo.dns.plugin import ORDER, handler_of, setup_of
+from polpo.dns.query import Answer, Handler, Query
+from polpo.dns.wire.name import ROOT, is_within, suffixes
+from polpo.dns.wire.record import Rcode, Reply
+
+FEW = 6
+Receive = Callable[[bytes], Iterable[bytes]]
+
+
+class Chain(NamedTuple):
+    """What answers for one zone of a listener: the handler, and the labels of metrics."""
+
+    handler: Handler
+    server: str
+    zone: str
+
+
+Zones = Mapping[bytes, Chain]  # of one listener, by the zone's wire form
+
+
+class BlockPlace:
+    """polpo.dns.plugin.Place for one block of one listener."""
+
+    def __init__(
+        self,
+        zones: tuple[bytes, ...],
+        server: str,
+        counts: Counts,
+        resolve: Callable[[Query, Answer], None],
+        later: Callable[[float, Callable[[], None]], Callable[[], None]],
+    ) -> None:
+        self.zones = zones
+        self.server = server
+        self.counts = counts
+        self.resolve = resolve
+        self.later = later
+        self.receivers: dict[str, Receive] = {}
+        self.ends: list[Callable[[], None]] = []
+        self.at_end = self.ends.append
+        self._services: dict[str, object] = {}
+
+    now = staticmethod(time.monotonic)
+
+    def fed(self, plugin: str, receive: Receive) -> None:
+        self.receivers[plugin] = receive
+
+    def provide(self, plugin: str, service: object) -> None:
+        self._services[plugin] = service
+
+    def provided(self, plugin: str) -> Any:
+        return self._services.get(plugin)
+
+    def say(self, words: str) -> None:
+        print(words, flush=True, file=sys.stdout)
+
+
+def build_handler(block: ServerBlock, place: BlockPlace) -> Handler:
+    """The handlers of a block's plugins, one in front of the other, in the fixed order.
+
+    They are made from the last to the first: what a later plugin provides, an earlier one finds.
+    """
+    handler: Handler = refuse
+    for name in reversed(ORDER):
+        directives = block.named(name)
+        if directives:
+            module = handler_of(name)
+            if module is not None:
+                value = setup_of(name).parse(directives, block)
+                handler = module.make(value, handler, place)
+    return handler
+
+
+def refuse(query: Query, answer: Answer) -> None:
+    """The end of each chain: nobody here answers."""
+    answer(Reply(Rcode.REFUSED, authoritative=False))
+
+
+def chain_finder(zones: Zones) -> Callable[[bytes], Chain | None]:
+    """`find_chain` for zones that stay: with a few it is quicker to compare them all."""
+    if len(zones) > FEW:
+        return lambda name: find_chain(zones, name)
+    by_length = sorted(zones.items(), key=lambda item: -len(item[0]))
+
+    def find(name: bytes) -> Chain | None:
+        for zone, chain in by_length:
+            if zone == ROOT or is_within(name, zone):
+                return chain
+        return None
+
+    return find
+
+
+def find_chain(zones: Zones, name: bytes) -> Chain | None:
+    """The chain of the longest zone that the name is within."""
+    for suffix in suffixes(name):
+        found = zones.get(suffix)
+        if found is not None:
+            return found
+    return None

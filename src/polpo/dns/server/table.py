@@ -1,0 +1,71 @@
+"""What was answered, as bytes: a bounded table in two generations.
+
+The key is the query after its ID, so that the asker's case, EDNS and flags are part of it. When the
+younger generation is full, it becomes the older one, whose entries are lost unless they are asked
+for in time. So no storm of names makes the table grow, and what is asked often stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+# Wire after the ID, in variants to be used in turn; the slot of the metrics; until when (monotonic
+# seconds); the names that it is about.
+Kept = tuple[tuple[bytes, ...], int, float, tuple[bytes, ...]]
+FOREVER = float("inf")
+About = dict[bytes, bytes | set[bytes]]  # a name: the key about it, or several
+MOST = 20_000  # entries of one generation: both and their indexes take some 30 MB at most
+
+
+class Table:
+    """Hot code looks into `young` itself."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self.young: dict[bytes, Kept] = {}
+        self._old: dict[bytes, Kept] = {}
+        self._young_about: About = {}
+        self._old_about: About = {}
+
+    def __len__(self) -> int:
+        return len(self.young) + len(self._old)
+
+    def find(self, key: bytes, now: float) -> Kept | None:
+        """The entry if it is there and still true; one of the older generation becomes young."""
+        kept = self.young.get(key)
+        if kept is None:
+            kept = self._old.pop(key, None)
+            if kept is not None and kept[2] > now:
+                self._insert(key, kept)
+        if kept is None or kept[2] <= now:
+            return None
+        return kept
+
+    def keep(self, key: bytes, kept: Kept) -> None:
+        if len(self.young) >= self._most:
+            self._old, self._old_about = self.young, self._young_about
+            self.young, self._young_about = {}, {}
+        self._insert(key, kept)
+
+    def _insert(self, key: bytes, kept: Kept) -> None:
+        self.young[key] = kept
+        for name in kept[3]:
+            keys = self._young_about.get(name)
+            if keys is None:
+                self._young_about[name] = key
+            elif isinstance(keys, set):
+                keys.add(key)
+            elif keys != key:
+                self._young_about[name] = {keys, key}
+
+    def forget(self, names: Iterable[bytes]) -> None:
+        """Something of these names has changed."""
+        for name in names:
+            for entries, about in ((self.young, self._young_about), (self._old, self._old_about)):
+                keys = about.pop(name, ())
+                for key in (keys,) if isinstance(keys, bytes) else keys:
+                    entries.pop(key, None)
+
+    def clear(self) -> None:
+        self.young, self._old = {}, {}
+        self._young_about, self._old_about = {}, {}

@@ -1,0 +1,114 @@
+"""Queries by UDP: batches in, answers in place, what has to wait later."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+
+from polpo.dns.server.answering import Asked, Channel, begin
+from polpo.dns.server.tally import DURATIONS
+from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, peer_of, send_one
+
+BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
+
+
+class UdpListener:
+    """One socket. `drain` is called when it is readable."""
+
+    def __init__(
+        self, sock: socket.socket, channel: Channel, soon: Callable[[Callable[[], None]], object]
+    ) -> None:
+        self.socket = sock
+        self._soon = soon  # calls at the end of this turn of the loop
+        self._outgoing = Outgoing(sock)
+        self._batch = Batch(sock)
+        self._channel = channel
+        self._turn = 0
+        self.waiting = 0
+
+    def drain(self) -> None:
+        """Answer what has come."""
+        for _ in range(BATCHES_AT_ONCE):
+            lengths = self._batch.receive()
+            if not lengths:
+                return
+            self._answer(lengths)
+            if len(lengths) < self._batch.slots:
+                return
+
+    def _answer(self, lengths: list[int]) -> None:
+        """This is the loop that answers hits: it calls nothing that it does not have to."""
+        batch = self._batch
+        begun = time.monotonic()
+        memory, out = batch.memory, batch.lengths
+        data = batch.view[: len(lengths) * SLOT_BYTES].tobytes()
+        values = self._channel.tally.values
+        young = self._channel.table.young
+        turn = self._turn = self._turn + 1
+        slot = -1
+        missed: list[int] = []
+        at = 0
+        for index, length in enumerate(lengths):
+            kept = young.get(data[at + 2 : at + length])
+            if kept is None or kept[2] <= begun:
+                missed.append(index)
+            else:
+                variants = kept[0]
+                body = variants[turn % len(variants)]
+                size = len(body) + 2
+                if size > SLOT_BYTES:
+                    missed.append(index)
+                else:
+                    memory[at + 2 : at + size] = body
+                    out[index] = size
+                    slot = kept[1]
+                    values[slot] += 1
+            at += SLOT_BYTES
+        unanswered = [i for i in missed if not self._work(i, lengths[i])] if missed else missed
+        batch.send(len(lengths), unanswered)
+        if slot >= 0:
+            self._time(slot, len(lengths) - len(missed), time.monotonic() - begun)
+
+    def _time(self, slot: int, hits: int, seconds: float) -> None:
+        """What a batch has taken goes to the labels of its last hit: over many batches each has its
+        share, and a query pays for one increment."""
+        tally = self._channel.tally
+        tally.values[slot + 1] += seconds
+        if seconds > DURATIONS[0] * hits:
+            tally.late_slot(slot, hits, seconds / hits)
+
+    def _work(self, index: int, length: int) -> bool:
+        """Answer one that the younger table does not have. Is the answer in its slot now?"""
+        batch, channel = self._batch, self._channel
+        at = index * SLOT_BYTES
+        message = bytes(batch.memory[at : at + length])
+        found = channel.table.find(message[2:], time.monotonic())
+        if found is not None:
+            channel.tally.values[found[1]] += 1
+            return self._put(index, message[:2] + found[0][self._turn % len(found[0])])
+        asked = begin(channel, message)
+        if not isinstance(asked, Asked):
+            return self._put(index, asked) if asked else False
+        asked.ask(lambda: batch.peer(index))
+        if asked.wire is not None:
+            return self._put(index, asked.wire) if asked.wire else False
+        self.waiting += 1
+        envelope = batch.envelope(index)
+        asked.ask_for_peer(partial(peer_of, envelope[0]))
+        asked.send = partial(self._send_later, envelope)
+        return False
+
+    def _put(self, index: int, wire: bytes) -> bool:
+        if len(wire) <= SLOT_BYTES:
+            self._batch.put(index, wire[2:])
+            return True
+        send_one(self.socket, self._batch.envelope(index), wire)
+        return False
+
+    def _send_later(self, envelope: Envelope, wire: bytes) -> None:
+        """The answer for somebody who waits, with others of this turn."""
+        self.waiting -= 1
+        if self._outgoing.add(envelope, wire):
+            self._soon(self._outgoing.flush)

@@ -1,0 +1,1 @@
+"""Kubernetes Services, told to the controller of the network, whose switches carry them."""

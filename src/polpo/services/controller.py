@@ -1,0 +1,100 @@
+"""Follows a cluster's Services and tells the network of them, for as long as it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+import structlog
+
+from polpo.client.session import ApiError
+from polpo.kube.backoff import Backoff
+from polpo.kube.client import Client
+from polpo.kube.objects import EndpointSlice, Service
+from polpo.kube.reflection import Change
+from polpo.kube.reflector import Reflector
+from polpo.kube.resources import ENDPOINT_SLICES, SERVICES
+from polpo.services.index import Index
+from polpo.services.telling import Batch, Telling, read
+
+GATHER_S = 0.01
+"""What one change of a Deployment brings comes in several events."""
+
+log = structlog.get_logger()
+
+
+class Network(Protocol):
+    """The network's API (client.session.Session)."""
+
+    def hosts(self, method: str, path: str, body: Any = None, **query: Any) -> Any: ...
+
+
+class Controller:
+    """`cluster` by name or id."""
+
+    def __init__(self, client: Client, network: Network, cluster: str) -> None:
+        self._index, self._network = Index(), network
+        self._path = f"/clusters/{cluster}/services"
+        self._news = asyncio.Event()
+        self._reflectors = (
+            Reflector(client, SERVICES, self._services, self._news.set),
+            Reflector(client, ENDPOINT_SLICES, self._slices, self._news.set),
+        )
+        self._backoff = Backoff()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors:
+                group.create_task(reflector.run())
+            group.create_task(self._tell())
+
+    def _services(self, changes: list[Change[Service]]) -> None:
+        self._index.services(changes)
+        self._news.set()
+
+    def _slices(self, changes: list[Change[EndpointSlice]]) -> None:
+        self._index.slices(changes)
+        self._news.set()
+
+    async def _tell(self) -> None:
+        """Nothing is told before all is known: half of the endpoints would be too few."""
+        while not all(reflector.synced for reflector in self._reflectors):
+            await self._news.wait()
+            self._news.clear()
+        telling = Telling(self._index, read(await self._sure("GET")))
+        log.info("Services are followed", path=self._path)
+        while True:
+            batch = telling.next()
+            if batch.put or batch.remove:
+                _complain(batch, await self._sure("POST", batch))
+            telling.told(batch)
+            if not self._index.touched:
+                await self._news.wait()
+                await asyncio.sleep(GATHER_S)
+                self._news.clear()
+
+    async def _sure(self, method: str, body: Any = None) -> Any:
+        """Until it is done."""
+        while True:
+            try:
+                answer = await asyncio.to_thread(self._network.hosts, method, self._path, body)
+            except ApiError as error:
+                wait_s = self._backoff.wait_s()
+                log.warning(
+                    "the network does not take Services",
+                    error=str(error),
+                    status=error.status,
+                    again_in_s=round(wait_s, 1),
+                )
+                await asyncio.sleep(wait_s)
+            else:
+                self._backoff.reset()
+                return answer
+
+
+def _complain(batch: Batch, answer: Any) -> None:
+    """One that the network can't carry keeps no other from being carried."""
+    names = {one.id: one.name for one in batch.put}
+    for refused in answer["refused"]:
+        service, reason = names.get(refused["id"], ""), refused["message"]
+        log.error("a Service can't be carried", service=service, reason=reason)

@@ -1,0 +1,206 @@
+"""A cluster's Services: told, listed, refused one by one, gone with the cluster."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+import pytest_asyncio
+from tests.contract.hosts_v1.test_clusters import MEMBER, Made
+
+from polpo.api.hosts_v1.parts import Parts
+from polpo.client.session import ApiError
+from polpo.compiler.slices import all_slices
+from polpo.kube.client import Client
+from polpo.kube.configuration import Cluster
+from polpo.services.controller import Controller
+from polpo.target import service as rows
+from polpo.testing.hosts import eventually
+from polpo.testing.kubernetes.api_server import ApiServer, until
+from polpo.testing.kubernetes.objects import Object, endpoints, service
+
+PATH = "/v1/clusters/k8s/services"
+
+
+@pytest_asyncio.fixture
+async def made(client: httpx2.AsyncClient) -> Made:
+    made = Made(client)
+    await made.build()
+    assert (await made.create()).status_code == 201
+    return made
+
+
+def told(**fields: Any) -> dict[str, Any]:
+    port = {"protocol": "tcp", "port": 80, "backends": [["10.100.0.1", 8080, "h1"]]}
+    named = {"id": "u", "name": "default/web", "addresses": ["10.254.0.1"], "ports": [port]}
+    return named | fields
+
+
+async def tell(made: Made, *put: dict[str, Any], remove: tuple[str, ...] = ()) -> Any:
+    body = {"put": put, "remove": remove}
+    answer = await made.client.post(PATH, json=body, headers=MEMBER)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["refused"]
+
+
+async def listed(made: Made) -> list[Any]:
+    return list((await made.client.get(PATH, headers=MEMBER)).json()["services"])
+
+
+async def test_what_is_told_is_listed_and_becomes_rows(made: Made, parts: Parts) -> None:
+    assert await tell(made, told()) == []
+    (found,) = await listed(made)
+    assert found["ports"][0]["backends"] == [["10.100.0.1", 8080, "h1"]]
+    (slice_,) = (s for name, s in all_slices(parts.store.snapshot).items() if "router/" in name)
+    kinds = [type(row) for row in slice_.values() if isinstance(row, rows.Service | rows.Backend)]
+    assert sorted(kind.__name__ for kind in kinds) == ["Backend", "Service"]
+    assert await tell(made, remove=("u", "unknown")) == []
+    assert await listed(made) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"addresses": ["10.254.0.300"]}, "10.254.0.300"),
+        ({"addresses": ["127.0.0.1"]}, "addresses: 127.0.0.1"),
+        ({"addresses": ["fe80::1"]}, "addresses: fe80::1"),
+        ({"ports": [{"protocol": "sctp", "port": 80}]}, "protocol sctp is not tcp or udp"),
+        ({"ports": [{"protocol": "tcp", "port": 0}]}, "0 is not a port"),
+        ({"ports": [{"protocol": "tcp", "port": 1, "backends": [["x", 1]]}]}, "'x'"),
+        ({"sticks_s": -1}, "sticks_s"),
+        ({"sources": ["10.0.0.1/8"]}, "host bits"),
+    ],
+)
+async def test_one_that_cannot_be_carried_keeps_none_from_being_carried(
+    made: Made, wrong: dict[str, Any], words: str
+) -> None:
+    (refused,) = await tell(made, told(id="v", **wrong), told())
+    assert refused["id"] == "v"
+    assert words in refused["message"]
+    assert [found["id"] for found in await listed(made)] == ["u"]
+
+
+async def test_a_cluster_takes_its_services_along_and_leaves_others_alone(made: Made) -> None:
+    await tell(made, told())
+    await made.create(name="other")
+    path = "/v1/clusters/other/services"
+    answer = await made.client.post(path, json={"put": [told()]}, headers=MEMBER)
+    assert "another cluster's" in answer.json()["refused"][0]["message"]
+    gone = await made.client.delete("/v1/clusters/k8s", headers=MEMBER)
+    assert gone.status_code == 204
+    answer = await made.client.post(path, json={"put": [told()]}, headers=MEMBER)
+    assert answer.json()["refused"] == []
+
+
+class Api:
+    """The network's API as client.session has it, for a thread; `away`: it answers nothing."""
+
+    def __init__(self, made: Made, loop: asyncio.AbstractEventLoop) -> None:
+        self._made, self._loop = made, loop
+        self.away = False
+        self.posts = 0
+
+    def hosts(self, method: str, path: str, body: Any = None, **_query: Any) -> Any:
+        if self.away:
+            raise ApiError(0, "away")
+        self.posts += method == "POST"
+        content = msgspec.json.encode(body) if body is not None else b""
+        asked = self._made.client.request(method, f"/v1{path}", content=content, headers=MEMBER)
+        answer = asyncio.run_coroutine_threadsafe(_sent(asked), self._loop).result(10)
+        if answer.status_code >= 400:
+            raise ApiError(answer.status_code, answer.text)
+        return answer.json()
+
+
+async def _sent(asked: Any) -> httpx2.Response:
+    answer: httpx2.Response = await asked
+    return answer
+
+
+class Following:
+    """A cluster's API server, and the controller that follows it."""
+
+    def __init__(self, made: Made) -> None:
+        self.made, self.server = made, ApiServer()
+        self.api = Api(made, asyncio.get_running_loop())
+        self.task: asyncio.Task[None] | None = None
+
+    def follow(self) -> None:
+        client = Client(Cluster(server=self.server.address))
+        self.task = asyncio.create_task(Controller(client, self.api, "k8s").run())
+
+    async def end(self) -> None:
+        assert self.task
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def has(self, *names: str) -> None:
+        async def those() -> bool:
+            return [found["name"] for found in await listed(self.made)] == list(names)
+
+        await eventually(those, f"services {names}", 20.0)
+
+
+@pytest_asyncio.fixture
+async def following(made: Made) -> AsyncIterator[Following]:
+    following = Following(made)
+    await following.server.start()
+    following.server.put(a_service("a", "10.254.0.1"), a_slice("a", "10.100.0.1"))
+    following.follow()
+    yield following
+    await following.end()
+    await following.server.stop()
+
+
+def a_service(name: str, address: str) -> Object:
+    made = service(name, "default", address, ports=":tcp:80")
+    made["metadata"]["uid"] = f"uid-{name}"
+    return made
+
+
+def a_slice(name: str, *addresses: str) -> Object:
+    return endpoints(f"{name}-1", name, ports=":tcp:8080", addresses=addresses)
+
+
+async def test_services_come_change_and_go(following: Following) -> None:
+    await following.has("default/a")
+    following.server.put(a_service("b", "10.254.0.2"))
+    await following.has("default/a", "default/b")
+    following.server.put(a_slice("a", "10.100.0.1", "10.100.0.2"))
+
+    async def two() -> bool:
+        return len((await listed(following.made))[0]["ports"][0]["backends"]) == 2
+
+    await eventually(two, "two backends", 20.0)
+    following.server.remove(a_service("b", "10.254.0.2"))
+    await following.has("default/a")
+
+
+async def test_what_happened_while_nobody_followed_is_made_up_for(following: Following) -> None:
+    await following.has("default/a")
+    await following.end()
+    following.server.remove(a_service("a", "10.254.0.1"))
+    following.server.put(a_service("c", "10.254.0.3"))
+    following.follow()
+    await following.has("default/c")
+
+
+async def test_who_begins_anew_tells_nothing_that_is_known(following: Following) -> None:
+    await following.has("default/a")
+    await following.end()
+    before = following.api.posts
+    following.follow()
+    following.server.put(a_service("d", "10.254.0.4"))
+    await following.has("default/a", "default/d")
+    assert following.api.posts == before + 1
+
+
+async def test_a_network_that_is_away_is_told_later(following: Following) -> None:
+    await following.has("default/a")
+    following.api.away = True
+    following.server.put(a_service("b", "10.254.0.2"))
+    await until(lambda: any("watch" in asked for asked in following.server.asked))
+    following.api.away = False
+    await following.has("default/a", "default/b")

@@ -1,0 +1,72 @@
+"""Whatever comes over the wire: a message, or Malformed; what was written is read back."""
+
+from contextlib import suppress
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polpo.dns.wire.message import Malformed, read_message, read_question
+from polpo.dns.wire.name import from_text, join, to_text
+from polpo.dns.wire.record import Record, Reply
+from polpo.dns.wire.render import render_query, render_reply
+
+LABELS = st.binary(min_size=1, max_size=20).map(bytes.lower)
+NAMES = st.lists(LABELS, max_size=6).map(join)
+PLAIN = st.sampled_from([1, 16, 28, 99])
+POINTING = st.sampled_from([2, 5, 12])
+RECORDS = st.one_of(
+    st.builds(Record, NAMES, PLAIN, st.integers(0, 2**31 - 1), st.binary(max_size=40)),
+    st.builds(Record, NAMES, POINTING, st.integers(0, 2**31 - 1), NAMES),
+)
+SECTIONS = st.lists(RECORDS, max_size=5).map(tuple)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_message_or_malformed(wire: bytes) -> None:
+    for read in (read_message, read_question):
+        with suppress(Malformed):
+            read(wire)
+
+
+@given(NAMES, SECTIONS, SECTIONS, st.data())
+def test_a_spoilt_message_is_a_message_or_malformed(
+    name: bytes, answer: tuple[Record, ...], authority: tuple[Record, ...], data: st.DataObject
+) -> None:
+    query = render_query(1, name, 1)
+    reply = Reply(answer=answer, authority=authority)
+    wire = bytearray(render_reply(query, read_question(query), reply, 65535))
+    for _ in range(data.draw(st.integers(1, 4))):
+        wire[data.draw(st.integers(0, len(wire) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(Malformed):
+        read_message(bytes(wire))
+    with suppress(Malformed):
+        read_question(bytes(wire))
+
+
+@given(NAMES, SECTIONS, SECTIONS, SECTIONS)
+def test_what_is_written_is_read_back(
+    name: bytes,
+    answer: tuple[Record, ...],
+    authority: tuple[Record, ...],
+    additional: tuple[Record, ...],
+) -> None:
+    query = render_query(1, name, 1)
+    reply = Reply(answer=answer, authority=authority, additional=additional)
+    message = read_message(render_reply(query, read_question(query), reply, 65535))
+    assert message.name == name
+    assert (message.answer, message.authority, message.additional) == (
+        answer,
+        authority,
+        additional,
+    )
+
+
+@given(NAMES)
+def test_a_name_survives_text(name: bytes) -> None:
+    assert from_text(to_text(name)) == name
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_a_name_or_a_value_error(text: str) -> None:
+    with suppress(ValueError):
+        assert from_text(to_text(from_text(text))) == from_text(text)

@@ -1,0 +1,93 @@
+"""Increments are the definition, in clouds with Kubernetes clusters and their Services."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.property.test_compiler import (
+    ROUTED,
+    apply,
+    check_increments,
+    few,
+    hosts,
+    interfaces,
+    kept,
+    of_kind,
+    routers,
+)
+
+from polpo.compiler.slices import all_slices
+from polpo.model.cluster import Cluster
+from polpo.model.object import Object
+from polpo.model.service import Service, ServiceBackend, ServicePort
+from polpo.model.snapshot import Snapshot
+from polpo.target import service as rows
+
+clusters = st.builds(
+    lambda n, router: Cluster(id=f"C{n}", name=f"c{n}", network_id="N0", router_id=f"T{router}"),
+    st.integers(0, 1),
+    few,
+)
+backends = st.builds(
+    lambda last, port, host: ServiceBackend(last, port, host),
+    st.sampled_from(("10.0.0.1", "10.0.0.2", "fd00::1")),
+    st.sampled_from((80, 81)),
+    st.sampled_from(("", "h0", "h1", "gone")),
+)
+ports = st.builds(
+    ServicePort,
+    st.sampled_from(("tcp", "udp")),
+    st.sampled_from((80, 443)),
+    st.lists(backends, max_size=3).map(tuple),
+)
+services = st.builds(
+    lambda n, cluster, addresses, given, sticks_s, local: Service(
+        id=f"s{n}",
+        cluster_id=f"C{cluster}",
+        name=f"default/s{n}",
+        addresses=addresses,
+        ports=given,
+        sticks_s=sticks_s,
+        local=local,
+    ),
+    few,
+    st.integers(0, 1),
+    st.sampled_from((("10.254.0.1",), ("10.254.0.1", "fdfe::1"), ())),
+    st.lists(ports, max_size=2).map(tuple),
+    st.sampled_from((0, 60)),
+    st.booleans(),
+)
+some = st.one_of(hosts, routers, interfaces, clusters, services, services)
+edits = st.lists(st.tuples(some, kept), max_size=20)
+SERVED: list[tuple[Any, bool]] = [
+    *ROUTED,
+    (Cluster(id="C0", name="c0", network_id="N0", router_id="T0"), True),
+    (
+        Service(
+            id="s0",
+            cluster_id="C0",
+            name="default/s0",
+            addresses=("10.254.0.1",),
+            ports=(ServicePort("tcp", 80, (ServiceBackend("10.0.0.1", 80, "h0"),)),),
+        ),
+        True,
+    ),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(edits, st.integers(1, 6))
+def test_increments_give_what_a_full_compilation_gives(
+    edits: list[tuple[Object, bool]], batch: int
+) -> None:
+    check_increments(SERVED, edits, batch)
+
+
+@settings(max_examples=100, deadline=None)
+@given(edits)
+def test_each_backend_is_a_services_and_of_its_family(edits: list[tuple[Object, bool]]) -> None:
+    snapshot, _ = apply(Snapshot(), [*SERVED, *edits])
+    for found in all_slices(snapshot).values():
+        given = {row.id: row for row in of_kind(rows.Service, found)}
+        for row in of_kind(rows.Backend, found):
+            assert (":" in given[row.service].address) == (":" in row.address)
