@@ -8,7 +8,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.text import Text
 
-from polpo.cli import clusters, hosts, lab, ports, programs, status, trace
+from polpo.cli import clusters, cni, hosts, lab, ports, programs, status, trace
 
 app = App(
     name="polpo",
@@ -26,6 +26,7 @@ app.command(status.status, name="status")
 app.command(trace.trace, name="trace")
 app.command(hosts.app)
 app.command(clusters.app)
+app.command(cni.app)
 app.command(lab.app)
 
 PROGRAMS = {

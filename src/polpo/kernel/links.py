@@ -75,6 +75,12 @@ def dump_links(netlink: Netlink) -> list[bytes]:
     return [without(x, _INFO.size, COUNTERS) for x in netlink.dump(RTM_GETLINK, request)]
 
 
+def get_link(netlink: Netlink, name: str) -> Link:
+    """The device of that name. OSError if there is none."""
+    request = _INFO.pack(0, 0, 0, 0, 0) + text(IFNAME, name) + u32(EXT_MASK, SKIP_STATISTICS)
+    return parse_link(netlink.get(RTM_GETLINK, request))
+
+
 def parse_link(body: bytes) -> Link:
     _, _, index, flags, _ = _INFO.unpack_from(body)
     found = attributes(body, _INFO.size)

@@ -15,7 +15,7 @@ from polpo.api.identifier import new_id
 from polpo.api.network_v2 import port_addresses, quotas
 from polpo.api.network_v2.macs import free_mac
 from polpo.api.network_v2.resource import Writing
-from polpo.model.cluster import POD, Cluster, pods_of
+from polpo.model.cluster import HOST, POD, Cluster, host_of, pods_of
 from polpo.model.port import Port
 from polpo.model.snapshot import Snapshot
 
@@ -45,18 +45,19 @@ class Pods(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def ports_of(snapshot: Snapshot, cluster: Cluster) -> Iterator[Port]:
-    """The cluster's ports for pods, on all hosts."""
+    """The cluster's ports for pods and of hosts, on all hosts."""
     ports = snapshot.by(Port, "network", cluster.network_id)
-    return (port for port in ports if pods_of(port) == cluster.name)
+    return (port for port in ports if cluster.name in (pods_of(port), host_of(port)))
 
 
 def arrange(w: Writing, cluster: Cluster, host: str, said: Pods) -> list[Port]:
-    """The host's ports for pods of the cluster, as they are now."""
+    """The host's ports for pods of the cluster, as they are now; it has one of its own, too."""
     if not 0 <= said.waiting <= MOST:
         raise Refused(400, f"waiting: from 0 to {MOST}.")
     here = _here(w.snapshot, cluster, host)
     for id in set(said.released) & here.keys():
         w.tx.remove(here.pop(id))
+    _ensure_own(w, cluster, host)
     kept = [_with_pod(w, port, said.pods.get(port.id)) for port in here.values()]
     missing = said.waiting - sum(not port.device_id for port in kept)
     return kept + _made(w, cluster, host, max(missing, 0))
@@ -80,13 +81,21 @@ def _made(w: Writing, cluster: Cluster, host: str, count: int) -> list[Port]:
     return [_new(w, cluster, host) for _ in range(count)]
 
 
-def _new(w: Writing, cluster: Cluster, host: str) -> Port:
+def _ensure_own(w: Writing, cluster: Cluster, host: str) -> None:
+    """The host's own port, by which it reaches its pods."""
+    if not any(host_of(port) == cluster.name for port in w.snapshot.by(Port, "host", host)):
+        services = {"services": list(cluster.service_cidrs)}
+        port = _new(w, cluster, host, HOST)
+        w.tx.put(replace(port, device_id=host, name=host, profile=port.profile | services))
+
+
+def _new(w: Writing, cluster: Cluster, host: str, owner: str = POD) -> Port:
     port = Port(
         id=new_id(),
         project_id=cluster.project_id,
         network_id=cluster.network_id,
         mac_address=free_mac(w, cluster.network_id),
-        device_owner=POD,
+        device_owner=owner,
         security_groups=cluster.security_group_ids,
         host=host,
         profile={"cluster": cluster.name},
