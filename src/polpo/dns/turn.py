@@ -21,7 +21,7 @@ class Turn:
         if not self._within and len(self._calls) == 1:
             self._call_soon(self._end)
 
-    def of(self, read: Call) -> Call:
+    def of(self, read: Callable[[], object]) -> Call:
         """A reader whose every call is a turn."""
 
         def reading() -> None:

@@ -27,15 +27,16 @@ class UdpListener:
         self._turn = 0
         self.waiting = 0
 
-    def drain(self) -> None:
-        """Answer what has come."""
-        for _ in range(BATCHES_AT_ONCE):
+    def drain(self) -> bool:
+        """Answer what has come, or as much of it as is good at a time. Was there anything?"""
+        for number in range(BATCHES_AT_ONCE):
             lengths = self._batch.receive()
             if not lengths:
-                return
+                return number > 0
             self._answer(lengths)
             if len(lengths) < self._batch.slots:
-                return
+                break
+        return True
 
     def _answer(self, lengths: list[int]) -> None:
         """This is the loop that answers hits: it calls nothing that it does not have to."""

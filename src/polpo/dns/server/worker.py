@@ -150,7 +150,24 @@ class Worker:
         """Without control."""
         while not has_successor(self._address):  # noqa: ASYNC110 - another process
             await asyncio.sleep(LOOK_S)
+        await self._leave_sockets()
         await self._stop()
+
+    async def _leave_sockets(self) -> None:
+        """Nobody else has these sockets: what comes to them is lost once this process ends. They
+        are closed as soon as nobody waits, in the moment in which they are empty."""
+        if self._assembly is None:
+            return
+        listeners, self._assembly.udp = self._assembly.udp, []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                while any(udp.waiting for udp in listeners):  # noqa: ASYNC110 - see _finish
+                    await asyncio.sleep(LOOK_AROUND_S)
+        for listener in listeners:
+            self._loop.remove_reader(listener.socket)
+            while listener.drain():
+                pass
+            listener.socket.close()
 
     def _tell(self, data: bytes) -> None:
         """To control, without waiting for it."""
