@@ -26,11 +26,15 @@ GO = "/usr/local/go/bin/go"
 SERVICES, NAMESPACES, ROUNDS, ROUND_S = 10_000, 50, 5, 4
 RATE = 5_000
 SERVER_CORE, CLIENT_CORE = "0", "1"
-COREFILE = """.:{port} {{
+COREFILE = """cluster.local:{port} {{
     bind 127.0.0.1
     errors
-    file {folder}/db.cluster cluster.local
-    cache 30 cluster.local
+    file {folder}/db.cluster
+    cache 30
+}}
+.:{port} {{
+    bind 127.0.0.1
+    errors
     forward . 127.0.0.1:{upstream}
 }}
 """

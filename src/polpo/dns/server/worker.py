@@ -97,7 +97,7 @@ class Worker:
         gc.collect()
         gc.freeze()
         for listener in self._assembly.udp:
-            self._loop.add_reader(listener.socket, listener.drain)
+            self._loop.add_reader(listener.socket, listener.read)
         for tcp in self._assembly.tcp:
             server = await self._loop.create_server(
                 tcp.connections.protocol, sock=tcp.socket, ssl=tcp.tls, backlog=1024
@@ -125,7 +125,7 @@ class Worker:
         or are read empty."""
         if self._assembly is not None:
             for listener in self._assembly.udp:
-                listener.drain()
+                listener.read()
                 self._loop.remove_reader(listener.socket)
             for server in self._servers:
                 server.close()
