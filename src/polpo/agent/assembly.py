@@ -178,7 +178,7 @@ class Agent:
             Step(self.guards, lambda: wanted.programs(ports, *guards), *around),
             Step(Gates(devices, plugs), lambda: wanted.gates(ports, self.guards.guarded), *around),
             Step(
-                Workloads(devices, ports),
+                Workloads(devices, ports, monotonic),
                 self._wires,
                 *around,
             ),
