@@ -244,6 +244,7 @@ class Agent:
             active=self.gateways.roles.active + self.balancers.roles.active,
             ready=self.gateways.roles.ready + self.balancers.roles.ready,
             balancing=self.balancers.figures(),
+            served=self.observed.served(self.tables.listeners),
             looked=self.gateways.roles.looked,
             uplinks=self.gateways.instances.uplinks(),
             sighted=self.probes.sighted(),

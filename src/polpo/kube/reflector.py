@@ -42,6 +42,7 @@ class Reflector(Generic[T]):
         watch_s: int = WATCH_S,
         warn: Warn = to_log,
         page: int = PAGE,
+        overdue_s: float = OVERDUE_S,
     ) -> None:
         self._client, self._resource = client, resource
         self._changed, self._synced = changed, synced
@@ -49,7 +50,7 @@ class Reflector(Generic[T]):
         self._query = {"labelSelector": labels, "fieldSelector": fields}
         self._query = {name: text for name, text in self._query.items() if text}
         self._reflection: Reflection[T] = Reflection(backoff, page)
-        self._watch_s, self._warn = watch_s, warn
+        self._watch_s, self._overdue_s, self._warn = watch_s, overdue_s, warn
         self._decoding: Decoding[T] = Decoding(resource, warn)
 
     @property
@@ -103,7 +104,7 @@ class Reflector(Generic[T]):
         begun, events = monotonic(), 0
         with _overdue(self._client):
             async with (
-                asyncio.timeout(seconds + OVERDUE_S),
+                asyncio.timeout(seconds + self._overdue_s),
                 self._client.stream(self._path, query) as pieces,
             ):
                 async for lines in _lines(pieces):

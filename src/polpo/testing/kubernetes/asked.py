@@ -21,6 +21,7 @@ from polpo.dns.plugins.kubernetes.index import Index
 from polpo.dns.plugins.kubernetes.options import Options
 from polpo.dns.plugins.kubernetes.store import Store
 from polpo.dns.query import Answer, Query
+from polpo.dns.turn import Turn
 from polpo.dns.wire.name import from_text, to_text
 from polpo.dns.wire.record import Rcode, Record, Reply, Type
 from polpo.kube import objects
@@ -53,6 +54,7 @@ class Here:
         self.receive: Callable[[bytes], Iterable[bytes]] = lambda message: ()
         self.services: dict[str, Any] = {}
         self._elsewhere = elsewhere
+        self.turn = Turn(lambda call: call())
 
     def now(self) -> float:
         return 0.0
@@ -97,7 +99,7 @@ class Asked:
         self.options: Options = setup.parse(self.block.named("kubernetes"), self.block)
         self.index = Index(self.options, addresses)
         self.place = Here(self.block.zones, elsewhere)
-        self._handle = handler.make(self.options, self.place.resolve, self.place)
+        self.handle = handler.make(self.options, self.place.resolve, self.place)
         put(self.index, items)
         self.tell(synced=synced)
 
@@ -133,7 +135,7 @@ class Asked:
         name, type = text.split()
         query = Query(from_text(name), Type[type])
         replies: list[Reply] = []
-        self._handle(query, replies.append)
+        self.handle(query, replies.append)
         (reply,) = replies
         return query, reply
 
@@ -159,7 +161,9 @@ def shown(reply: Reply) -> Shown:
 
 
 def question(query: Query) -> str:
-    return f"{to_text(query.name)} {Type(query.type).name}"
+    """As it is asked; a type without a name as a number."""
+    names = {int(type): type.name for type in Type}
+    return f"{to_text(query.name)} {names.get(query.type, query.type)}"
 
 
 def line(record: Record) -> str:
