@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
+from polpo.api.clusters_v1.pod_groups import groups_for, in_groups
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.identifier import new_id
 from polpo.api.network_v2 import port_addresses, quotas
@@ -24,10 +25,11 @@ MOST = 1024
 
 
 class Pod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`sandbox` is CNI_CONTAINERID, `name` <namespace>/<pod>."""
+    """`sandbox` is CNI_CONTAINERID, `name` <namespace>/<pod>, `uid` the pod's, if it is known."""
 
     sandbox: str
     name: str = ""
+    uid: str = ""
 
 
 class Pods(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +59,7 @@ def arrange(w: Writing, cluster: Cluster, host: str, said: Pods) -> list[Port]:
     here = _here(w.snapshot, cluster, host)
     for id in set(said.released) & here.keys():
         w.tx.remove(here.pop(id))
-    kept = [_with_pod(w, port, said.pods.get(port.id)) for port in here.values()]
+    kept = [_with_pod(w, cluster, port, said.pods.get(port.id)) for port in here.values()]
     missing = said.waiting - sum(not port.device_id for port in kept)
     return kept + _made(w, cluster, host, max(missing, 0))
 
@@ -67,11 +69,15 @@ def _here(snapshot: Snapshot, cluster: Cluster, host: str) -> dict[str, Port]:
     return {port.id: port for port in ports if pods_of(port) == cluster.name}
 
 
-def _with_pod(w: Writing, port: Port, pod: Pod | None) -> Port:
-    device, name = (pod.sandbox, pod.name) if pod is not None else ("", "")
-    if (port.device_id, port.name) == (device, name):
-        return port
-    return w.tx.put(replace(port, device_id=device, name=name))
+def _with_pod(w: Writing, cluster: Cluster, port: Port, pod: Pod | None) -> Port:
+    """The groups come with the pod, in the same transaction."""
+    pod = pod or Pod("")
+    profile = {"cluster": cluster.name} | ({"uid": pod.uid} if pod.uid else {})
+    after = replace(port, device_id=pod.sandbox, name=pod.name, profile=profile)
+    if cluster.policies:
+        groups = groups_for(w.snapshot, cluster, pod.name, pod.uid)
+        after = in_groups(after, groups, w.tx.revision)
+    return port if after == port else w.tx.put(after)
 
 
 def _made(w: Writing, cluster: Cluster, host: str, count: int) -> list[Port]:
@@ -87,7 +93,7 @@ def _new(w: Writing, cluster: Cluster, host: str) -> Port:
         network_id=cluster.network_id,
         mac_address=free_mac(w, cluster.network_id),
         device_owner=POD,
-        security_groups=cluster.security_group_ids,
+        security_groups=groups_for(w.snapshot, cluster, ""),
         host=host,
         profile={"cluster": cluster.name},
         wiring=w.tx.revision,

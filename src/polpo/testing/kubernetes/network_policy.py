@@ -103,7 +103,7 @@ def _is_port(port: Object, traffic: Traffic, receiver: Object | str) -> bool:
         return True
     if isinstance(wanted, str):
         return (wanted, traffic.protocol, traffic.port) in _named(receiver)
-    return traffic.port in range(wanted, port.get("endPort", wanted) + 1)
+    return int(wanted) <= traffic.port <= int(port.get("endPort") or wanted)
 
 
 def _named(end: Object | str) -> Iterator[tuple[str, str, int]]:
