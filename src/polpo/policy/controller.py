@@ -14,7 +14,7 @@ from polpo.kube.backoff import Backoff
 from polpo.kube.client import Client
 from polpo.kube.reflection import Change
 from polpo.kube.reflector import Reflector
-from polpo.kube.resources import NAMESPACES
+from polpo.kube.resources import NAMESPACES, Object
 from polpo.policy.index import Index
 from polpo.policy.objects import PODS, POLICIES
 from polpo.policy.telling import Batch, Telling, read_groups, read_pods
@@ -24,7 +24,7 @@ GATHER_S = 0.01
 COMPARE_S = 60.0
 """How often the network's groups are looked at: somebody may have edited them."""
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Object)
 
 log = structlog.get_logger()
 
