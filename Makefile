@@ -2,10 +2,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-BESIDE := -n auto --dist loadfile   # files side by side; what needs the machine for itself is not
+BESIDE := -n auto --dist loadfile   # files side by side
+APART := --dist loadfile --tx '2*popen//python=tools/apart'   # each with namespaces of its own
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix bench bench-lb bench-kube setup packages lock
+.PHONY: up down test check fix bench bench-lb bench-dns bench-kube setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
 	@$(BIN)/polpo lab up
@@ -16,7 +17,7 @@ down:              ## leave nothing behind
 test: setup        ## everything: style, types, layers, units, the API with real clients, real packets
 	@$(MAKE) --no-print-directory check
 	$(BIN)/pytest -q $(BESIDE) tests/contract tests/property tests/dataplane
-	$(BIN)/pytest -q --ignore=tests/unit --ignore=tests/architecture --ignore=tests/contract --ignore=tests/property --ignore=tests/dataplane
+	$(BIN)/pytest -q $(APART) tests/netns tests/faults
 
 check: setup       ## quick: run it all the time
 	$(BIN)/ruff check .
@@ -34,6 +35,9 @@ bench: setup       ## figures beside the peers' in the same run; writes bench/re
 
 bench-lb: setup    ## load balancers only
 	$(BIN)/python -m bench balancer
+
+bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/results/network.json too
+	$(BIN)/python -m bench dns dns_kubernetes
 
 bench-kube: setup  ## Services
 	$(BIN)/python -m bench services

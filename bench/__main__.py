@@ -16,7 +16,7 @@ from polpo.testing.alone import take_the_machine
 
 BENCHMARKS = (
     *("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway", "balancer"),
-    "services",
+    *("dns", "dns_kubernetes", "services"),
 )
 RESULTS = Path(__file__).parent / "results" / "network.json"
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from bench import balancer_load as load
 from polpo.kernel import netns
 from polpo.model.object import Object
 from polpo.model.placement import HIGH, LOW, MOVING
@@ -225,9 +226,11 @@ async def idle(cloud: BalancerCloud) -> Figures:
 async def measure(folder: Path) -> Figures:
     async with balancer_cloud(folder) as cloud:
         found: Figures = []
-        for step in (idle, first_answers, planned, failovers):
+        for step in (idle, first_answers, planned, failovers, load.busy):
             found += await step(cloud)
-        return found
+        for loading in (load.costs, load.changes):
+            found += await loading(cloud, folder)
+        return found + await load.crowd(cloud)
 
 
 def run() -> Figures:

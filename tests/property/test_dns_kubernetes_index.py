@@ -96,7 +96,7 @@ def test_each_change_leads_to_the_records_of_all_objects(
     asked.tell()
     whole = Asked(corefile, there.values(), addresses=OWN)
     assert dict(asked.index.everything()) == dict(whole.index.everything())
-    assert asked.store.names == dict(whole.index.everything()) == whole.store.names
+    assert asked.table == dict(whole.index.everything()) == whole.table
 
 
 @settings(max_examples=100, deadline=None)

@@ -27,11 +27,14 @@ from polpo.agent.loop import Loop, Pass
 from polpo.agent.metadata.service import Metadata
 from polpo.agent.metrics import Figures, Metrics
 from polpo.agent.observed import Observed
+from polpo.agent.ownership import own_netns
 from polpo.agent.page import Page
 from polpo.agent.pairs.isolation import Isolation
 from polpo.agent.patience import Patience
 from polpo.agent.plugging import Plugging
 from polpo.agent.plugs import Plugs
+from polpo.agent.pods.assembly import Pods
+from polpo.agent.pods.host_ports import HostPorts
 from polpo.agent.probes import Probes
 from polpo.agent.reconciler import Step
 from polpo.agent.reporter import Reporter, now
@@ -69,6 +72,7 @@ class Agent:
         self.gateways = self._gateways()
         self.certificates = Certificates(config.state / "certificates", lambda: self.loop.wake())
         self.balancers = self._balancers()
+        self.host_ports = HostPorts(config.clusters, own_netns(config.runtime), self.target)
         self.world = World(self.target, self.plugs, self._functions(), self.devices, self.patience)
         self.guards = Guards(self.devices, self.plugs, self.switch.programs)
         self.observed = Observed(self.switch, self.world.ports, self.devices)
@@ -119,7 +123,7 @@ class Agent:
         )
 
     def _functions(self) -> list[Function]:
-        return [self.gateways.instances, self.balancers.instances]
+        return [self.gateways.instances, self.balancers.instances, self.host_ports]
 
     def _isolation(self) -> Isolation:
         isolation = Isolation(
@@ -208,6 +212,7 @@ class Agent:
             self.loop,
             partial(self.world.settled, self.guards),
         )
+        self.pods = Pods(self.config, self.controller, self.target, self.plugs, plugging, self.loop)
         handlers = requests.handlers(
             plugging, self.status, self.metrics.text, lambda name: name in self.devices.read()
         )
@@ -275,7 +280,7 @@ class Agent:
         """Until cancelled."""
         self._listen()
         await self._serve_metrics()
-        async with await self.door.open():
+        async with await self.door.open(), self.pods.open():
             self.loop.wake()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.loop.run())
@@ -284,6 +289,7 @@ class Agent:
                 tasks.create_task(self.isolation.run())
                 tasks.create_task(self.balancers.pings.run())
                 tasks.create_task(self._fetch_certificates())
+                tasks.create_task(self.pods.keeper.run())
 
     async def _fetch_certificates(self) -> None:
         """After each pass in which rows name some that are not here."""

@@ -29,6 +29,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     its flavor does not say (`memory_mib`)
     uplinks         physical network -> device that leads there, for gateways: a table in the
                     file; elsewhere as text: "physnet1=eth1,physnet2=eth2"
+    clusters        Kubernetes clusters whose pods run here: a list in the file; elsewhere as
+                    text: "one,other"
+    warm_pods       how many ports wait for pods of each, at least; twice as many at most
     """
 
     host: str
@@ -42,6 +45,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_listen: str = "127.0.0.1:9101"
     balancer_memory_mib: Annotated[int, msgspec.Meta(ge=LEAST_MEMORY_MIB)] = 1024
     uplinks: dict[str, str] = {}
+    clusters: tuple[str, ...] = ()
+    warm_pods: int = 8
 
     @property
     def state(self) -> Path:
@@ -59,6 +64,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def socket(self) -> Path:
         return self.runtime / "agent.sock"
 
+    @property
+    def cni_socket(self) -> Path:
+        return self.runtime / "cni.sock"
+
 
 def load(
     file: Path | None, environment: Mapping[str, str] | None = None, **flags: object
@@ -71,6 +80,8 @@ def load(
     settings |= {name: value for name, value in flags.items() if value is not None}
     if isinstance(uplinks := settings.get("uplinks"), str):
         settings["uplinks"] = _read_uplinks(uplinks)
+    if isinstance(clusters := settings.get("clusters"), str):
+        settings["clusters"] = [name.strip() for name in clusters.split(",") if name.strip()]
     return msgspec.convert(settings, Config, strict=False)
 
 

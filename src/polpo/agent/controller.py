@@ -1,7 +1,7 @@
 """The controller as an agent sees it: a feed to read, a status to post, ports to bind."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -46,6 +46,11 @@ class Controller:
         except Refused as e:
             if e.status != 404:
                 raise
+
+    async def pods(self, said: Mapping[str, object]) -> set[str]:
+        """Ids of the ports that the host has for pods (docs/decisions/0180)."""
+        text = await self._ask("PUT", "/pods", msgspec.json.encode(said))
+        return {port["id"] for port in msgspec.json.decode(text)["ports"]}
 
     async def answers(self) -> bool:
         """Whether anybody is there, whatever they say."""

@@ -3,7 +3,7 @@
 from polpo.agent.ownership import host_end
 from polpo.agent.plugs import Plug
 from polpo.kernel.events import LinkEvents
-from polpo.kernel.links import Link, dump_links, parse_link
+from polpo.kernel.links import Link, dump_links, get_link, parse_link
 from polpo.kernel.netlink import Netlink
 from polpo.kernel.visits import Visits
 from polpo.runtime.clock import monotonic
@@ -40,11 +40,21 @@ class Devices:
         """As read last: nobody asks the kernel again within a step."""
         return self._by_name
 
+    def one(self, name: str) -> Link:
+        """One that has just been made: of a full host it would take long to read all."""
+        link = self._by_name[name] = get_link(self.netlink, name)
+        return link
+
     def index(self, name: str) -> int:
         """By what was read last. FileNotFoundError if there is no such device."""
         if name not in self._by_name:
             raise FileNotFoundError(2, f"no device {name}")
         return self._by_name[name].index
+
+
+def is_elsewhere(plug: Plug) -> bool:
+    """Whether its other end is in another namespace: what BPF can reach without our stack."""
+    return plug.kind == "netns" and not plug.here
 
 
 def device_of(plug: Plug) -> str:

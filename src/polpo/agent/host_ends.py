@@ -36,7 +36,7 @@ class HostEnds:
         return one_by_one(changes, self._put, self._remove)
 
     def _put(self, device: str, end: HostEnd) -> None:
-        link = self._devices.read().get(device) or self._make(device, end)
+        link = self._devices.known.get(device) or self._make(device, end)
         mtu = end.mtu if link.mtu != end.mtu else None
         alias = end.alias if link.alias != end.alias else None
         set_link(self._devices.netlink, link.index, mtu=mtu, alias=alias)
@@ -49,7 +49,7 @@ class HostEnds:
             self._make_veth(device, plug, port.mac, end.mtu)
         # the host's own stack must not speak on it: no link-local address, no router solicitation
         netns.write_sysctls({f"ipv6/conf/{device}/disable_ipv6": "1"})
-        return self._devices.read()[device]
+        return self._devices.one(device)
 
     def _make_veth(self, device: str, plug: Plug, mac: str, mtu: int) -> None:
         if plug.created:

@@ -11,6 +11,7 @@
 | namespace of a gateway or load balancer | named `polpo-<host>-<number>`, in plugs.json |
 | pair that leads to the metadata service | `polpo-md`, in link group 28783 |
 | namespace of the metadata service | named `polpo-<name of runtime_dir>-metadata` |
+| host's own namespace, by a name | `polpo-<name of runtime_dir>-host`: the name is ours, no more |
 | all that is in these | within such a namespace: devices, rules, addresses, all is ours |
 | VLAN device of an uplink | named `pv<vlan>-<uplink's index>`, in link group 28783 |
 | keepalived, HAProxy | pid files in <runtime_dir>/gateways or balancers, and command lines |
@@ -61,6 +62,11 @@ def back(port: str) -> str:
 def metadata_netns(runtime: Path) -> str:
     """The namespace of an agent's metadata service: one for each runtime directory."""
     return f"polpo-{runtime.name}-metadata"
+
+
+def own_netns(runtime: Path) -> str:
+    """The name by which an agent plugs ports into its host's own namespace."""
+    return f"polpo-{runtime.name}-host"
 
 
 def vlan_device(uplink: int, vlan: int) -> str:

@@ -10,7 +10,6 @@ from polpo.agent.controller import Controller, Refused, Unreachable
 from polpo.agent.loop import Loop
 from polpo.agent.plugs import Plug, Plugs
 from polpo.agent.target import Target
-from polpo.target.rows import Port
 
 WAIT_S = 10.0
 
@@ -51,20 +50,37 @@ class Plugging:
             await self.unplug(plug.port)
             before = None
         await self._bind(plug.port)
-        self._plugs.put(plug if before is None else _kept(before))
-        await self._until(lambda: plug.port in self._settled(), lambda: self._why(plug.port))
-        return self._answer(self._plugs.get(plug.port) or plug, self._target.ports()[plug.port])
+        return await self.place(plug if before is None else _kept(before))
+
+    async def place(self, plug: Plug) -> Plugged:
+        """The same for a port that is bound here already."""
+        self._plugs.put(plug)
+        await self._until(lambda: self.is_wired(plug.port), lambda: self.why(plug.port))
+        return self.plugged(self._plugs.get(plug.port) or plug)
+
+    def note(self, plug: Plug) -> None:
+        """It is so from now on; `place` returns when it is wired."""
+        self._plugs.put(plug)
 
     async def unplug(self, port: str) -> None:
         """Returns when nothing of it is left here. A port that is not plugged is no error."""
         self._refuse_gateway(port)
+        await self.take_out(port)
+        await self._unbind(port)
+
+    async def take_out(self, port: str) -> None:
+        """The same for a port that stays bound."""
         plug = self._plugs.get(port)
         if plug is not None:
-            self._plugs.put(msgspec.structs.replace(plug, leaving=True))
+            self.let_go(plug)
             await self._until(
                 lambda: self._plugs.get(port) is None, lambda: "its devices are still there"
             )
-        await self._unbind(port)
+
+    def let_go(self, plug: Plug) -> None:
+        """It is taken out from now on; nobody waits for it."""
+        self._plugs.put(msgspec.structs.replace(plug, leaving=True))
+        self._loop.wake()
 
     def _refuse_gateway(self, port: str) -> None:
         plug = self._plugs.get(port)
@@ -101,12 +117,19 @@ class Plugging:
             if not done():  # else the kernel held us up, but it is done
                 raise NotPlugged(f"not done after {WAIT_S:.0f} s: {why_not()}") from None
 
-    def _why(self, port: str) -> str:
+    def is_wired(self, port: str) -> bool:
+        return port in self._settled()
+
+    def why(self, port: str) -> str:
         if port not in self._target.ports():
             return f"port {port} is bound, but the target does not have it yet"
         return self._loop.error() or f"port {port} is not wired yet"
 
-    def _answer(self, plug: Plug, port: Port) -> Plugged:
+    def plugged(self, plug: Plug) -> Plugged:
+        """What the workload has. NotPlugged if the target has lost the port meanwhile."""
+        port = self._target.ports().get(plug.port)
+        if port is None:
+            raise NotPlugged(f"port {plug.port} is not in the target any more")
         return Plugged(
             port=port.id,
             device=plug.device,

@@ -14,6 +14,16 @@ import msgspec
 from polpo.runtime.files import replace_file
 
 
+class Pod(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose a pod's port is: `sandbox` is CNI_CONTAINERID, `name` <namespace>/<pod>, `uid` the
+    pod's."""
+
+    cluster: str
+    sandbox: str
+    name: str = ""
+    uid: str = ""
+
+
 class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
     """One port's place.
 
@@ -21,7 +31,9 @@ class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
     netns    the namespace's name in /run/netns (kind netns)
     device   the device's name: inside the namespace, or the tap's own
     created  we made the namespace (or the tap): it is ours to make again and to remove
+    here     its end is in the host's own namespace, which `netns` is a name of
     gateway  an end of a network function's instance: made by the agent, asked for by nobody
+    pod      the pod that has it, if one has
     leaving  unplugged, but not all of it is removed yet: remembered until it is
     """
 
@@ -30,8 +42,10 @@ class Plug(msgspec.Struct, frozen=True, omit_defaults=True):
     device: str
     netns: str = ""
     created: bool = False
+    here: bool = False
     gateway: bool = False
     leaving: bool = False
+    pod: Pod | None = None
 
 
 def own(port: str, name: str, device: str) -> Plug:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import structlog
 
 from polpo.agent.bulk import write_rows
-from polpo.agent.devices import Devices
+from polpo.agent.devices import Devices, is_elsewhere
 from polpo.agent.drift import Drift
 from polpo.agent.ownership import METADATA, TUNNEL
 from polpo.agent.patience import Patience
@@ -149,7 +149,7 @@ class Tables:
     def _plugs(self) -> dict[str, Plug]:
         links = self._devices.read()
         return {
-            wired.port.id: Plug(ifindex=links[device].index, veth=wired.plug.kind == "netns")
+            wired.port.id: Plug(ifindex=links[device].index, veth=is_elsewhere(wired.plug))
             for device, wired in self._ports.items()
             if device in links
         }

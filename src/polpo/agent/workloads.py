@@ -61,11 +61,12 @@ class Workloads:
         return self._seen[device][1]
 
     def _put(self, device: str, wire: Wire) -> None:
-        end = self._devices.read().get(device)
+        end = self._devices.known.get(device)
         if end is None:
             raise FileNotFoundError(2, "the host's end is missing")
-        name = self._ports[device].plug.netns
-        with netns.netlink_in(name) as netlink:
+        plug = self._ports[device].plug
+        name = plug.netns
+        with self._netlink(plug) as netlink:
             link = other_end(netlink, end)
             if link is None:  # carried off to another namespace: begin anew
                 delete_link(self._devices.netlink, end.index)

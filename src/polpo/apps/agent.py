@@ -20,6 +20,7 @@ from polpo.agent.assembly import Agent
 from polpo.agent.config import Config, load
 from polpo.agent.plugs import SpoiltPlugs
 from polpo.agent.purge import purge
+from polpo.kernel import processes
 from polpo.runtime import garbage, log
 
 END_S = 2.0  # after SIGTERM
@@ -76,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"polpo agent: {e}", file=sys.stderr)
         return 2
     garbage.unhurried()
+    processes.have_files()
     if purging:
         _purge(config)
         return 0

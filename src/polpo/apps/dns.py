@@ -10,10 +10,13 @@ import pwd
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from ipaddress import ip_address
 from pathlib import Path
 
 from polpo.dns.corefile.block import CorefileError
 from polpo.dns.plugin import ORDER
+from polpo.dns.plugins.nodecache.node import Wanted
+from polpo.dns.plugins.nodecache.setup import INTERFACE
 from polpo.dns.server.control import Control, Options
 from polpo.dns.server.generation import Identity
 
@@ -31,7 +34,14 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     try:
         identity = _identity(options.user)
-        given = Options(options.conf, options.port, options.workers, identity, version("polpo"))
+        given = Options(
+            options.conf,
+            options.port,
+            options.workers,
+            identity,
+            version("polpo"),
+            _node(options),
+        )
         with _pid_file(options.pidfile):
             asyncio.run(Control(given).run())
     except (CorefileError, OSError, TimeoutError, ValueError) as failed:
@@ -59,8 +69,22 @@ def _parser() -> argparse.ArgumentParser:
         default=min(len(os.sched_getaffinity(0)), MOST_WORKERS),
         help="processes that answer (default: one a CPU, at most 4)",
     )
+    option("localip", default="", help="addresses of the node's own DNS, with commas between")
+    option("interfacename", default=INTERFACE, help="the device that has them")
+    option("skipteardown", action="store_true", help="leave the device there at the end")
+    option("setupiptables", default="true", help="false: leave connection tracking alone")
     option("user", default="nobody", help="whom workers become when root starts them")
     return parser
+
+
+def _node(options: argparse.Namespace) -> dict[str, Wanted]:
+    """What `node-cache` would make of its options. ValueError if an address is none."""
+    if not options.localip:
+        return {}
+    addresses = frozenset(str(ip_address(word)) for word in options.localip.split(","))
+    tracked = options.setupiptables.lower() == "false"
+    ports = frozenset((options.port,))
+    return {options.interfacename: Wanted(addresses, ports, options.skipteardown, tracked)}
 
 
 def _port(text: str) -> int:
@@ -96,3 +120,7 @@ def _pid_file(path: Path | None) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -2,12 +2,17 @@
 
 import os
 import time
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from polpo.cli.output import console, print_json
+
+if TYPE_CHECKING:
+    from polpo.lab.layout import Lab
 
 app = App(name="lab", help="Hosts as namespaces on this machine: up, down.")
 
@@ -30,6 +35,7 @@ def up(
     folder: Path = Path("lab"),
     prefix: str = "polpo-lab",
     subnet: str = "198.18.0",
+    kubernetes: bool = False,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Start the lab, or what of it does not run, and prove it with real packets.
@@ -42,33 +48,16 @@ def up(
         Begins the names of its namespaces and devices.
     subnet
         First three numbers of the underlay's /24.
+    kubernetes
+        Also a cluster of real Kubernetes on the hosts h1 and h2, if its programs are here.
     """
+    from polpo.lab.kubernetes.layout import CLUSTER
     from polpo.lab.layout import Lab
-    from polpo.lab.up import Builder, Report
 
     _need_root()
-    begun = time.monotonic()
-    lab = Lab(folder=folder.resolve(), prefix=prefix, subnet=subnet)
-    say = (
-        (lambda text: None)
-        if as_json
-        else (lambda text: console.print(f"[green]+[/green] {text}", soft_wrap=True))
-    )
-    builder = Builder(lab, say)
-    builder.build()
-    checks = []
-    for check in builder.prove():
-        checks.append(check)
-        mark = "[green]ok[/green]  " if check.passed else "[red]FAIL[/red]"
-        if not as_json:
-            console.print(f"{mark} {check.what:<58} [bold]{check.figure}[/bold]", soft_wrap=True)
-    report = Report(checks, time.monotonic() - begun)
-    if as_json:
-        print_json(report)
-    elif all(check.passed for check in checks):
-        console.print(f"\n{len(checks)} checks passed in {report.took_s:.0f} s.")
-        console.print(NEXT.format(clouds=_shown(lab.clouds)), soft_wrap=True)
-    return 0 if all(check.passed for check in checks) else 1
+    name = CLUSTER if kubernetes else ""
+    lab = Lab(folder=folder.resolve(), prefix=prefix, subnet=subnet, cluster=name)
+    return _up(lab, as_json)
 
 
 @app.command
@@ -82,6 +71,33 @@ def down(
     _need_root()
     lab = Lab(folder=folder.resolve(), prefix=prefix, subnet=subnet)
     take_down(lab, lambda text: console.print(f"[green]-[/green] {text}"))
+
+
+def _up(lab: "Lab", as_json: bool) -> int:
+    """0 if all that is proven is so."""
+    from polpo.lab.kubernetes.checks import prove
+    from polpo.lab.up import Builder, Report
+
+    begun = time.monotonic()
+    say = partial(console.print, soft_wrap=True)
+    builder = Builder(lab, lambda text: None if as_json else say(f"[green]+[/green] {text}"))
+    builder.build()
+    checks = []
+    cluster = builder.build_kubernetes() if lab.cluster else None
+    for check in chain(builder.prove(), prove(cluster) if cluster else ()):
+        checks.append(check)
+        mark = "[green]ok[/green]  " if check.passed else "[red]FAIL[/red]"
+        if not as_json:
+            say(f"{mark} {check.what:<58} [bold]{check.figure}[/bold]")
+    report = Report(checks, time.monotonic() - begun)
+    if as_json:
+        print_json(report)
+    elif all(check.passed for check in checks):
+        console.print(f"\n{len(checks)} checks passed in {report.took_s:.0f} s.")
+        say(NEXT.format(clouds=_shown(lab.clouds)))
+        if cluster is not None:
+            say(f"  kubectl --kubeconfig {_shown(cluster.at.kubeconfig)} get pods -o wide\n")
+    return 0 if all(check.passed for check in checks) else 1
 
 
 def _shown(path: Path) -> str:

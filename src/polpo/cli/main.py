@@ -8,7 +8,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.text import Text
 
-from polpo.cli import clusters, hosts, lab, ports, programs, status, trace
+from polpo.cli import clusters, cni, hosts, lab, ports, programs, status, trace
 
 app = App(
     name="polpo",
@@ -20,12 +20,14 @@ app.command(programs.controller, name="controller")
 app.command(programs.agent, name="agent")
 app.command(programs.dns, name="dns")
 app.command(programs.services, name="services")
+app.command(programs.policy, name="policy")
 app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
 app.command(trace.trace, name="trace")
 app.command(hosts.app)
 app.command(clusters.app)
+app.command(cni.app)
 app.command(lab.app)
 
 PROGRAMS = {
@@ -33,6 +35,7 @@ PROGRAMS = {
     "agent": programs.agent,
     "dns": programs.dns,
     "services": programs.services,
+    "policy": programs.policy,
 }
 
 

@@ -1,4 +1,7 @@
-"""`polpo controller`, `agent`, `dns` and `services`: the programs that stay."""
+"""`polpo controller`, `agent`, `dns`, `services` and `policy`: the programs that stay."""
+
+import os
+import sys
 
 
 def controller(*words: str) -> int:
@@ -16,14 +19,22 @@ def agent(*words: str) -> int:
 
 
 def dns(*words: str) -> int:
-    """Run the DNS server. `polpo dns --help` lists its options, which are CoreDNS's."""
-    from polpo.apps import dns as program
+    """Run the DNS server. `polpo dns --help` lists its options, which are CoreDNS's.
 
-    return program.main(words) or 0
+    It takes this process' place, without the memory of the command line's libraries.
+    """
+    os.execv(sys.executable, [sys.executable, "-m", "polpo.apps.dns", *words])
 
 
 def services(*words: str) -> int:
     """Follow a Kubernetes cluster's Services. `polpo services --help` lists its options."""
     from polpo.apps import services as program
+
+    return program.main(words)
+
+
+def policy(*words: str) -> int:
+    """Follow a Kubernetes cluster's NetworkPolicies. `polpo policy --help` lists its options."""
+    from polpo.apps import policy as program
 
     return program.main(words)

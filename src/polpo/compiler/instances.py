@@ -8,6 +8,7 @@ from typing import Any
 
 from polpo.compiler.qos import SERVICES
 from polpo.compiler.view import View
+from polpo.model.cluster import OWNERS
 from polpo.model.host import Host
 from polpo.model.port import Port
 from polpo.model.router import FloatingIP
@@ -17,8 +18,8 @@ METADATA = "metadata"
 
 
 def instance_of(view: View, host: Host, port: Port) -> Instance | None:
-    """None for a network's own ports."""
-    if port.device_owner.startswith(SERVICES):
+    """None for a network's own ports, and for pods and their hosts."""
+    if port.device_owner.startswith(SERVICES) or port.device_owner in OWNERS:
         return None
     told = _object(port.profile.get(METADATA))
     user_data = told.get("user_data")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from polpo.dns.wire.record import Reply
 
+Peer = tuple[str, int]
+
 
 class Query:
     """One question on its way through the plugins of a server block.
@@ -23,9 +25,9 @@ class Query:
     """
 
     __slots__ = (
+        "_peer",
         "cached",
         "class_",
-        "client",
         "dnssec_ok",
         "edns",
         "error",
@@ -33,7 +35,6 @@ class Query:
         "keep",
         "message",
         "name",
-        "port",
         "protocol",
         "size",
         "type",
@@ -45,8 +46,7 @@ class Query:
         type: int,
         class_: int = 1,
         *,
-        client: str = "",
-        port: int = 0,
+        peer: Peer | Callable[[], Peer] = ("", 0),
         protocol: str = "udp",
         flags: int = 0x0100,
         edns: bool = False,
@@ -57,11 +57,10 @@ class Query:
         self.name = name
         self.type = type
         self.class_ = class_
-        self.client = client
+        self._peer = peer
         self.protocol = protocol
         self.dnssec_ok = dnssec_ok
         self.size = size
-        self.port = port
         self.flags = flags
         self.edns = edns
         self.message = message
@@ -69,14 +68,34 @@ class Query:
         self.error = ""
         self.keep = True
 
+    @property
+    def client(self) -> str:
+        return self.peer[0]
+
+    @property
+    def port(self) -> int:
+        return self.peer[1]
+
+    @property
+    def peer(self) -> Peer:
+        """Address and port of the asker; worked out when somebody wants to know."""
+        peer = self._peer
+        if not isinstance(peer, tuple):
+            peer = self._peer = peer()
+        return peer
+
+    def learn_peer(self, peer: Callable[[], Peer]) -> None:
+        """Unless it is known already."""
+        if not isinstance(self._peer, tuple):
+            self._peer = peer
+
     def asking(self, name: bytes, type: int) -> Query:
         """The same asker's question about something else."""
         query = Query(
             name,
             type,
             self.class_,
-            client=self.client,
-            port=self.port,
+            peer=self._peer,
             protocol=self.protocol,
             flags=self.flags,
             edns=self.edns,

@@ -37,9 +37,9 @@ class Groups(NamedTuple):
             return None
 
     def members(self, name: str) -> frozenset[int]:
-        """Pids."""
+        """Pids. Of another PID namespace's processes, which are seen as 0, none."""
         try:
-            return frozenset(map(int, self.entrance(name).read_text().split()))
+            return frozenset(map(int, self.entrance(name).read_text().split())) - {0}
         except OSError:
             return frozenset()
 

@@ -25,6 +25,10 @@ _MSG_TRUNC = 0x20
 IPV6_RECVPKTINFO, IPV6_PKTINFO, IP_PKTINFO = 49, 50, 8
 
 
+# Peer (sockaddr) and destination (control message) of a datagram that waits for its answer.
+Envelope = tuple[bytes, bytes]
+
+
 class _Iovec(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
 
@@ -55,6 +59,7 @@ class Batch:
         self._slot_bytes = slot_bytes
         self._descriptor = sock.fileno()
         self._family = sock.family
+        self._name_bytes = 16 if sock.family == socket.AF_INET else _NAME_BYTES
         self.slots = slots
         self.memory = bytearray(slots * slot_bytes)
         self._names = bytearray(slots * _NAME_BYTES)
@@ -147,21 +152,32 @@ class Batch:
 
     def peer(self, index: int) -> tuple[str, int]:
         """Who sent slot `index`: address and port."""
-        raw = self._names[index * _NAME_BYTES : (index + 1) * _NAME_BYTES]
-        port = raw[2] << 8 | raw[3]
-        if self._family == socket.AF_INET:
-            return socket.inet_ntop(socket.AF_INET, raw[4:8]), port
-        return socket.inet_ntop(socket.AF_INET6, raw[8:24]), port
+        at = index * _NAME_BYTES
+        return peer_of(bytes(self._names[at : at + self._name_bytes]))
 
     def envelope(self, index: int) -> Envelope:
         """What is needed to answer slot `index` later."""
-        names = self._names[index * _NAME_BYTES : (index + 1) * _NAME_BYTES]
+        at = index * _NAME_BYTES
+        name = bytes(self._names[at : at + self._name_bytes])
+        if not self._informed:
+            return name, b""
+        at = index * _CONTROL_BYTES
+        return name, bytes(self._control[at : at + self._headers[index].control_length])
+
+    def enclose(self, index: int, envelope: Envelope, message: bytes) -> None:
+        """Put a message for somebody who has asked earlier into slot `index`, to be sent."""
+        name, control = envelope
+        at = index * self._slot_bytes
+        self.view[at : at + len(message)] = message
+        self.lengths[index] = len(message)
+        at = index * _NAME_BYTES
+        self._names[at : at + len(name)] = name
         header = self._headers[index]
-        control = b""
+        header.name_length = len(name)
         if self._informed:
             at = index * _CONTROL_BYTES
-            control = bytes(self._control[at : at + header.control_length])
-        return Envelope(bytes(names[: header.name_length]), control)
+            self._control[at : at + len(control)] = control
+            header.control_length = len(control)
 
     def _close_up(self, count: int, unanswered: list[int]) -> int:
         headers = self._header_bytes
@@ -219,27 +235,52 @@ class Connected:
         ]
 
 
-class Envelope:
-    """Peer (sockaddr) and destination (control message) of a datagram that waits for its answer."""
+def peer_of(name: bytes) -> tuple[str, int]:
+    """Address and port of a sockaddr_in or sockaddr_in6."""
+    port = name[2] << 8 | name[3]
+    if len(name) == 16:
+        return socket.inet_ntop(socket.AF_INET, name[4:8]), port
+    return socket.inet_ntop(socket.AF_INET6, name[8:24]), port
 
-    __slots__ = ("_control", "_name")
 
-    def __init__(self, name: bytes, control: bytes) -> None:
-        self._name = name
-        self._control = control
+def send_one(sock: socket.socket, envelope: Envelope, message: bytes) -> None:
+    """Send one datagram of any length. What cannot be sent now is dropped, as networks do."""
+    name, control = envelope
+    data = ctypes.create_string_buffer(message, len(message))
+    named = ctypes.create_string_buffer(name, len(name))
+    controlled = ctypes.create_string_buffer(control, len(control) or 1)
+    iovec = _Iovec(ctypes.addressof(data), len(message))
+    header = _Header()
+    header.name, header.name_length = ctypes.addressof(named), len(name)
+    header.iov, header.iov_count = ctypes.addressof(iovec), 1
+    if control:
+        header.control, header.control_length = ctypes.addressof(controlled), len(control)
+    _library().sendmsg(sock.fileno(), ctypes.byref(header), _MSG_DONTWAIT)
 
-    def send(self, sock: socket.socket, message: bytes) -> None:
-        """Send one datagram. What cannot be sent now is dropped, as the network would."""
-        data = ctypes.create_string_buffer(message, len(message))
-        name = ctypes.create_string_buffer(self._name, len(self._name))
-        control = ctypes.create_string_buffer(self._control, len(self._control) or 1)
-        iovec = _Iovec(ctypes.addressof(data), len(message))
-        header = _Header()
-        header.name, header.name_length = ctypes.addressof(name), len(self._name)
-        header.iov, header.iov_count = ctypes.addressof(iovec), 1
-        if self._control:
-            header.control, header.control_length = ctypes.addressof(control), len(self._control)
-        _library().sendmsg(sock.fileno(), ctypes.byref(header), _MSG_DONTWAIT)
+
+class Outgoing:
+    """Answers that come later, gathered and sent together."""
+
+    def __init__(self, sock: socket.socket, slots: int = 64) -> None:
+        self._socket = sock
+        self._batch = Batch(sock, slots)
+        self._queued = 0
+
+    def add(self, envelope: Envelope, message: bytes) -> bool:
+        """Gather one, or send it at once if it is long. True if it is the first: `flush` is due."""
+        if len(message) > SLOT_BYTES:
+            send_one(self._socket, envelope, message)
+            return False
+        if self._queued == self._batch.slots:
+            self.flush()
+        self._batch.enclose(self._queued, envelope, message)
+        self._queued += 1
+        return self._queued == 1
+
+    def flush(self) -> None:
+        count, self._queued = self._queued, 0
+        if count:
+            self._batch.send(count, [])
 
 
 def _is_wildcard(sock: socket.socket) -> bool:

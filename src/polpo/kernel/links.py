@@ -1,5 +1,6 @@
 """Devices by netlink (linux/if_link.h): veth pairs, VXLAN, macvlan, VLAN, and their settings."""
 
+import errno
 import ipaddress
 import socket
 import struct
@@ -72,6 +73,12 @@ def dump_links(netlink: Netlink) -> list[bytes]:
     """Without counters, which would make every dump differ from the last."""
     request = _INFO.pack(0, 0, 0, 0, 0) + u32(EXT_MASK, SKIP_STATISTICS)
     return [without(x, _INFO.size, COUNTERS) for x in netlink.dump(RTM_GETLINK, request)]
+
+
+def get_link(netlink: Netlink, name: str) -> Link:
+    """The device of that name. OSError if there is none."""
+    request = _INFO.pack(0, 0, 0, 0, 0) + text(IFNAME, name) + u32(EXT_MASK, SKIP_STATISTICS)
+    return parse_link(netlink.get(RTM_GETLINK, request))
 
 
 def parse_link(body: bytes) -> Link:
@@ -153,6 +160,17 @@ def add_vlan(netlink: Netlink, name: str, group: int, on: int, vlan: int) -> Non
     """A device for the frames with this 802.1Q tag of the device with index `on`. Down."""
     settings = text(IFNAME, name) + u32(GROUP, group) + u32(LINK, on)
     _add(netlink, settings, "vlan", attribute(VLAN_ID, struct.pack("=H", vlan)))
+
+
+def add_holder(netlink: Netlink, name: str) -> None:
+    """A device that holds addresses and leads nowhere. Down. In a kernel that has no dummy devices
+    it is a bridge without ports."""
+    try:
+        _add(netlink, text(IFNAME, name), "dummy", b"")
+    except OSError as failed:
+        if failed.errno != errno.EOPNOTSUPP:
+            raise
+        _add(netlink, text(IFNAME, name), "bridge", b"")
 
 
 def _add(netlink: Netlink, settings: bytes, kind: str, data: bytes, index: int = 0) -> None:

@@ -47,6 +47,7 @@ class Process:
         os.close(self.handle)
 
 
+FILES = 1 << 16
 ENTER = 'echo $$ > "$0" && exec "$@"'
 
 
@@ -63,11 +64,16 @@ def find(pid_file: Path, word: str) -> Process | None:
     return None
 
 
-def search(program: str, word: str) -> Process | None:
+def everybody() -> list[int]:
+    """All pids; of a full host a question that takes its time."""
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+
+
+def search(program: str, word: str, among: Iterable[int]) -> Process | None:
     """The first of those that run `program` with `word` in their command line; the others are its
     children.
     """
-    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _runs(path, program)]
+    pids = [pid for pid in among if _runs(pid, program)]
     for pid in sorted(pid for pid in pids if _is(pid, word)):
         if _parent(pid) not in pids:
             with contextlib.suppress(OSError):
@@ -75,9 +81,9 @@ def search(program: str, word: str) -> Process | None:
     return None
 
 
-def _runs(path: Path, program: str) -> bool:
+def _runs(pid: int, program: str) -> bool:
     try:
-        return (path / "comm").read_text().strip() == program
+        return Path(f"/proc/{pid}/comm").read_text().strip() == program
     except OSError:
         return False
 
@@ -89,16 +95,16 @@ def _parent(pid: int) -> int:
         return 0
 
 
-def tell_all(word: str, number: signal.Signals) -> bool:
+def tell_all(word: str, number: signal.Signals, among: Iterable[int]) -> bool:
     """Signal all with `word` in their command line, by whatever pid; whether there are any."""
     told = False
-    for path in Path("/proc").glob("[0-9]*"):
-        if not _is(int(path.name), word):
+    for pid in among:
+        if not _is(pid, word):
             continue
         with contextlib.suppress(OSError):
-            handle = os.pidfd_open(int(path.name))
+            handle = os.pidfd_open(pid)
             try:
-                if _is(int(path.name), word):
+                if _is(pid, word):
                     signal.pidfd_send_signal(handle, number)
                     told = True
             finally:
@@ -153,6 +159,12 @@ def start(
 def open_files() -> int:
     """How many a process may have open at once: all that it may be allowed."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+def have_files() -> None:
+    """Enough for a full host: the soft limit is often 1024."""
+    hard = open_files()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, FILES), hard))
 
 
 def of_child(child: "subprocess.Popen[bytes]") -> Process | None:

@@ -18,7 +18,7 @@ from polpo.kube.backoff import Backoff
 from polpo.kube.objects import Page
 from polpo.kube.resources import Object, key
 
-PAGE = 1000  # objects: about a megabyte of Services, 4 ms to decode
+PAGE = 1000  # objects: about a megabyte of Services, 2 ms to decode
 SHORT_S = 1.0  # a watch that ends sooner and says nothing is a failure
 GONE = 410
 

@@ -8,11 +8,9 @@ import random
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, TypeVar
 
-import structlog
-
 from polpo.kube.backoff import Backoff
 from polpo.kube.client import Client
-from polpo.kube.decoding import Decoding
+from polpo.kube.decoding import Decoding, Warn, to_log
 from polpo.kube.errors import ApiError
 from polpo.kube.reflection import PAGE, Change, List, Reflection, Watch
 from polpo.kube.resources import Object, Resource
@@ -24,12 +22,11 @@ OVERDUE_S = 30  # after that one that says nothing is dead
 T = TypeVar("T", bound=Object)
 Changed = Callable[[list[Change[T]]], None]
 
-log = structlog.get_logger()
-
 
 class Reflector(Generic[T]):
     """`changed` gets what one read has brought, in order; `synced` is called once, after the first
-    whole list. `labels` and `fields` are selectors in the API's own text."""
+    whole list. `labels` and `fields` are selectors in the API's own text; `warn` gets lines for
+    people."""
 
     def __init__(
         self,
@@ -43,7 +40,9 @@ class Reflector(Generic[T]):
         fields: str = "",
         backoff: Backoff | None = None,
         watch_s: int = WATCH_S,
+        warn: Warn = to_log,
         page: int = PAGE,
+        overdue_s: float = OVERDUE_S,
     ) -> None:
         self._client, self._resource = client, resource
         self._changed, self._synced = changed, synced
@@ -51,8 +50,8 @@ class Reflector(Generic[T]):
         self._query = {"labelSelector": labels, "fieldSelector": fields}
         self._query = {name: text for name, text in self._query.items() if text}
         self._reflection: Reflection[T] = Reflection(backoff, page)
-        self._watch_s = watch_s
-        self._decoding: Decoding[T] = Decoding(resource)
+        self._watch_s, self._overdue_s, self._warn = watch_s, overdue_s, warn
+        self._decoding: Decoding[T] = Decoding(resource, warn)
 
     @property
     def synced(self) -> bool:
@@ -76,12 +75,9 @@ class Reflector(Generic[T]):
         except ApiError as error:
             wait_s = self._reflection.failed(error.status, error.retry_after_s)
             if error.status != 410:
-                log.warning(
-                    "the Kubernetes API failed us",
-                    resource=self._resource.plural,
-                    error=str(error),
-                    status=error.status,
-                    again_in_s=round(wait_s, 1),
+                self._warn(
+                    f"the Kubernetes API failed us, {self._resource.plural} again in "
+                    f"{wait_s:.1f} s: {error} (status {error.status})"
                 )
             return wait_s
 
@@ -108,7 +104,7 @@ class Reflector(Generic[T]):
         begun, events = monotonic(), 0
         with _overdue(self._client):
             async with (
-                asyncio.timeout(seconds + OVERDUE_S),
+                asyncio.timeout(seconds + self._overdue_s),
                 self._client.stream(self._path, query) as pieces,
             ):
                 async for lines in _lines(pieces):

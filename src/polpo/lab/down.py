@@ -6,16 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from polpo.lab.command import attempt, inside
+from polpo.lab.kubernetes.down import clean, end_pods
+from polpo.lab.kubernetes.layout import Kubernetes
 from polpo.lab.layout import Lab, LabHost
 from polpo.lab.processes import Processes
 from polpo.lab.underlay import remove_underlay
+
+NODES = ("kubelet-", "containerd-")
+"""These end first: others would only be missed."""
 
 
 def take_down(lab: Lab, say: Callable[[str], None]) -> None:
     """Works from whatever is there, also half a lab; the folder goes last."""
     processes = Processes(lab.folder / "run")
-    for name in processes.names():
+    kubernetes = Kubernetes(lab)
+    for name in sorted(processes.names(), key=lambda name: not name.startswith(NODES)):
         processes.stop(name)
+    end_pods(kubernetes)
+    clean(kubernetes)
     say("programs stopped")
     for host in lab.hosts:
         _purge(host)

@@ -39,11 +39,16 @@ class LabHost(msgspec.Struct, frozen=True):
     def socket(self) -> Path:
         return self.runtime / "agent.sock"
 
+    @property
+    def cni_socket(self) -> Path:
+        return self.runtime / "cni.sock"
+
 
 class Lab(msgspec.Struct, frozen=True):
     """`prefix` begins the names of all namespaces and devices; `folder` holds all files.
 
     uplinks: the hosts with a cable to the outside.
+    cluster, workers: the Kubernetes cluster's name, "" for none, and the hosts that have its pods.
     """
 
     folder: Path
@@ -52,6 +57,8 @@ class Lab(msgspec.Struct, frozen=True):
     port: int = 9696
     hosts_count: int = 3
     uplinks: tuple[str, ...] = ("h2", "h3")
+    cluster: str = ""
+    workers: tuple[str, ...] = ("h1", "h2")
 
     @property
     def bridge(self) -> str:

@@ -39,9 +39,12 @@ class Running:
         return AgentSocket(self.host(host).socket)
 
     def start_agent(self, host: LabHost) -> None:
-        secrets.write_private(host.config, _agents_settings(self.lab, host))
+        settings, name = _agents_settings(self.lab, host), f"agent-{host.name}"
+        if host.config.exists() and host.config.read_text() != settings:
+            self.processes.stop(name)
+        secrets.write_private(host.config, settings)
         command = inside(host.netns, *polpo("agent", "--config", str(host.config)))
-        self.start(f"agent-{host.name}", command)
+        self.start(name, command)
 
     def await_agent(self, host: LabHost) -> None:
         self.until(AgentSocket(host.socket).answers, f"agent-{host.name}")
@@ -65,9 +68,9 @@ class Running:
     def start(self, name: str, command: tuple[str, ...]) -> None:
         self.processes.ensure(name, command)
 
-    def until(self, true: Callable[[], bool], name: str) -> None:
+    def until(self, true: Callable[[], bool], name: str, patience_s: float = PATIENCE_S) -> None:
         """An error with the program's log if that ends, or takes too long."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while not true():
             if self.processes.pid(name) is None or time.monotonic() > deadline:
                 raise LabFailed(f"{name} did not come up:\n{self.processes.log(name)}")
@@ -83,6 +86,8 @@ def _agents_settings(lab: Lab, host: LabHost) -> str:
         f'state_dir = "{host.folder / "state"}"\n'
         f'runtime_dir = "{host.runtime}"\n'
     )
+    if lab.cluster and host.name in lab.workers:
+        text += f'clusters = ["{lab.cluster}"]\n'
     if host.name in lab.uplinks:
         text += f'[uplinks]\n{outside.PHYSICAL_NETWORK} = "{outside.DEVICE}"\n'
     return text

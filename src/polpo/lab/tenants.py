@@ -57,6 +57,9 @@ WORKLOADS = (
 """`web` lets in TCP 80 and ping; `client` lets in nothing, so that only replies reach it."""
 
 
+ROUTER = "router"
+
+
 def ensure_people(admin: Session, people: dict[str, str]) -> None:
     """A project for each user (user -> password) and the role `member` in it."""
     role = _named(admin.identity("GET", "/roles", name="member")["roles"])
@@ -71,8 +74,8 @@ def ensure_people(admin: Session, people: dict[str, str]) -> None:
 def ensure_networks(session: Session, project: str) -> dict[str, str]:
     """The project's networks with their subnets, joined by its router: name -> id."""
     wanted = NETWORKS[project]
-    found = {name: _ensure_network(session, name, cidrs) for name, cidrs in wanted.items()}
-    _ensure_router(session, found.values())
+    found = {name: ensure_network(session, name, cidrs) for name, cidrs in wanted.items()}
+    ensure_router(session, ROUTER, found.values())
     return found
 
 
@@ -92,9 +95,9 @@ def ensure_outside(admin: Session, physical_network: str, subnets: dict[str, str
     return network
 
 
-def ensure_way_out(session: Session, outside: str) -> list[str]:
-    """The gateway of the project's router; the router's addresses outside."""
-    router = _ensure_net(session, "routers", {"name": "router"})
+def ensure_way_out(session: Session, outside: str, name: str = ROUTER) -> list[str]:
+    """The gateway of a router of the project; the router's addresses outside."""
+    router = _ensure_net(session, "routers", {"name": name})
     if router["external_gateway_info"] is None:
         body = {"router": {"external_gateway_info": {"network_id": outside}}}
         router = session.network("PUT", f"/routers/{router['id']}", body)["router"]
@@ -112,7 +115,8 @@ def ensure_floating_ip(admin: Session, outside: str, port: str, address: str) ->
     admin.network("POST", "/floatingips", body)
 
 
-def _ensure_network(session: Session, name: str, cidrs: Sequence[str]) -> str:
+def ensure_network(session: Session, name: str, cidrs: Sequence[str]) -> str:
+    """With a subnet for each prefix; its id."""
     network = str(_ensure_net(session, "networks", {"name": name})["id"])
     for cidr in cidrs:
         version = 6 if ":" in cidr else 4
@@ -121,9 +125,9 @@ def _ensure_network(session: Session, name: str, cidrs: Sequence[str]) -> str:
     return network
 
 
-def _ensure_router(session: Session, networks: Iterable[str]) -> None:
-    """A router with an interface in each subnet."""
-    router = _ensure_net(session, "routers", {"name": "router"})["id"]
+def ensure_router(session: Session, name: str, networks: Iterable[str]) -> str:
+    """A router with an interface in each subnet; its id."""
+    router = str(_ensure_net(session, "routers", {"name": name})["id"])
     ports = session.network("GET", "/ports", device_id=router)["ports"]
     joined = {fixed["subnet_id"] for port in ports for fixed in port["fixed_ips"]}
     for network in networks:
@@ -131,6 +135,16 @@ def _ensure_router(session: Session, networks: Iterable[str]) -> None:
             if subnet["id"] not in joined:
                 body = {"subnet_id": subnet["id"]}
                 session.network("PUT", f"/routers/{router}/add_router_interface", body)
+    return router
+
+
+def ensure_open_group(session: Session, name: str) -> str:
+    """A group by which everything passes; its id."""
+    group = str(_ensure_net(session, "security-groups", {"name": name})["id"])
+    for family in ("IPv4", "IPv6"):
+        rule = {"security_group_id": group, "direction": "ingress", "ethertype": family}
+        _ensure_rule(session, rule)
+    return group
 
 
 def ensure_groups(session: Session) -> None:

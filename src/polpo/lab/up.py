@@ -11,11 +11,16 @@ from polpo.lab import outside, secrets, tenants
 from polpo.lab.checks import CHECKS, Check, Proof
 from polpo.lab.command import CommandFailed
 from polpo.lab.harm import Harm
+from polpo.lab.kubernetes.cluster import Cluster
+from polpo.lab.kubernetes.network import ensure_network
+from polpo.lab.kubernetes.programs import find
 from polpo.lab.layout import Lab, LabHost
 from polpo.lab.running import LabFailed, Running, polpo
 from polpo.lab.underlay import raise_underlay
 
 Say = Callable[[str], None]
+PROJECT = "polpo"
+"""Whose the Kubernetes cluster is."""
 
 
 class Builder:
@@ -51,6 +56,20 @@ class Builder:
                 self._plug(workload, port)
             running.serve(lab.outside, "outside", (80,))
             running.await_converged()
+
+    def build_kubernetes(self) -> Cluster | None:
+        """Real Kubernetes on the hosts; None where its programs are not."""
+        programs = find()
+        if programs.missing:
+            self._say(f"no Kubernetes: there is no {', '.join(programs.missing)} here")
+            return None
+        with self._step("the cluster's network, router and group"):
+            user = tenants.sign_in(self._lab.url, PROJECT, self._running.passwords()[PROJECT])
+            world = tenants.ensure_outside(self._admin, outside.PHYSICAL_NETWORK, outside.SUBNETS)
+            ensure_network(user, self._lab, world)
+        cluster = Cluster(self._running, programs)
+        cluster.build(self._step)
+        return cluster
 
     def prove(self) -> Iterator[Check]:
         """Each check as it is done."""

@@ -9,6 +9,10 @@ POD = "kubernetes:pod"
 """`device_owner` of a pod's port; `device_id` is the sandbox's id (CNI_CONTAINERID), the name
 <namespace>/<pod>. Ports of a host's pool, which no pod has yet, have no `device_id`."""
 
+HOST = "kubernetes:host"
+"""`device_owner` of a host's own port in its pods' network; `device_id` is the host's name."""
+OWNERS = (POD, HOST)
+
 
 class Cluster(Owned, frozen=True, kw_only=True, omit_defaults=True):
     """What the hosts and the controllers of a cluster have to know.
@@ -62,4 +66,19 @@ def pod_scope(cluster_id: str) -> str:
 
 def pods_of(port: Port) -> str:
     """The name of the cluster that a pod's port was made for, "" for any other port."""
-    return str(port.profile.get("cluster", "")) if port.device_owner == POD else ""
+    return _cluster(port) if port.device_owner == POD else ""
+
+
+def host_of(port: Port) -> str:
+    """The name of the cluster whose pods a host reaches by the port, "" for any other port."""
+    return _cluster(port) if port.device_owner == HOST else ""
+
+
+def services_of(port: Port) -> tuple[str, ...]:
+    """The prefixes of Services that a host reaches by its own port."""
+    told = port.profile.get("services") if port.device_owner == HOST else None
+    return tuple(str(prefix) for prefix in told) if isinstance(told, list | tuple) else ()
+
+
+def _cluster(port: Port) -> str:
+    return str(port.profile.get("cluster", ""))

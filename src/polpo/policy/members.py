@@ -8,6 +8,9 @@ from typing import NamedTuple
 from polpo.kube.selectors import LabelSelector, Requirement, matches, requirements
 from polpo.policy.objects import Pod
 
+MIRROR = "kubernetes.io/config.mirror"
+"""The uid that kubelet knows a static pod by; the one of its image in the API is another."""
+
 Labels = Mapping[str, str]
 
 
@@ -69,7 +72,7 @@ def member(pod: Pod) -> Member | None:
     meta = pod.metadata
     return Member(
         name=f"{meta.namespace}/{meta.name}",
-        uid=meta.uid,
+        uid=(meta.annotations or {}).get(MIRROR, meta.uid),
         namespace=meta.namespace,
         labels=tuple(sorted((meta.labels or {}).items())),
         ports=frozenset(_ports(pod)),

@@ -115,7 +115,8 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     `hostname` is what DHCP tells the port that it is called, empty for nothing.
     `ingress` and `egress` limit what the port receives and sends; `dscp` marks what it sends.
     Without an `instance` the port has no metadata service.
-    `pods_of` is the name of the Kubernetes cluster for whose pods the host may use it.
+    `pods_of` is the name of the Kubernetes cluster for whose pods the host may use it; `host_of`
+    of the one whose pods the host itself reaches by it, and by it the prefixes `services`.
     """
 
     id: str
@@ -135,6 +136,8 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     dscp: int | None = None
     instance: Instance | None = None
     pods_of: str = ""
+    host_of: str = ""
+    services: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

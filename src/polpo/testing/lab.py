@@ -1,7 +1,7 @@
 """The lab as a test's cloud: the whole path, asked for as users do, looked at by real packets.
 
-`python -m polpo.testing.lab FOLDER PREFIX SUBNET UPLINKS` brings it up, unproven, in a process of
-its own.
+`python -m polpo.testing.lab FOLDER PREFIX SUBNET UPLINKS CLUSTER` brings it up, unproven, in a
+process of its own.
 """
 
 import subprocess
@@ -91,15 +91,19 @@ class LabCloud:
     uplinks: the hosts with a cable to the outside.
     """
 
-    def __init__(self, folder: Path, prefix: str, subnet: str, *uplinks: str) -> None:
-        self.lab = Lab(folder=folder, prefix=prefix, subnet=subnet, uplinks=uplinks)
+    def __init__(
+        self, folder: Path, prefix: str, subnet: str, *uplinks: str, cluster: str = ""
+    ) -> None:
+        self.lab = Lab(
+            folder=folder, prefix=prefix, subnet=subnet, uplinks=uplinks, cluster=cluster
+        )
         self._serving: list[subprocess.Popen[bytes]] = []
         self._sessions: list[Session] = []
 
     def build(self) -> None:
         """What is not there yet, in a process of its own."""
         lab = self.lab
-        where = (str(lab.folder), lab.prefix, lab.subnet, ",".join(lab.uplinks))
+        where = (str(lab.folder), lab.prefix, lab.subnet, ",".join(lab.uplinks), lab.cluster)
         run(sys.executable, "-m", __name__, *where)
 
     def up(self) -> None:
@@ -146,8 +150,12 @@ class LabCloud:
 
 
 if __name__ == "__main__":
-    folder, prefix, subnet, uplinks = sys.argv[1:]
+    folder, prefix, subnet, uplinks, cluster = sys.argv[1:]
     given = Lab(
-        folder=Path(folder), prefix=prefix, subnet=subnet, uplinks=tuple(uplinks.split(","))
+        folder=Path(folder),
+        prefix=prefix,
+        subnet=subnet,
+        uplinks=tuple(uplinks.split(",")),
+        cluster=cluster,
     )
     Builder(given, print).build()

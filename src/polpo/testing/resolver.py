@@ -15,8 +15,8 @@ from polpo.dns.server.plan import make_plan
 from polpo.dns.wire.message import Edns, Message, read_message
 from polpo.dns.wire.name import cased_from_text, to_text
 from polpo.dns.wire.record import Record
+from polpo.dns.wire.registry import type_name, type_number
 from polpo.dns.wire.render import render_query
-from polpo.dns.wire.types import type_name, type_number
 
 
 class Resolver:
@@ -76,7 +76,7 @@ class Resolver:
         asked = begin(channel, question)
         assert isinstance(asked, Asked)
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        asked.ask(client, 5353)
+        asked.ask((client, 5353))
         if asked.wire is not None:
             return asked.wire
         asked.send = answered.set_result

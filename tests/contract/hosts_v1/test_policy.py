@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 import pytest_asyncio
 from tests.contract.hosts_v1.conftest import Enrol
@@ -16,9 +17,13 @@ from polpo.api.network_v2 import quotas
 from polpo.compiler.policies import policy as compiled
 from polpo.kube.client import Client
 from polpo.kube.configuration import Cluster
+from polpo.model.cluster import host_of
 from polpo.model.port import Port
 from polpo.model.security_group import SecurityGroup, SecurityGroupRule
 from polpo.policy.controller import Controller
+from polpo.policy.rules import Group
+from polpo.policy.wanted import ALWAYS, NODES
+from polpo.policy.wanted import OPEN as OPEN_GROUPS
 from polpo.testing.hosts import eventually
 from polpo.testing.kubernetes.api_server import ApiServer, until
 from polpo.testing.kubernetes.objects import Object, labelled_pod, namespace, policy
@@ -186,6 +191,21 @@ async def test_a_pod_of_the_same_name_does_not_inherit(
     assert port.groups() == []
     await tell(made, pods=[a_pod("peer/a", uid="new")])
     assert port.groups() == ["peer/a"]
+
+
+async def test_a_hosts_own_port_lets_all_pass_and_pods_know_it_by_a_group(
+    made: Made, host: OneHost, parts: Parts
+) -> None:
+    await host.ports(waiting=1)
+    told = [Group(key) if key == NODES else ALWAYS[key] for key in (NODES, *OPEN_GROUPS.values())]
+    await tell(made, groups=msgspec.to_builtins(told))
+    (own,) = (p for p in parts.store.snapshot.by(Port, "host", "h1") if host_of(p) == "k8s")
+    assert OnePort(parts, own.id).groups() == [NODES, *sorted(OPEN_GROUPS.values())]
+    policy = compiled(parts.store.snapshot, own.group_set)
+    assert policy is not None
+    assert {(rule.ingress, rule.family) for rule in policy.rules} == {
+        (ingress, family) for ingress in (True, False) for family in (4, 6)
+    }
 
 
 async def test_a_group_in_use_stays(made: Made, host: OneHost, port: OnePort) -> None:

@@ -87,7 +87,7 @@ async def test_a_new_worker_is_told_all(filled: ApiServer) -> None:
             other.receive(message)
         assert other.names == told.store.names
         assert other.synced
-        assert other.search("10.1.0.1", from_text("cluster.local")) is not None
+        assert other.search_path("10.1.0.1")
 
 
 async def test_answers_stay_while_the_api_is_away(filled: ApiServer) -> None:

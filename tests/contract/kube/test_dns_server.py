@@ -14,18 +14,22 @@ import pytest
 
 from polpo.dns.wire.message import Message, read_message
 from polpo.dns.wire.name import from_text
-from polpo.dns.wire.record import Rcode, Type
+from polpo.dns.wire.record import Rcode, Record, Type
 from polpo.testing.kubernetes.api_server import ApiServer, until
 from polpo.testing.kubernetes.asked import line
-from polpo.testing.kubernetes.objects import endpoints, namespace, service
+from polpo.testing.kubernetes.objects import endpoints, namespace, pod, service
 
 COREFILE = """
 .:{port} {{
     bind 127.0.0.1
     errors
+    autopath @kubernetes
+    transfer {{
+        to 127.0.0.1
+    }}
     kubernetes cluster.local 10.254.0.0/16 10.100.0.0/16 {{
         endpoint {api}
-        pods insecure
+        pods verified
     }}
     cache 30
     loadbalance
@@ -69,12 +73,29 @@ class Server:
     async def ask(self, name: str, type: Type = Type.A) -> Message:
         return await asyncio.to_thread(self._asked, from_text(name), type)
 
+    async def transferred(self, zone: str) -> list[str]:
+        """All of a zone, by TCP."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        query = _query(from_text(zone), Type.AXFR)
+        writer.write(len(query).to_bytes(2) + query)
+        records: list[Record] = []
+        while [record.type for record in records].count(Type.SOA) < 2:
+            size = int.from_bytes(await reader.readexactly(2))
+            records += read_message(await reader.readexactly(size)).answer
+        writer.close()
+        await writer.wait_closed()
+        return [line(record) for record in records]
+
     def _asked(self, name: bytes, type: Type) -> Message:
-        query = struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + name + struct.pack("!HH", type, 1)
+        query = _query(name, type)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
             link.settimeout(20)
             link.sendto(query, ("127.0.0.1", self.port))
             return read_message(link.recv(65535))
+
+
+def _query(name: bytes, type: Type) -> bytes:
+    return struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + name + struct.pack("!HH", type, 1)
 
 
 def _children(pid: int) -> list[int]:
@@ -85,6 +106,8 @@ def _children(pid: int) -> list[int]:
 async def server(api: ApiServer, tmp_path: Path) -> AsyncIterator[Server]:
     api.put(
         namespace("default"),
+        namespace("other"),
+        pod("client", "127.0.0.1", "other"),
         service("web", "default", "10.254.0.7", ports="http:tcp:80"),
         service("db", "default", "None", ports="sql:tcp:5432"),
         endpoints("db-1", "db", ports="sql:tcp:5432", addresses=["10.100.0.1", "10.100.0.2"]),
@@ -113,6 +136,20 @@ async def test_a_cluster_is_answered_for_and_followed(server: Server, api: ApiSe
     api.put(service("new", "default", "10.254.0.8"), service("web", "default", "10.254.0.9"))
     await until_async(server, f"new.default.{zone}", [f"new.default.{zone}. 5 A 10.254.0.8"])
     await until_async(server, f"web.default.{zone}", [f"web.default.{zone}. 5 A 10.254.0.9"])
+
+
+async def test_a_pod_needs_one_question_where_its_search_list_has_several(server: Server) -> None:
+    """The client's address is that of a pod in another namespace."""
+    found = await server.ask("web.default.other.svc.cluster.local")
+    assert [record.type for record in found.answer] == [Type.CNAME, Type.A]
+    assert found.answer[1].owner == from_text("web.default.svc.cluster.local")
+
+
+async def test_a_secondary_gets_the_whole_zone(server: Server) -> None:
+    lines = await server.transferred("cluster.local")
+    assert lines[0] == lines[-1]
+    assert "web.default.svc.cluster.local. 5 A 10.254.0.7" in lines
+    assert "127-0-0-1.other.pod.cluster.local. 5 A 127.0.0.1" in lines
 
 
 async def test_answers_go_on_when_the_api_is_away_and_when_control_is_killed(

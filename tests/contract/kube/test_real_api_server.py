@@ -13,10 +13,13 @@ from polpo.dns.plugins.kubernetes.feed import KubernetesFeed
 from polpo.dns.plugins.kubernetes.store import Store
 from polpo.dns.plugins.kubernetes.watching import cluster_of
 from polpo.dns.wire.name import from_text
+from polpo.kube.api import Api
 from polpo.kube.backoff import Backoff
 from polpo.kube.client import MERGE_PATCH, Client
 from polpo.kube.decoding import Decoding
 from polpo.kube.errors import ApiError
+from polpo.kube.events import EVENTS, About, Events
+from polpo.kube.lease import Election
 from polpo.kube.objects import Service
 from polpo.kube.reflection import Change
 from polpo.kube.reflector import Reflector
@@ -105,6 +108,57 @@ async def test_a_conflict_and_a_missing_object_are_what_the_real_one_says(admin:
     with pytest.raises(ApiError) as error:
         await admin.call("GET", SERVICES.path("default", "none"))
     assert (error.value.status, error.value.reason) == (404, "NotFound")
+
+
+async def test_fields_are_applied_and_whose_they_are_is_known(admin: Client) -> None:
+    ours, others = Api(admin, "polpo"), Api(admin, "somebody")
+    made = await ours.apply(SERVICES, service("applied", "default", ports="http:tcp:80"))
+    assert made.spec.type == "ClusterIP"
+    await ours.apply(SERVICES, service("applied", "default", ports="http:tcp:80", type="NodePort"))
+    other = service("applied", "default", ports="http:tcp:80", type="ClusterIP")
+    with pytest.raises(ApiError) as error:
+        await others.apply(SERVICES, other)
+    assert (error.value.status, error.value.reason) == (409, "Conflict")
+    forced = await others.apply(SERVICES, other, force=True)
+    assert forced.spec.type == "ClusterIP"
+    address = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
+    await ours.apply(SERVICES, service("lb", "default", ports="http:tcp:80", type="LoadBalancer"))
+    patched = await ours.patch(SERVICES, "lb", "default", address, "status")
+    assert patched.status.load_balancer.ingress[0].ip == "192.0.2.1"
+    assert await ours.delete(SERVICES, "lb", "default")
+    assert not await ours.delete(SERVICES, "lb", "default")
+
+
+async def test_one_of_two_leads_and_says_so_on_an_object(
+    server: RealApiServer, admin: Client
+) -> None:
+    led: list[str] = []
+    api = Api(admin)
+    events = Events(api, "polpo.dev/test", "one")
+
+    def standing(name: str) -> asyncio.Task[None]:
+        election = Election(api, "default", "test", name, retry_s=0.1)
+
+        async def lead() -> None:
+            led.append(name)
+            await asyncio.Event().wait()
+
+        return asyncio.create_task(election.run(lead))
+
+    first = standing("first")
+    await until(lambda: led == ["first"])
+    second = standing("second")
+    about = About(
+        *("Service", "v1", "default", "kubernetes", "u", "Normal", "Led", "Lead", "by first")
+    )
+    await events.say(about)
+    await events.say(about)
+    first.cancel()
+    await until(lambda: led == ["first", "second"])
+    second.cancel()
+    listed = json.loads(await admin.call("GET", EVENTS.path("default")))["items"]
+    (said,) = [item for item in listed if item["reason"] == "Led"]
+    assert (said["note"], said["series"]["count"]) == ("by first", 2)
 
 
 async def first_events(client: Client, revision: str) -> None:

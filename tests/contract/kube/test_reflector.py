@@ -176,3 +176,23 @@ async def test_pages_that_the_server_forgets_are_asked_for_whole(
     assert len(seen.objects) == 1500
     assert api.asked[2] == "GET /api/v1/services"
     task.cancel()
+
+
+async def test_a_watch_at_a_server_that_hangs_is_given_up_when_its_time_is_over(
+    api: ApiServer, client: Client
+) -> None:
+    api.put(service("a", "x"))
+    seen, said = Seen(), list[str]()
+    reflector = Reflector(
+        client, SERVICES, seen.changed, seen.sync, watch_s=1, overdue_s=0.1, warn=said.append
+    )
+    task = asyncio.create_task(reflector.run())
+    await until(lambda: seen.synced == 1)
+    api.hang = True
+    api.put(service("b", "x"))
+    await until(lambda: bool(said))
+    assert "has not ended in time" in said[0]
+    api.hang = False
+    api.cut()
+    await until(lambda: set(seen.objects) == {"x/a", "x/b"})
+    task.cancel()

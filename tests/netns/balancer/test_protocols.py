@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from polpo.kernel import netns
 from polpo.model.load_balancer import (
     HealthMonitor,
     L7Policy,
@@ -362,6 +364,27 @@ async def test_members_that_answer_no_ping_get_nothing_until_they_do(
     await members_are(balancer, one)
     await balancer.set(member(22))
     await members_are(balancer, both)
+
+
+async def test_of_udp_ports_those_that_are_refused_are_down(balancer: Balancer) -> None:
+    """Silence is none: who is asked does not have to understand."""
+    pool = Pool(id="udp", protocol="UDP", lb_algorithm="ROUND_ROBIN", **OF)
+    listener = Listener(id="dns", protocol="UDP", protocol_port=53, default_pool_id="udp", **OF)
+    ends = [member(n, id=f"udp-{n}", pool_id="udp", protocol_port=5300) for n in (21, 22)]
+    monitor = replace(MONITOR, id="knocks", pool_id="udp", type="UDP-CONNECT")
+    well = {"member-21": "NO_CHECK", "member-22": "NO_CHECK", "udp-21": "UP", "udp-22": "UP"}
+
+    def listen() -> socket.socket:
+        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        bound.bind(("0.0.0.0", 5300))
+        return bound
+
+    with netns.inside(MEMBERS[0], listen):
+        await balancer.set(pool, listener, *ends, monitor)
+        await members_are(balancer, well | {"udp-22": "DOWN"})
+        with netns.inside(MEMBERS[1], listen):
+            await members_are(balancer, well)
+        await members_are(balancer, well | {"udp-22": "DOWN"})
 
 
 async def test_a_wrong_answer_is_none(balancer: Balancer) -> None:

@@ -106,7 +106,7 @@ async def test_nobody_notices_that_the_instances_are_lost(switched: BalancerClou
         heard = await asyncio.to_thread(datagrams.end)
     print(seen, heard)
     assert (seen["failed"], seen["resets"], seen["stalls"]) == (0, 0, 0)
-    assert heard["answered"] == heard["asked"] > 100
+    assert heard["answered"] == heard["asked"] > 20
     await switched.settled()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from polpo.kernel.datagrams import SLOT_BYTES, Batch
+from polpo.kernel.datagrams import SLOT_BYTES, Batch, Outgoing, send_one
 
 
 @pytest.fixture(params=["127.0.0.1", "::1", "0.0.0.0", "::"])
@@ -75,7 +75,7 @@ def test_an_answer_may_come_later_by_its_envelope(server: socket.socket) -> None
     received(batch, server)
     assert batch.peer(0)[1] == asker.getsockname()[1]
     envelope = batch.envelope(0)
-    envelope.send(server, b"\0\1" + b"y" * 3000)
+    send_one(server, envelope, b"\0\1" + b"y" * 3000)
     assert asker.recv(4000) == b"\0\1" + b"y" * 3000
     asker.close()
 
@@ -112,6 +112,8 @@ def test_on_all_addresses_the_answer_comes_from_the_one_asked() -> None:
         batch.put(0, b"at once")
         envelope = batch.envelope(0)
         batch.send(1, [])
-        envelope.send(server, b"\0\1later")
+        outgoing = Outgoing(server)
+        assert outgoing.add(envelope, b"\0\1later")
+        outgoing.flush()
         assert {asker.recv(100), asker.recv(100)} == {b"\0\1at once", b"\0\1later"}
         asker.close()

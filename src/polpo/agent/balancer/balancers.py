@@ -82,8 +82,7 @@ class Balancers:
         watching = Watching(wake, SOON_S)
         watched = (watching.watch, watching.unwatch, watching.soon, monotonic)
         self._limits = Limits(instances.host, cgroups.find(), instances.all, self._pids)
-        entrance = self._limits.entrance
-        self._haproxy = Haproxy(instances.directory, instances.all, *watched, entrance)
+        self._haproxy = Haproxy(instances.directory, instances.all, *watched, self._limits)
         self._keepalived = Keepalived(
             "balancer keepalived",
             instances.directory,
@@ -93,7 +92,7 @@ class Balancers:
             may_begin,
             lambda vni: None,
             *watched,
-            entrance,
+            self._limits,
         )
 
     def _pids(self, vni: int) -> list[int]:

@@ -12,7 +12,7 @@ import structlog
 from polpo.agent.balancer.instances import Instance
 from polpo.agent.ownership import function_netns
 from polpo.agent.reconciler import Failures, one_by_one
-from polpo.kernel import cgroups
+from polpo.kernel import cgroups, processes
 from polpo.kernel.cgroups import Groups, pids_below
 from polpo.target.changes import Changes
 
@@ -44,6 +44,11 @@ class Limits:
     def entrance(self, vni: int) -> Path | None:
         """For a process that begins."""
         return self._groups.entrance(self._name(vni)) if self._groups else None
+
+    def members(self, vni: int) -> Iterable[int]:
+        if self._groups is None:
+            return processes.everybody()
+        return self._groups.members(self._name(vni))
 
     def wanted(self) -> dict[int, int]:
         if self._groups is None:

@@ -1,5 +1,5 @@
-"""Monitors that HAProxy has no check for (PING): members are asked from the instance's namespace,
-and HAProxy is told how they are (`set server … health`; Management Guide, chap. 9.3).
+"""Monitors that HAProxy has no check for (PING, UDP-CONNECT): members are asked from the instance's
+namespace, and HAProxy is told how they are (`set server … health`; Management Guide, chap. 9.3).
 
 A worker that has just begun, and a member that was switched off and on, know nothing of that: who
 is dead is said again and again. Without an agent members stay as they were last said to be.
@@ -7,7 +7,7 @@ is dead is said again and again. Without an agent members stay as they were last
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from ipaddress import ip_address
 
 from polpo.agent.balancer.instances import Instance
@@ -17,6 +17,7 @@ from polpo.agent.balancer.proxy.tree import Tree, backend_name
 from polpo.agent.balancer.pulse import Pulse
 from polpo.kernel import netns
 from polpo.kernel.echo import Echo
+from polpo.kernel.knock import Knock
 from polpo.model.load_balancer import HealthMonitor, Member
 from polpo.runtime.clock import Clock
 from polpo.target.balancer import Balancer
@@ -30,14 +31,15 @@ class Room:
     HAProxy was told so.
     """
 
-    def __init__(self, name: str, heard: Callable[["Room", Echo], None]) -> None:
-        self.namespace = netns.identity(name)
+    def __init__(self, name: str) -> None:
+        self.namespace, self._name = netns.identity(name), name
         self.members: dict[str, Member] = {}
         self.pulses: dict[str, Pulse] = {}
         self.dead: set[str] = set()
+        self._knocks: dict[str, tuple[tuple[str, int], Knock]] = {}  # by member, with where
         self._echoes = netns.inside(name, lambda: {4: Echo(4), 6: Echo(6)})
         for echo in self._echoes.values():
-            asyncio.get_running_loop().add_reader(echo.handle, heard, self, echo)
+            asyncio.get_running_loop().add_reader(echo.handle, self._hear, echo)
 
     def follow(self, wanted: Mapping[str, tuple[Member, HealthMonitor]]) -> None:
         """Whoever is asked as before is as before."""
@@ -47,14 +49,53 @@ class Room:
             id: before[id] if id in before and before[id].monitor == monitor else Pulse(monitor)
             for id, (_, monitor) in wanted.items()
         }
+        for id in [id for id, x in self._knocks.items() if x[0] != self._door(id)]:
+            self._drop(self._knocks.pop(id)[1])
 
-    def ask(self, member: Member) -> None:
-        self._echoes[ip_address(where(member)).version].ask(where(member))
+    def ask(self, id: str) -> None:
+        where = address(self.members[id])
+        if self.pulses[id].monitor.type == "PING":
+            self._echoes[ip_address(where).version].ask(where)
+        elif not self._knock(id).ask():
+            self.pulses[id].refused()
+
+    def _door(self, id: str) -> tuple[str, int] | None:
+        """Where a member is knocked for; None for who is not."""
+        if id not in self.pulses or self.pulses[id].monitor.type == "PING":
+            return None
+        member = self.members[id]
+        return address(member), member.monitor_port or member.protocol_port
+
+    def _knock(self, id: str) -> Knock:
+        door = self._door(id)
+        assert door is not None
+        if id not in self._knocks:
+            knock = netns.inside(self._name, lambda: Knock(*door))
+            self._knocks[id] = door, knock
+            asyncio.get_running_loop().add_reader(knock.handle, self._hear_of, id, knock)
+        return self._knocks[id][1]
+
+    def _hear(self, echo: Echo) -> None:
+        here = echo.answered()
+        for id, member in self.members.items():
+            if self.pulses[id].monitor.type == "PING" and address(member) in here:
+                self.pulses[id].answered()
+
+    def _hear_of(self, id: str, knock: Knock) -> None:
+        if knock.is_refused():
+            self.pulses[id].refused()
+        else:
+            self.pulses[id].answered()
+
+    def _drop(self, asker: Echo | Knock) -> None:
+        asyncio.get_running_loop().remove_reader(asker.handle)
+        asker.close()
 
     def close(self) -> None:
         for echo in self._echoes.values():
-            asyncio.get_running_loop().remove_reader(echo.handle)
-            echo.close()
+            self._drop(echo)
+        for _, knock in self._knocks.values():
+            self._drop(knock)
 
 
 class Pings:
@@ -80,7 +121,7 @@ class Pings:
                 self._rooms.pop(vni).close()
         for vni, members in wanted.items():
             if members and vni not in self._rooms and self._namespace(vni) is not None:
-                self._rooms[vni] = Room(self._instances[vni].netns, _hear)
+                self._rooms[vni] = Room(self._instances[vni].netns)
             if vni in self._rooms:
                 self._rooms[vni].follow(members)
                 self._tell(vni, self._rooms[vni])
@@ -96,7 +137,7 @@ class Pings:
                 pulse.look(now)
                 if pulse.due(now):
                     pulse.asked(now)
-                    room.ask(room.members[id])
+                    room.ask(id)
             if vni in self._instances:
                 self._tell(vni, room)
 
@@ -112,14 +153,7 @@ class Pings:
             room.dead = dead
 
 
-def _hear(room: Room, echo: Echo) -> None:
-    here = echo.answered()
-    for id, member in room.members.items():
-        if where(member) in here:
-            room.pulses[id].answered()
-
-
-def where(member: Member) -> str:
+def address(member: Member) -> str:
     """The address that is asked, as the kernel writes it."""
     return str(ip_address(member.monitor_address or member.address))
 
@@ -134,7 +168,7 @@ def pinged(row: Balancer) -> dict[str, tuple[Member, HealthMonitor]]:
 def commands(row: Balancer, members: Set[str], health: str) -> Iterator[str]:
     """Of each member, behind each listener that leads to it."""
     tree = Tree(row)
-    for listener in tree.listeners if members else ():
+    for listener in tree.every if members else ():
         for pool in tree.pools_of(listener):
             for member in tree.members(pool):
                 if member.id in members:

@@ -1,7 +1,8 @@
 """Whether one member lives, by the answers that it gives and does not give. Pure: no clock.
 
-It is asked every `delay` seconds, and has failed once when it has not answered for `timeout`. So
-many failures in a row make it dead, so many answers in a row alive; before either it is as it was.
+It is asked every `delay` seconds, and has failed once when it has not answered for `timeout`; of a
+UDP port silence is a good answer, and a bad one is that it is refused. So many failures in a row
+make it dead, so many answers in a row alive; before either it is as it was.
 """
 
 from polpo.model.load_balancer import HealthMonitor
@@ -30,10 +31,17 @@ class Pulse:
         if self._waits:
             self._note(max(self._row, 0) + 1)
 
+    def refused(self) -> None:
+        if self._waits:
+            self._note(min(self._row, 0) - 1)
+
     def look(self, now: float) -> None:
         """Nothing has come in time."""
         if self._waits and now - (self._asked_at or 0.0) >= self.monitor.timeout:
-            self._note(min(self._row, 0) - 1)
+            if self.monitor.type == "UDP-CONNECT":
+                self.answered()
+            else:
+                self.refused()
 
     def _note(self, row: int) -> None:
         self._waits, self._row = False, row

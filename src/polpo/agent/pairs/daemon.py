@@ -2,14 +2,35 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from polpo.kernel import processes
 from polpo.runtime.clock import Clock
 
 HASTY_S = 1.0  # one that ends sooner after its start than this is not started again at once
 LOG_BYTES = 1 << 20
+
+
+class Group(Protocol):
+    """Of an instance's processes."""
+
+    def entrance(self, vni: int) -> Path | None:
+        """For one that begins; None if there is none."""
+
+    def members(self, vni: int) -> Iterable[int]:
+        """Pids, and of whom can't be told apart."""
+
+
+class Everybody:
+    """Where instances have no groups."""
+
+    def entrance(self, vni: int) -> Path | None:
+        return None
+
+    def members(self, vni: int) -> Iterable[int]:
+        return processes.everybody()
 
 
 class Starts:

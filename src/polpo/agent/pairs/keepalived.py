@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Protocol
 
-from polpo.agent.pairs.daemon import Starts, Texts, last_line
+from polpo.agent.pairs.daemon import Everybody, Group, Starts, Texts, last_line
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, processes
 from polpo.kernel.processes import Process
@@ -50,8 +50,8 @@ class Keepalived:
 
     Only where the rules are in place (`guarded`) may anything begin; and only where it
     `may_take_over` does one that is to become active on purpose (`preempt`) try to, when `warm` has
-    done what can be done before. None is started before it `may_begin`. `entrance`: of the group of
-    processes that an instance's are in.
+    done what can be done before. None is started before it `may_begin`. `group`: of all processes
+    of an instance.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class Keepalived:
         unwatch: Callable[[int], None],
         soon: Callable[[], None],
         clock: Clock,
-        entrance: Callable[[int], Path | None] = lambda vni: None,
+        group: Group | None = None,
     ) -> None:
         self.noun, self._directory = noun, directory
         self._instances, self._guarded = instances, guarded
         self._may_take_over, self._may_begin = may_take_over, may_begin
         self._warm = warm
         self._watch, self._unwatch, self._soon = watch, unwatch, soon
-        self._starts, self._entrance, self._texts = Starts(clock), entrance, Texts()
+        self._starts, self._group, self._texts = Starts(clock), group or Everybody(), Texts()
         self._running: dict[int, Process] = {}
         self._begun: set[int] = set()  # whose pid file said so, at some time
         self._ending: set[int] = set()
@@ -172,9 +172,10 @@ class Keepalived:
     def _put(self, vni: int, configuration: str) -> None:
         place, name = self._place(vni), self._instances[vni].netns
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._check(vni, configuration)
-        replace_file(place / "keepalived.conf", configuration.encode())
         running = self._running.get(vni)
+        if running is not None:  # without one there is nothing to lose, and it would take its time
+            self._check(vni, configuration)
+        replace_file(place / "keepalived.conf", configuration.encode())
         if running is None:
             self._start(vni)
         elif not self._has_begun(vni):
@@ -207,13 +208,15 @@ class Keepalived:
         place = self._place(vni)
         if not self._may_begin():
             raise BlockingIOError(11, "the controller is to say first whether it is still wanted")
-        if processes.tell_all(_word(place), signal.SIGTERM):  # a child, or without its pid file
+        if processes.tell_all(
+            _word(place), signal.SIGTERM, self._group.members(vni)
+        ):  # a child, or without its pid file
             raise BlockingIOError(11, "the former one has to end first")
         self._starts.check(vni, lambda: last_line(place / "log"))
         for pid_file in ("keepalived.pid", "vrrp.pid"):  # of the dead: a zombie's would stop it
             (place / pid_file).unlink(missing_ok=True)
         self._children[vni] = self._starts.start(
-            self._instances[vni].netns, command(place), place / "log", self._entrance(vni)
+            self._instances[vni].netns, command(place), place / "log", self._group.entrance(vni)
         )
         self._soon()
 

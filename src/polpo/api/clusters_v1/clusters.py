@@ -17,7 +17,7 @@ from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
 from polpo.api.hosts_v1.parts import Parts
 from polpo.api.identifier import new_id
-from polpo.model.cluster import Cluster
+from polpo.model.cluster import Cluster, pods_of
 from polpo.model.service import Service
 from polpo.model.snapshot import Snapshot
 from polpo.store.transaction import Transaction
@@ -118,7 +118,7 @@ def _make(tx: Transaction, context: Context, asked: NewCluster) -> Cluster:
 def _remove(tx: Transaction, context: Context, request: Request) -> None:
     cluster = find_cluster(tx.snapshot, context, request)
     ports = list(ports_of(tx.snapshot, cluster))
-    if pods := sum(bool(port.device_id) for port in ports):
+    if pods := sum(bool(pods_of(port) and port.device_id) for port in ports):
         raise Refused(409, f"Cluster {cluster.name} has {pods} pods.")
     for port in ports:
         tx.remove(port)

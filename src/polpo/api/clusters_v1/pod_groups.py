@@ -17,6 +17,9 @@ from polpo.model.security_group import SecurityGroup
 from polpo.model.snapshot import Snapshot
 from polpo.store.transaction import Transaction
 
+OF_HOSTS = ("nodes", "open-egress", "open-ingress")
+"""Keys of the groups that hosts' own ports are in, as the cluster's controller makes them."""
+
 
 class Membership(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A pod's groups by their keys; `name` is <namespace>/<name>."""
@@ -41,6 +44,13 @@ def groups_for(snapshot: Snapshot, cluster: Cluster, pod: str, uid: str = "") ->
         return cluster.security_group_ids
     known = _known(snapshot, cluster, pod)
     return known.group_ids if known and uid in ("", known.uid) else ()
+
+
+def host_groups(cluster: Cluster) -> tuple[str, ...]:
+    """Of a host's own port: everything passes, and pods know it by the group of such ports."""
+    if not cluster.policies:
+        return cluster.security_group_ids
+    return tuple(sorted(group_id(cluster, key) for key in OF_HOSTS))
 
 
 def put_pod(tx: Transaction, cluster: Cluster, told: Membership) -> None:

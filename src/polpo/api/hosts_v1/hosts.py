@@ -14,7 +14,7 @@ from polpo.api.hosts_v1.callers import calling_admin, find_host, token_hash
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
 from polpo.api.hosts_v1.parts import Parts
-from polpo.model.cluster import POD
+from polpo.model.cluster import OWNERS, POD
 from polpo.model.host import Host
 from polpo.model.placement import Placement
 from polpo.model.port import Port
@@ -129,9 +129,9 @@ def _remove(tx: Transaction, request: Request, is_alive: Callable[[str], bool]) 
 
 
 def _for_pods(snapshot: Snapshot, host: Host, alive: bool) -> list[Port]:
-    """What goes with the host: ports that wait for pods; those of a dead host's pods, too."""
-    ports = [p for p in snapshot.by(Port, "host", host.name) if p.device_owner == POD]
-    return [port for port in ports if not (alive and port.device_id)]
+    """What goes with the host: its own port, those that wait for pods, a dead host's pods'."""
+    ports = [p for p in snapshot.by(Port, "host", host.name) if p.device_owner in OWNERS]
+    return [p for p in ports if not (alive and p.device_owner == POD and p.device_id)]
 
 
 def _host(snapshot: Snapshot, request: Request) -> Host:

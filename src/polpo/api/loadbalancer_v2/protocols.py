@@ -111,8 +111,6 @@ def check_pool(balancer: LoadBalancer, pool: Pool) -> None:
 
 
 def check_monitor(balancer: LoadBalancer, pool: Pool, monitor: HealthMonitor) -> None:
-    asked = monitor.type != "UDP-CONNECT"
-    _check_switch(balancer, f"{monitor.type} health monitors", asked)
     udp = pool.protocol == "UDP"
     if udp and monitor.type not in UDP_MONITORS:
         raise invalid(

@@ -7,10 +7,10 @@ import time
 import traceback
 from collections.abc import Callable
 
-from polpo.dns.query import Query
-from polpo.dns.server.chain import Chain, Zones, find_chain
+from polpo.dns.query import Peer, Query
+from polpo.dns.server.chain import Chain, Zones, chain_finder
 from polpo.dns.server.table import FOREVER, Kept, Table
-from polpo.dns.server.tally import Combination, Tally, rcode_label, type_label
+from polpo.dns.server.tally import MOST_COMBINATIONS, Combination, Tally, rcode_label, type_label
 from polpo.dns.wire.message import OPCODE, QR, TC, Malformed, Question, read_question
 from polpo.dns.wire.record import Rcode, Reply, Type
 from polpo.dns.wire.render import SMALLEST_SIZE, render_error, render_reply
@@ -31,6 +31,8 @@ class Channel:
         self.protocol = protocol
         self.family = family
         self.table = Table()
+        self.find_chain = chain_finder(zones)
+        self.slots: dict[tuple[object, ...], tuple[int, Combination]] = {}
         self.is_datagrams = protocol == "udp"
         first = next(iter(zones.values()), None)
         self.server = first.server if first is not None else ""
@@ -63,18 +65,17 @@ class Asked:
         self.query: Query | None = None
         self.framed = False
 
-    def ask(self, client: str, port: int) -> None:
+    def ask(self, peer: Peer | Callable[[], Peer]) -> None:
         """Find who answers, and let them. Nothing that a handler does wrong goes further."""
         question = self.question
         name = question.name.lower()
-        chain = self.chain = find_chain(self.channel.zones, name)
+        chain = self.chain = self.channel.find_chain(name)
         edns = question.edns
         query = self.query = Query(
             name,
             question.type,
             question.class_,
-            client=client,
-            port=port,
+            peer=peer,
             protocol=self.channel.protocol,
             flags=question.flags,
             edns=edns is not None,
@@ -91,6 +92,11 @@ class Asked:
             chain.handler(query, self.answer)
         except Exception:
             self._panic()
+
+    def ask_for_peer(self, peer: Callable[[], Peer]) -> None:
+        """Where to learn who asks, from now on."""
+        if self.query is not None:
+            self.query.learn_peer(peer)
 
     def answer(self, reply: Reply) -> None:
         """What handlers call, once."""
@@ -137,25 +143,34 @@ class Asked:
             self.wire = self._relay(reply.message, query.size)
         else:
             self.wire = render_reply(self.message, self.question, reply, query.size)
-        chain = self.chain
-        server, zone = (chain.server, chain.zone) if chain else (channel.server, "dropped")
-        combination = Combination(
-            server,
-            zone,
-            channel.protocol,
-            channel.family,
-            type_label(query.type),
-            rcode_label(reply.rcode),
-            reply.plugin,
-            query.dnssec_ok,
-            len(self.message),
-            len(self.wire),
-        )
-        channel.tally.count(
-            channel.tally.slot(combination), time.monotonic() - self.begun, server, zone
-        )
+        slot, combination = self._combination(reply, query, self.wire)
+        channel.tally.count(slot, time.monotonic() - self.begun, combination)
         if query.keep and reply.rcode in KEPT_RCODES:
             self._keep(reply, query, combination)
+
+    def _combination(self, reply: Reply, query: Query, wire: bytes) -> tuple[int, Combination]:
+        """The labels of the answer, and their slot: the channel remembers those that it has had."""
+        channel, chain = self.channel, self.chain
+        sizes = (len(self.message), len(wire))
+        key = (id(chain), query.type, reply.rcode, reply.plugin, query.dnssec_ok, *sizes)
+        found = channel.slots.get(key)
+        if found is None:
+            server, zone = (chain.server, chain.zone) if chain else (channel.server, "dropped")
+            combination = Combination(
+                server,
+                zone,
+                channel.protocol,
+                channel.family,
+                type_label(query.type),
+                rcode_label(reply.rcode),
+                reply.plugin,
+                query.dnssec_ok,
+                *sizes,
+            )
+            if len(channel.slots) > MOST_COMBINATIONS:
+                channel.slots.clear()
+            found = channel.slots[key] = (channel.tally.slot(combination), combination)
+        return found
 
     def _keep(self, reply: Reply, query: Query, combination: Combination) -> None:
         assert self.wire is not None

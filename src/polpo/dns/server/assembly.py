@@ -91,7 +91,8 @@ class Assembly:
         if sockets.udp >= 0:
             channel = Channel(zones, self.tally, "udp", sockets.family)
             self.channels.append(channel)
-            self.udp.append(UdpListener(_inherited(sockets.udp), channel))
+            sock = _inherited(sockets.udp)
+            self.udp.append(UdpListener(sock, channel, self._loop.call_soon))
         if sockets.tcp >= 0:
             channel = Channel(zones, self.tally, "tls" if tls else "tcp", sockets.family)
             self.channels.append(channel)

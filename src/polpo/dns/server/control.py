@@ -16,6 +16,8 @@ from polpo.dns.corefile.reading import read_corefile
 from polpo.dns.counts import Counts, Metric, Row, add_up, render
 from polpo.dns.plugin import metrics_of
 from polpo.dns.plugins.health.setup import lameduck_s
+from polpo.dns.plugins.nodecache.node import CHECK_S, Node, Wanted, wanted
+from polpo.dns.plugins.nodecache.setup import ERRORS
 from polpo.dns.plugins.reload.setup import Reloading, reloading_of
 from polpo.dns.server import process_metrics, succession, tally
 from polpo.dns.server.generation import Generation, Identity
@@ -56,6 +58,7 @@ class Options(NamedTuple):
     workers: int = 1
     identity: Identity = Identity()
     version: str = ""
+    node: dict[str, Wanted] = {}  # devices that the command line asks for
 
 
 class Control:
@@ -68,6 +71,7 @@ class Control:
         self._counts = Counts()
         self._counts.slot(FAILED.name)
         self._past: list[Row] = []
+        self._node = Node(self._node_failed)
         self._changing = asyncio.Lock()
         self._succession: socket.socket | None = None
         self.generation: Generation | None = None
@@ -92,9 +96,10 @@ class Control:
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGUSR1, reload_now)
-        watching = loop.create_task(self._watch_file())
+        watching = [loop.create_task(w) for w in (self._watch_file(), self._watch_node())]
         await self.stop.wait()
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         await self.end()
 
     async def end(self) -> None:
@@ -108,6 +113,7 @@ class Control:
             self._succession.close()
         await self.http.close()
         self._listeners.close()
+        self._node.end()
 
     async def reload(self) -> None:
         """Take the Corefile anew; if anything is wrong with it, all stays as it is."""
@@ -121,6 +127,7 @@ class Control:
         """Another configuration: its workers answer before those of the old one go."""
         async with self._changing:
             before = self.generation
+            self._node.set(wanted(plan.blocks, self._options.port, self._options.node))
             name = succession.address(server.label for server in plan.servers)
             options = self._options
             after = Generation(
@@ -158,6 +165,15 @@ class Control:
         if self._succession is not None:
             self._succession.close()
         self._succession = succession.take_over(name)
+
+    def _node_failed(self, kind: str, failed: OSError) -> None:
+        self._counts.values[self._counts.slot(ERRORS.name, kind)] += 1
+        print(f"[ERROR] plugin/nodecache: {kind}: {failed}", flush=True)
+
+    async def _watch_node(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_S)
+            self._node.mend()
 
     async def _watch_file(self) -> None:
         """The `reload` plugin: look at the file now and then."""
@@ -217,4 +233,6 @@ class Control:
         names = {directive.name for block in blocks for directive in block.directives}
         found = [metric for name in names for metric in metrics_of(name)]
         own = (BUILD_INFO, ENABLED, FAILED, VERSION)
+        if self._options.node:
+            found.append(ERRORS)
         return [*tally.METRICS, *own, *process_metrics.METRICS, *dict.fromkeys(found)]

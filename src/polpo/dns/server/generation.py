@@ -99,13 +99,15 @@ class Generation:
 
     async def start(self, startup_s: float) -> None:
         """Watch, and start workers; done when all of them answer. They begin when the feeds are
-        ready, or after `startup_s` with what is known then."""
+        ready, or after `startup_s` (or what a feed says) with what is known then."""
         for feed in self._feeds.values():
             self._spawn(_run(feed))
         for number in range(self._count):
             await self._start_worker(number)
+        said = (getattr(feed, "startup_timeout_s", None) for feed in self._feeds.values())
+        waits = [seconds for seconds in said if seconds is not None]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(startup_s):
+            async with asyncio.timeout(max(waits, default=startup_s)):
                 await self._feeds_ready()
         for worker in self.workers:
             worker.feed_done()

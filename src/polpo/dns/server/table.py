@@ -13,7 +13,8 @@ from collections.abc import Iterable
 # seconds); the names that it is about.
 Kept = tuple[tuple[bytes, ...], int, float, tuple[bytes, ...]]
 FOREVER = float("inf")
-MOST = 20_000  # entries of one generation: with both and all indexes at most 30 MB
+About = dict[bytes, bytes | set[bytes]]  # a name: the key about it, or several
+MOST = 20_000  # entries of one generation: both and their indexes take some 30 MB at most
 
 
 class Table:
@@ -23,8 +24,8 @@ class Table:
         self._most = most
         self.young: dict[bytes, Kept] = {}
         self._old: dict[bytes, Kept] = {}
-        self._young_about: dict[bytes, list[bytes]] = {}
-        self._old_about: dict[bytes, list[bytes]] = {}
+        self._young_about: About = {}
+        self._old_about: About = {}
 
     def __len__(self) -> int:
         return len(self.young) + len(self._old)
@@ -51,15 +52,18 @@ class Table:
         for name in kept[3]:
             keys = self._young_about.get(name)
             if keys is None:
-                self._young_about[name] = [key]
-            elif len(keys) < self._most:
-                keys.append(key)
+                self._young_about[name] = key
+            elif isinstance(keys, set):
+                keys.add(key)
+            elif keys != key:
+                self._young_about[name] = {keys, key}
 
     def forget(self, names: Iterable[bytes]) -> None:
         """Something of these names has changed."""
         for name in names:
             for entries, about in ((self.young, self._young_about), (self._old, self._old_about)):
-                for key in about.pop(name, ()):
+                keys = about.pop(name, ())
+                for key in (keys,) if isinstance(keys, bytes) else keys:
                     entries.pop(key, None)
 
     def clear(self) -> None:

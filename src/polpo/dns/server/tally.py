@@ -6,7 +6,7 @@ seconds, from which all the metrics are worked out when somebody asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from polpo.dns.counts import Histogram, Metric, Row, exponential
@@ -123,24 +123,22 @@ class Tally:
                 self.values += (0, 0)
         return found
 
-    def count(self, slot: int, seconds: float, server: str, zone: str) -> None:
+    def count(self, slot: int, seconds: float, combination: Combination) -> None:
         """One answer that was worked for, or waited for."""
         self.values[slot] += 1
         self.values[slot + 1] += seconds
         if seconds > DURATIONS[0]:
-            self.late(server, zone).observe(seconds)
+            self.late(combination.server, combination.zone).observe(seconds)
 
     def turn(self, slot: int) -> int:
         """One more hit of the combination: how many that makes."""
         self.values[slot] += 1
         return int(self.values[slot])
 
-    def late_slots(self, slots: Iterable[int], seconds: float) -> None:
+    def late_slot(self, slot: int, times: int, seconds: float) -> None:
         """Hits that took longer than the first bucket has it: the process was held up."""
-        by_slot = {slot: combination for combination, slot in self._combinations.items()}
-        for slot in slots:
-            combination = by_slot[slot]
-            self.late(combination.server, combination.zone).observe(seconds)
+        combination = next(c for c, at in self._combinations.items() if at == slot)
+        self.late(combination.server, combination.zone).observe(seconds, times)
 
     def late(self, server: str, zone: str) -> Histogram:
         """Durations beyond the first bucket."""

@@ -109,7 +109,7 @@ class TcpConnection(asyncio.Protocol):
         if not isinstance(asked, Asked):
             out += (len(asked).to_bytes(2, "big"), asked) if asked else ()
             return
-        asked.ask(*self._peer)
+        asked.ask(self._peer)
         if asked.wire is not None:
             out.append(_framed(asked))
             return

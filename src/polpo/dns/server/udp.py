@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
+from functools import partial
 
 from polpo.dns.server.answering import Asked, Channel, begin
 from polpo.dns.server.tally import DURATIONS
-from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope
+from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, peer_of, send_one
 
 BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
 
@@ -15,8 +17,12 @@ BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
 class UdpListener:
     """One socket. `drain` is called when it is readable."""
 
-    def __init__(self, sock: socket.socket, channel: Channel) -> None:
+    def __init__(
+        self, sock: socket.socket, channel: Channel, soon: Callable[[Callable[[], None]], object]
+    ) -> None:
         self.socket = sock
+        self._soon = soon  # calls at the end of this turn of the loop
+        self._outgoing = Outgoing(sock)
         self._batch = Batch(sock)
         self._channel = channel
         self._turn = 0
@@ -36,40 +42,42 @@ class UdpListener:
         """This is the loop that answers hits: it calls nothing that it does not have to."""
         batch = self._batch
         begun = time.monotonic()
-        memory, view, out = batch.memory, batch.view, batch.lengths
+        memory, out = batch.memory, batch.lengths
+        data = batch.view[: len(lengths) * SLOT_BYTES].tobytes()
+        values = self._channel.tally.values
         young = self._channel.table.young
         turn = self._turn = self._turn + 1
-        seen: list[int] = []
+        slot = -1
         missed: list[int] = []
         at = 0
         for index, length in enumerate(lengths):
-            kept = young.get(bytes(memory[at + 2 : at + length]))
+            kept = young.get(data[at + 2 : at + length])
             if kept is None or kept[2] <= begun:
                 missed.append(index)
             else:
-                variants, slot, _, _ = kept
+                variants = kept[0]
                 body = variants[turn % len(variants)]
                 size = len(body) + 2
                 if size > SLOT_BYTES:
                     missed.append(index)
                 else:
-                    view[at + 2 : at + size] = body
+                    memory[at + 2 : at + size] = body
                     out[index] = size
-                    seen.append(slot)
+                    slot = kept[1]
+                    values[slot] += 1
             at += SLOT_BYTES
         unanswered = [i for i in missed if not self._work(i, lengths[i])] if missed else missed
         batch.send(len(lengths), unanswered)
-        if seen:
-            self._count(seen, (time.monotonic() - begun) / len(lengths))
+        if slot >= 0:
+            self._time(slot, len(lengths) - len(missed), time.monotonic() - begun)
 
-    def _count(self, seen: list[int], seconds: float) -> None:
+    def _time(self, slot: int, hits: int, seconds: float) -> None:
+        """What a batch has taken goes to the labels of its last hit: over many batches each has its
+        share, and a query pays for one increment."""
         tally = self._channel.tally
-        values = tally.values
-        for slot in seen:
-            values[slot] += 1
-            values[slot + 1] += seconds
-        if seconds > DURATIONS[0]:
-            tally.late_slots(seen, seconds)
+        tally.values[slot + 1] += seconds
+        if seconds > DURATIONS[0] * hits:
+            tally.late_slot(slot, hits, seconds / hits)
 
     def _work(self, index: int, length: int) -> bool:
         """Answer one that the younger table does not have. Is the answer in its slot now?"""
@@ -83,30 +91,24 @@ class UdpListener:
         asked = begin(channel, message)
         if not isinstance(asked, Asked):
             return self._put(index, asked) if asked else False
-        asked.ask(*batch.peer(index))
+        asked.ask(lambda: batch.peer(index))
         if asked.wire is not None:
             return self._put(index, asked.wire) if asked.wire else False
         self.waiting += 1
-        asked.send = _Later(self, batch.envelope(index)).send
+        envelope = batch.envelope(index)
+        asked.ask_for_peer(partial(peer_of, envelope[0]))
+        asked.send = partial(self._send_later, envelope)
         return False
 
     def _put(self, index: int, wire: bytes) -> bool:
         if len(wire) <= SLOT_BYTES:
             self._batch.put(index, wire[2:])
             return True
-        self._batch.envelope(index).send(self.socket, wire)
+        send_one(self.socket, self._batch.envelope(index), wire)
         return False
 
-
-class _Later:
-    """An asker who waits."""
-
-    __slots__ = ("_envelope", "_listener")
-
-    def __init__(self, listener: UdpListener, envelope: Envelope) -> None:
-        self._listener = listener
-        self._envelope = envelope
-
-    def send(self, wire: bytes) -> None:
-        self._listener.waiting -= 1
-        self._envelope.send(self._listener.socket, wire)
+    def _send_later(self, envelope: Envelope, wire: bytes) -> None:
+        """The answer for somebody who waits, with others of this turn."""
+        self.waiting -= 1
+        if self._outgoing.add(envelope, wire):
+            self._soon(self._outgoing.flush)

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Coroutine
+from importlib import import_module
 
 import msgspec
 
@@ -35,6 +36,7 @@ from polpo.dns.server.link import (
 from polpo.dns.server.succession import LOOK_S, has_successor
 from polpo.dns.server.tcp import SWEEP_S
 
+LATE_MODULES = ("encodings.idna", "linecache", "traceback", "stringprep")
 GOODBYE_S = 5.0  # for answers that somebody still waits for
 LOOK_AROUND_S = 0.05
 
@@ -182,7 +184,12 @@ class Worker:
 
 
 def become(user: int, group: int) -> None:
-    """Another user for good: nothing that the network sends can act as root."""
+    """Another user for good: nothing that the network sends can act as root.
+
+    What Python would load later is loaded now: its folder may be one that the user may not read.
+    """
+    for name in LATE_MODULES:
+        import_module(name)
     os.setgroups([])
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)

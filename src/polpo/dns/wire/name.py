@@ -91,6 +91,14 @@ def is_within(name: bytes, zone: bytes) -> bool:
     return at == surplus
 
 
+def within_any(name: bytes, zones: Iterable[bytes]) -> bool:
+    """Is the name within one of the zones? The root holds all of them."""
+    for zone in zones:  # noqa: SIM110 - a generator would cost twice as much for each query
+        if zone == ROOT or is_within(name, zone):
+            return True
+    return False
+
+
 def prepend(label: bytes, name: bytes) -> bytes:
     """`label`.`name`."""
     whole = bytes((len(label),)) + label + name

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from struct import Struct
 
 from polpo.dns.wire.message import AA, AD, CD, HEADER, OPCODE, QR, RA, RD, TC, Edns, Question
+from polpo.dns.wire.name import is_within
 from polpo.dns.wire.record import Record, Reply
 
 OWN_SIZE = 1232  # what reaches everybody unfragmented (DNS flag day 2020)
@@ -76,7 +77,7 @@ class _Writer:
     def __init__(self, question: bytes, name: bytes) -> None:
         self.out = bytearray(12) + question
         self._name = name.lower()
-        self._places: dict[bytes, int] | None = None
+        self._places: dict[bytes, int] = {}
 
     def write(self, records: tuple[Record, ...], room: int) -> int:
         """As many as stay within `room` bytes of the message; how many that were."""
@@ -113,26 +114,19 @@ class _Writer:
 
     def _put_name(self, name: bytes) -> None:
         """The labels up to a suffix that is in the message already, and a pointer to that."""
-        out = self.out
-        places = self._known_places()
+        out, places, asked = self.out, self._places, self._name
         lower = name.lower()
         at = 0
         while length := name[at]:
-            place = places.get(lower[at:])
+            suffix = lower[at:]
+            place = places.get(suffix)
+            if place is None and asked.endswith(suffix) and is_within(asked, suffix):
+                place = places[suffix] = 12 + len(asked) - len(suffix)
             if place is not None:
                 out += (0xC000 | place).to_bytes(2, "big")
                 return
             if len(out) < 0x4000:
-                places[lower[at:]] = len(out)
+                places[suffix] = len(out)
             out += name[at : at + 1 + length]
             at += 1 + length
         out.append(0)
-
-    def _known_places(self) -> dict[bytes, int]:
-        if self._places is None:
-            self._places = {}
-            name, at = self._name, 0
-            while length := name[at]:
-                self._places[name[at:]] = 12 + at
-                at += 1 + length
-        return self._places

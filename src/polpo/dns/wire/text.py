@@ -13,7 +13,7 @@ import dns.zone
 
 from polpo.dns.wire.name import cased_from_text, to_text
 from polpo.dns.wire.record import Record
-from polpo.dns.wire.types import type_number
+from polpo.dns.wire.registry import type_number
 
 
 def record_from_text(text: str) -> Record:
@@ -34,7 +34,11 @@ def record_from_text(text: str) -> Record:
     type = type_number(word)
     try:
         rdata = dns.rdata.from_text(
-            dns.rdataclass.IN, dns.rdatatype.RdataType.make(type), data, origin=dns.name.root
+            dns.rdataclass.IN,
+            dns.rdatatype.RdataType.make(type),
+            data,
+            origin=dns.name.root,
+            relativize=False,
         )
     except (dns.exception.DNSException, ValueError) as wrong:
         raise ValueError(f"{text!r}: {wrong}") from wrong

@@ -19,6 +19,7 @@ import httptools
 from polpo.testing.kubernetes.objects import Object
 from polpo.testing.kubernetes.stored import PLURALS, Entry, Failure, Stored, merged, selected
 
+JSON = "Content-Type: application/json\r\n"
 KINDS = {plural: kind for kind, plural in PLURALS.items()}
 
 
@@ -193,7 +194,7 @@ class ApiServer:
         plural, namespace, _ = where
         seen = int(query["resourceVersion"])
         self.stored.since(seen, plural)
-        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\n{JSON}Transfer-Encoding: chunked\r\n\r\n".encode())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(float(query.get("timeoutSeconds", 3600))):
                 async for entry in self._since(seen, plural):
@@ -267,7 +268,7 @@ def _status(failure: Failure) -> Object:
 def _write(writer: asyncio.StreamWriter, code: int, body: Any, retry_after_s: int) -> None:
     text = json.dumps(body).encode()
     after = f"Retry-After: {retry_after_s}\r\n" if retry_after_s else ""
-    head = f"HTTP/1.1 {code} X\r\nContent-Length: {len(text)}\r\n{after}\r\n"
+    head = f"HTTP/1.1 {code} X\r\n{JSON}Content-Length: {len(text)}\r\n{after}\r\n"
     writer.write(head.encode() + text)
 
 

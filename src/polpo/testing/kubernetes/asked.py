@@ -97,7 +97,7 @@ class Asked:
         self.options: Options = setup.parse(self.block.named("kubernetes"), self.block)
         self.index = Index(self.options, addresses)
         self.place = Here(self.block.zones, elsewhere)
-        self._handle = handler.make(self.options, self.place.resolve, self.place)
+        self.handle = handler.make(self.options, self.place.resolve, self.place)
         put(self.index, items)
         self.tell(synced=synced)
 
@@ -115,6 +115,11 @@ class Asked:
         store: Store = self.place.provided("kubernetes")
         return store
 
+    @property
+    def table(self) -> dict[bytes, tuple[Record, ...]]:
+        """The same, as records."""
+        return {name: self.store.records(name) for name in self.store.names}
+
     def gone(self, item: Object) -> None:
         """An object is there no more."""
         _, method = KINDS[item["kind"]]
@@ -128,7 +133,7 @@ class Asked:
         name, type = text.split()
         query = Query(from_text(name), Type[type])
         replies: list[Reply] = []
-        self._handle(query, replies.append)
+        self.handle(query, replies.append)
         (reply,) = replies
         return query, reply
 
@@ -154,7 +159,9 @@ def shown(reply: Reply) -> Shown:
 
 
 def question(query: Query) -> str:
-    return f"{to_text(query.name)} {Type(query.type).name}"
+    """As it is asked; a type without a name as a number."""
+    names = {int(type): type.name for type in Type}
+    return f"{to_text(query.name)} {names.get(query.type, query.type)}"
 
 
 def line(record: Record) -> str:

@@ -16,6 +16,7 @@ PLURALS = {
     "Pod": "pods",
     "ServiceImport": "serviceimports",
     "ConfigMap": "configmaps",
+    "Event": "events",
     "Lease": "leases",
     "Ingress": "ingresses",
     "NetworkPolicy": "networkpolicies",

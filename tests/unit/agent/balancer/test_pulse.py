@@ -1,6 +1,7 @@
 """Whether a member lives, by what it answers."""
 
 import pytest
+from msgspec.structs import replace
 
 from polpo.agent.balancer.pulse import Pulse
 from polpo.model.load_balancer import HealthMonitor
@@ -65,3 +66,13 @@ def test_an_answer_that_comes_late_or_twice_counts_for_nothing() -> None:
     pulse.answered()
     pulse.answered()
     assert pulse.alive is None
+
+
+def test_of_a_udp_port_silence_is_a_good_answer() -> None:
+    pulse = Pulse(replace(MONITOR, type="UDP-CONNECT", max_retries=1, max_retries_down=1))
+    pulse.asked(0.0)
+    pulse.refused()
+    assert pulse.alive is False
+    pulse.asked(5.0)
+    pulse.look(7.0)
+    assert pulse.alive is True

@@ -126,7 +126,6 @@ async def test_what_nothing_carries_is_refused_in_octavias_words(
     switched = await balancers.balancer(provider="switch")
     proxied = await balancers.balancer()
     tcp = await balancers.listener(switched, "TCP", 80)
-    pool = await balancers.pool(proxied, "UDP")
     for provider, asked in (
         ("switch", balancers.listener(switched, "HTTP", 81)),
         ("switch", balancers.listener(switched, "TCP", 82, connection_limit=9)),
@@ -150,14 +149,7 @@ async def test_what_nothing_carries_is_refused_in_octavias_words(
                 },
             ),
         ),
-        (
-            "amphora",
-            balancers.make(
-                "healthmonitor", pool_id=pool["id"], type="UDP-CONNECT", delay=1, timeout=1,
-                max_retries=1,
-            ),
-        ),
-    ):  # fmt: skip
+    ):
         no = await refused(asked)
         assert no.status == 501
         assert no.message.startswith(f"Provider '{provider}' does not support a requested action")

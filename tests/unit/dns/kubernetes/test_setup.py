@@ -1,5 +1,7 @@
 """Options of the directive, and what is refused."""
 
+from pathlib import Path
+
 import pytest
 
 from polpo.dns.corefile.block import CorefileError
@@ -98,6 +100,20 @@ def test_what_is_wrong_is_refused_with_its_line(lines: str, words: str) -> None:
     with pytest.raises(CorefileError, match=words) as error:
         options(f"kubernetes {{\n{lines}\n}}")
     assert str(error.value).startswith("Corefile:")
+
+
+def test_the_machines_search_list_is_read_where_pods_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "RESOLV_CONF", tmp_path / "resolv.conf")
+    (directive,) = parse(". { kubernetes cluster.local { pods verified } }")[0].directives
+    assert setup.expand(directive) == directive, "there is no such file"
+    (tmp_path / "resolv.conf").write_text("nameserver 1.2.3.4\nsearch a.example b.example\n")
+    expanded = setup.expand(directive)
+    assert expanded.block[-1][:2] == ("search", ("a.example", "b.example"))
+    assert setup.expand(expanded) == expanded
+    (plain,) = parse(". { kubernetes cluster.local }")[0].directives
+    assert setup.expand(plain) == plain
 
 
 def test_zones_of_addresses_alone_are_refused() -> None:

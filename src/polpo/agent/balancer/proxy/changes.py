@@ -37,7 +37,7 @@ NOT_OF_HAPROXY = ("name", "project", "names", "priority", "preempt", "peer_mac",
 
 def _changed(tree: Tree, before: Member, after: Member) -> list[str]:
     lines = []
-    for listener in tree.listeners:
+    for listener in tree.every:
         for pool in tree.pools_of(listener):
             if pool.id == after.pool_id:
                 server = f"set server {backend_name(pool, listener)}/{after.id}"

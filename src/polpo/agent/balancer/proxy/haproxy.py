@@ -23,7 +23,7 @@ from polpo.agent.balancer.proxy.changes import commands
 from polpo.agent.balancer.proxy.master import ILL, PROGRAM, WELL, Proc
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.proxy.states import kept
-from polpo.agent.pairs.daemon import LOG_BYTES, Starts, Texts
+from polpo.agent.pairs.daemon import LOG_BYTES, Group, Starts, Texts
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, nftables, processes
 from polpo.kernel.processes import Process
@@ -75,8 +75,8 @@ class Proxied(Protocol):
 
 class Haproxy:
     """`watch` is told of each process's handle, readable when it has ended, and `unwatch` after.
-    `soon` has us look again, when one that has been started may have begun. `entrance`: of the
-    group of processes that an instance's are in.
+    `soon` has us look again, when one that has been started may have begun. `group`: of
+    all processes of an instance.
     """
 
     noun = "haproxy"
@@ -89,13 +89,13 @@ class Haproxy:
         unwatch: Callable[[int], None],
         soon: Callable[[], None],
         clock: Clock,
-        entrance: Callable[[int], Path | None],
+        group: Group,
     ) -> None:
         self._directory, self._instances = directory, instances
         self._watch, self._unwatch, self._soon, self._clock = watch, unwatch, soon, clock
         self._running: dict[int, Process] = {}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
-        self._starts, self._entrance, self._texts = Starts(clock), entrance, Texts()
+        self._starts, self._group, self._texts = Starts(clock), group, Texts()
         self._told: dict[int, Balancer] = {}  # the row that each was last told of, by us
         self._reloads: dict[int, _Reload] = {}
         self._failed: dict[int, _Failed] = {}
@@ -341,7 +341,7 @@ class Haproxy:
     def _start(self, vni: int) -> None:
         place, row = self._place(vni), self._instances[vni].proxied
         self._starts.check(vni, lambda: self._words(vni))
-        if lost := master.search(place):
+        if lost := master.search(place, self._group.members(vni)):
             replace_file(place / "haproxy.pid", f"{lost.pid}\n".encode())
             lost.close()
             self._soon()
@@ -354,7 +354,7 @@ class Haproxy:
             self._instances[vni].netns,
             master.command(place, row.instance, row.alone),
             place / "haproxy.log",
-            self._entrance(vni),
+            self._group.entrance(vni),
         )
 
     def _remove(self, vni: int) -> None:

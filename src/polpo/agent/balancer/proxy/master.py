@@ -3,6 +3,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,12 +77,13 @@ def find(place: Path) -> Process | None:
     return processes.find(place / "haproxy.pid", str(place / "haproxy.cfg"))
 
 
-def search(place: Path) -> Process | None:
+def search(place: Path, among: Iterable[int]) -> Process | None:
     """The same, whatever its pid file says."""
-    return processes.search(PROGRAM, str(place / "haproxy.cfg"))
+    return processes.search(PROGRAM, str(place / "haproxy.cfg"), among)
 
 
 def end_all(directory: Path) -> None:
     """End all that run here, and wait for it."""
-    found = (find(place) or search(place) for place in directory.glob("*"))
+    everybody = processes.everybody()
+    found = (find(place) or search(place, everybody) for place in directory.glob("*"))
     processes.end(filter(None, found), END_S)

@@ -10,7 +10,7 @@ from polpo.model.load_balancer import HealthMonitor, Member
 _CODES = re.compile(r"[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?)*")
 _METHOD = re.compile(r"[A-Z]{1,16}")
 HTTP = ("HTTP", "HTTPS")
-BY_AGENT = ("PING",)
+BY_AGENT = ("PING", "UDP-CONNECT")
 """Of these HAProxy is told by the agent (pings.py)."""
 
 

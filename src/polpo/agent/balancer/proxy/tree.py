@@ -28,6 +28,7 @@ class Tree:
         provider = row.balancer.provider
         self.listeners = [o for o in row.listeners if not o.is_switched(provider)]
         self.switched = [o for o in row.listeners if o.is_switched(provider)]
+        self.every = [*self.listeners, *self.switched]
         self.versions = {6 if ":" in vip else 4 for vip in row.vips}
         self._pools = {pool.id: pool for pool in row.pools}
         self._monitors = {monitor.pool_id: monitor for monitor in row.monitors}

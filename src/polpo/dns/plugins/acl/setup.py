@@ -8,7 +8,7 @@ from typing import NamedTuple
 from polpo.dns.corefile.block import Directive, ServerBlock
 from polpo.dns.corefile.words import unknown, zones
 from polpo.dns.counts import Metric
-from polpo.dns.wire.types import type_number
+from polpo.dns.wire.registry import type_number
 
 ACTIONS = ("allow", "block", "filter", "drop")
 _LABELS = ("server", "zone", "view")

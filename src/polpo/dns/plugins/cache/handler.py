@@ -13,7 +13,7 @@ from polpo.dns.plugins.cache.items import Item, Key, Kind, Store, kind_of, with_
 from polpo.dns.plugins.cache.setup import Cache
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.message import CD, TC, opened
-from polpo.dns.wire.name import is_within
+from polpo.dns.wire.name import within_any
 from polpo.dns.wire.record import Rcode, Reply, Type
 
 _NEVER = frozenset({Type.AXFR, Type.IXFR})
@@ -32,6 +32,7 @@ class Caching:
             "success": Store(value.success.capacity),
             "denial": Store(value.denial.capacity),
         }
+        self._cached = {kind: f"{kind} {value.label}" for kind in self._stores}
         self._make_slots()
 
     def _make_slots(self) -> None:
@@ -50,7 +51,7 @@ class Caching:
         self._evictions = {kind: slot(setup.EVICTIONS, kind) for kind in self._stores}
 
     def handle(self, query: Query, answer: Answer) -> None:
-        if query.type in _NEVER or not any(is_within(query.name, z) for z in self._value.zones):
+        if query.type in _NEVER or not within_any(query.name, self._value.zones):
             self._next(query, answer)
             return
         self._values[self._requests] += 1
@@ -142,7 +143,7 @@ class Caching:
         if reply.about or reply.rcode < 0:
             if reply.about:
                 kind = "denial" if reply.rcode or not reply.answer else "success"
-                query.cached = f"{kind} {self._value.label}"
+                query.cached = self._cached[kind]
             answer(reply)
             return
         if reply.message and reply.message[2] & TC >> 8:
@@ -162,7 +163,7 @@ class Caching:
     def _keep_in_table(self, query: Query, kind: str, allowed: bool) -> None:
         """The server may repeat the bytes until the TTL in them is another: for a second."""
         query.keep = allowed
-        query.cached = f"{kind} {self._value.label}"
+        query.cached = self._cached[kind]
 
     def _keep(self, query: Query, key: Key, reply: Reply) -> Kind:
         kind = kind_of(reply, query.name, self._value)

@@ -9,7 +9,7 @@ from polpo.dns.plugins.errors.setup import Consolidation
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.name import to_text
 from polpo.dns.wire.record import Reply
-from polpo.dns.wire.types import type_name
+from polpo.dns.wire.registry import type_name
 
 
 class _Group:

@@ -11,7 +11,7 @@ from polpo.dns.plugins.file.setup import File
 from polpo.dns.plugins.file.zone import Zone
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.message import opened
-from polpo.dns.wire.name import is_within, suffixes
+from polpo.dns.wire.name import is_within, within_any
 from polpo.dns.wire.record import Rcode, Record, Reply, Type
 
 ALL = b"*"  # every answer out of files is about this: a new file changes whatever it likes
@@ -35,7 +35,8 @@ def make(value: tuple[File, ...], next: Handler, place: Place) -> Handler:
 
 class Authority:
     def __init__(self, value: tuple[File, ...], next: Handler, place: Place) -> None:
-        self._files = {zone: file for file in value for zone in file.zones}
+        files = {zone: file for file in value for zone in file.zones}
+        self._files = dict(sorted(files.items(), key=lambda item: -len(item[0])))
         self._next = next
         self._place = place
         self._zones: dict[bytes, Zone] = {}
@@ -56,7 +57,7 @@ class Authority:
         return None if zone is None or not zone.soa else zone.all_records()
 
     def handle(self, query: Query, answer: Answer) -> None:
-        name = next((s for s in suffixes(query.name) if s in self._files), None)
+        name = self._zone_of(query.name)
         if name is None:
             self._next(query, answer)
             return
@@ -69,6 +70,10 @@ class Authority:
             return
         self._answer(query, zone, self._files[name], answer)
 
+    def _zone_of(self, name: bytes) -> bytes | None:
+        """The longest zone that the name is within."""
+        return next((zone for zone in self._files if is_within(name, zone)), None)
+
     def _answer(self, query: Query, zone: Zone, file: File, answer: Answer) -> None:
         found = zone.find(query.name, query.type)
         if found.referral:
@@ -78,7 +83,7 @@ class Authority:
             self._follow(query, found.answer, found.target, answer)
             return
         elif not found.exists:
-            if any(is_within(query.name, through) for through in file.through):
+            if within_any(query.name, file.through):
                 self._next(query, answer)
                 return
             reply = Reply(Rcode.NXDOMAIN, authority=zone.soa)

@@ -36,6 +36,10 @@ class Zone:
             while len(above) > len(origin) and above not in self.names:
                 self.names[above] = {}
                 above = parent(above)
+        self._has_cuts = any(
+            Type.NS in types for name, types in self.names.items() if name != origin
+        )
+        self._has_wildcards = any(name.startswith(b"\1*") for name in self.names)
         apex = self.names.get(origin, {})
         self.soa = apex.get(Type.SOA, ())
         self.servers = apex.get(Type.NS, ())
@@ -86,7 +90,7 @@ class Zone:
     def _delegation(self, name: bytes, type: int) -> Records:
         """The NS records of the highest zone cut at or above the name."""
         cut: Records = ()
-        while len(name) > len(self.origin):
+        while self._has_cuts and len(name) > len(self.origin):
             types = self.names.get(name)
             if types and Type.NS in types:
                 cut = types[Type.NS]
@@ -96,7 +100,7 @@ class Zone:
     def _wildcard(self, name: bytes) -> dict[int, Records] | None:
         """`*` under the closest name that exists (RFC 4592 3.3)."""
         above = parent(name)
-        while len(above) >= len(self.origin):
+        while self._has_wildcards and len(above) >= len(self.origin):
             found = self.names.get(prepend(b"*", above)) if len(above) < 250 else None
             if found is not None:
                 return found

@@ -12,10 +12,11 @@ from polpo.dns.plugins.forward.setup import BROKEN, REJECTS, Forward
 from polpo.dns.plugins.forward.upstream import Upstream
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.message import AA, AD, RA, TC, Edns, Malformed, opened
-from polpo.dns.wire.name import is_within
+from polpo.dns.wire.name import within_any
 from polpo.dns.wire.record import Rcode, Reply
 from polpo.dns.wire.render import render_query
 
+LARGEST = 4096  # upstreams are not asked for longer datagrams than there is room for
 ALL_TOGETHER_S = 5.0  # CoreDNS's defaultTimeout: over all upstreams
 Order = Callable[[Sequence[Upstream]], list[Upstream]]
 
@@ -31,44 +32,49 @@ class Forwarding:
     """One directive."""
 
     def __init__(self, value: Forward, next: Handler, place: Place) -> None:
-        self._value = value
+        self.value = value
         self._next = next
         self._place = place
         self._upstreams = [Upstream(target, value, place) for target in value.targets]
         for upstream in self._upstreams:
             place.at_end(upstream.close)
+        self._only = self._upstreams[0] if len(self._upstreams) == 1 else None
+        self._goes_on = value.next_on_nodata or bool(value.next_rcodes)
         self._order = _orders()[value.policy]
-        self._asked: dict[bytes, list[_Waiting]] = {}
+        self._asked: dict[bytes, _Attempt] = {}
         self._broken = place.counts.slot(BROKEN.name)
         self._rejects = place.counts.slot(REJECTS.name)
 
     def handle(self, query: Query, answer: Answer) -> None:
-        value = self._value
-        if not any(is_within(query.name, zone) for zone in value.zones) or any(
-            is_within(query.name, zone) for zone in value.excepted
-        ):
+        value = self.value
+        name = query.name
+        if not within_any(name, value.zones) or within_any(name, value.excepted):
             self._next(query, answer)
             return
         query.keep = False
         stream = value.force_tcp or (query.protocol != "udp" and not value.prefer_udp)
-        asked = query.message[2:] or _message(query)
+        asked = query.message[2:] if query.size < LARGEST else b""
+        asked = asked or _message(query)
         key = b"t" + asked if stream else asked
-        waiting = self._asked.get(key)
-        if waiting is not None:
-            waiting.append(_Waiting(query, answer))
+        attempt = self._asked.get(key)
+        if attempt is not None:
+            attempt.waiting.append((query, answer))
             return
         if 0 < value.max_concurrent <= len(self._asked):
             self._place.counts.values[self._rejects] += 1
             query.error = f"concurrent queries exceeded maximum {value.max_concurrent}"
             answer(Reply(Rcode.REFUSED, authoritative=False, plugin="forward"))
             return
-        self._asked[key] = [_Waiting(query, answer)]
-        _Attempt(self, asked, stream, key).go_on("")
+        attempt = self._asked[key] = _Attempt(self, asked, stream, key)
+        attempt.waiting.append((query, answer))
+        attempt.go_on("")
 
     def choose(self, tried: Sequence[Upstream]) -> Upstream | None:
         """The next to be asked; when all are down any of them, for the checks may be wrong."""
         if len(tried) >= len(self._upstreams):
             return None
+        if self._only is not None and not self._only.is_down:
+            return self._only
         order = self._order(self._upstreams)
         for upstream in order:
             if upstream not in tried and not upstream.is_down:
@@ -76,31 +82,34 @@ class Forwarding:
         if tried:
             return None
         self._place.counts.values[self._broken] += 1
-        return None if self._value.fail_fast else random.choice(order)
+        return None if self.value.fail_fast else random.choice(order)
 
     def finish(self, key: bytes, message: bytes | None, error: str) -> None:
-        for waiting in self._asked.pop(key, ()):
-            self._give(waiting, message, error)
+        for query, answer in self._asked.pop(key).waiting:
+            self._give(query, answer, message, error)
 
-    def _give(self, waiting: _Waiting, message: bytes | None, error: str) -> None:
-        query, answer = waiting.query, waiting.answer
+    def _give(self, query: Query, answer: Answer, message: bytes | None, error: str) -> None:
         if message is None:
             query.error = error
             answer(Reply(Rcode.SERVFAIL, authoritative=False, plugin="forward"))
             return
         flags = message[2] << 8 | message[3]
         rcode = flags & 15
-        nodata = self._value.next_on_nodata and not rcode and message[6:8] == b"\0\0"
-        if nodata or rcode in self._value.next_rcodes:
+        if self._goes_on and self._is_for_next(rcode, message):
             self._next(query, answer)
             return
         reply = Reply(
             rcode,
-            authoritative=bool(flags & AA),
-            recursion_available=bool(flags & RA),
-            authentic=bool(flags & AD),
-            plugin="forward",
-            message=message,
+            (),
+            (),
+            (),
+            flags & AA != 0,
+            (),
+            "forward",
+            flags & RA != 0,
+            flags & AD != 0,
+            0,
+            message,
         )
         try:
             answer(reply if query.message else opened(reply))
@@ -108,23 +117,24 @@ class Forwarding:
             query.error = f"a reply that is malformed: {wrong}"
             answer(Reply(Rcode.SERVFAIL, authoritative=False, plugin="forward"))
 
-    @property
-    def value(self) -> Forward:
-        return self._value
-
-
-class _Waiting:
-    __slots__ = ("answer", "query")
-
-    def __init__(self, query: Query, answer: Answer) -> None:
-        self.query = query
-        self.answer = answer
+    def _is_for_next(self, rcode: int, message: bytes) -> bool:
+        nodata = self.value.next_on_nodata and not rcode and message[6:8] == b"\0\0"
+        return nodata or rcode in self.value.next_rcodes
 
 
 class _Attempt:
     """One question through as many upstreams as it takes, but not longer than a client waits."""
 
-    __slots__ = ("_asked", "_ends", "_forwarding", "_key", "_stream", "_tried")
+    __slots__ = (
+        "_asked",
+        "_begun",
+        "_ends",
+        "_forwarding",
+        "_key",
+        "_stream",
+        "_tried",
+        "waiting",
+    )
 
     def __init__(self, forwarding: Forwarding, asked: bytes, stream: bool, key: bytes) -> None:
         self._forwarding = forwarding
@@ -132,12 +142,16 @@ class _Attempt:
         self._stream = stream
         self._key = key
         self._tried: list[Upstream] = []
-        self._ends = time.monotonic() + ALL_TOGETHER_S
+        self.waiting: list[tuple[Query, Answer]] = []
+        self._begun = time.monotonic()
+        self._ends = self._begun + ALL_TOGETHER_S
 
     def go_on(self, error: str) -> None:
         most = self._forwarding.value.max_attempts
         upstream = None
-        if time.monotonic() < self._ends and (not most or len(self._tried) < most):
+        if self._tried:
+            self._begun = time.monotonic()
+        if self._begun < self._ends and (not most or len(self._tried) < most):
             upstream = self._forwarding.choose(self._tried)
         if upstream is None:
             words = error or "no healthy upstream"
@@ -149,10 +163,12 @@ class _Attempt:
     def _answered(self, message: bytes | None, error: str) -> None:
         value = self._forwarding.value
         last = self._tried[-1]
+        last.settle(message, self._begun)
         if message is None:
             self.go_on(f"{last.target.label}: {error}")
         elif message[2] & TC >> 8 and value.prefer_udp and not self._stream:
             self._stream = True
+            self._begun = time.monotonic()
             last.ask(self._asked, True, self._answered)
         elif message[3] & 15 in value.failover_rcodes and len(self._tried) < len(value.targets):
             self.go_on(f"{last.target.label}: {Rcode(message[3] & 15).name}")

@@ -35,10 +35,11 @@ class Ids:
 class Pending:
     """One message on its way. `done` is called once."""
 
-    __slots__ = ("_done", "asked", "begun")
+    __slots__ = ("_done", "_question", "asked", "begun")
 
     def __init__(self, asked: bytes, done: Done) -> None:
         self.asked = asked  # after the ID
+        self._question = asked[10:]  # and what follows it, if anything does: a quick first look
         self.begun = time.monotonic()
         self._done: Done | None = done
 
@@ -51,6 +52,8 @@ class Pending:
         ones are not."""
         if len(message) < SHORTEST or not message[2] & QR >> 8:
             return False
+        if message.startswith(self._question, 12):
+            return True
         end = _question_end(self.asked)
         question = message[12 : end + 2]
         if message[4:6] == b"\0\0" and message[3] & 15:

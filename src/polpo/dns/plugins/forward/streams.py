@@ -124,7 +124,7 @@ class Streams:
                     server_hostname=name if self._tls else None,
                 )
             self._connection = connection
-        except (OSError, TimeoutError, ssl.SSLError) as failed:
+        except (OSError, TimeoutError, ValueError, LookupError) as failed:
             error = getattr(failed, "strerror", None) or str(failed) or "i/o timeout"
         finally:
             self._opening = None

@@ -36,6 +36,8 @@ class Upstream:
         self._value = value
         self._place = place
         self._checking = self._closed = False
+        # Now: the worker becomes somebody who may not read the files before it is asked anything.
+        self._tls = client_context(value.tls_files) if target.protocol == "tls" else None
         self._datagrams: Datagrams | None = None
         self._streams: Streams | None = None
         self._counts = UpstreamCounts(place.counts, target.label)
@@ -46,25 +48,24 @@ class Upstream:
 
     def ask(self, asked: bytes, stream: bool, done: Done) -> None:
         """Ask a message (without its ID) by TCP or TLS, or by UDP."""
-        begun = time.monotonic()
         counts = self._counts
         counts.values[counts.requests] += 1
+        self._ask(asked, stream, done)
 
-        def answered(message: bytes | None, error: str) -> None:
-            if message is not None:
-                counts.observe(message[3] & 15, time.monotonic() - begun)
-            elif self._value.max_fails:
-                self._begin_checks()
-            done(message, error)
-
-        self._ask(asked, stream, answered)
+    def settle(self, message: bytes | None, begun: float) -> None:
+        """Take note of how it went."""
+        if message is not None:
+            self._counts.observe(message[3] & 15, time.monotonic() - begun)
+        elif self._value.max_fails:
+            self._begin_checks()
 
     def _ask(self, asked: bytes, stream: bool, done: Done) -> None:
         value = self._value
         if stream or self.target.protocol == "tls":
             if self._streams is None:
-                tls = client_context(value.tls_files) if self.target.protocol == "tls" else None
-                self._streams = Streams(self.target, tls, value.expire_s, value.read_timeout_s)
+                self._streams = Streams(
+                    self.target, self._tls, value.expire_s, value.read_timeout_s
+                )
             self._streams.ask(asked, done)
         else:
             if self._datagrams is None:

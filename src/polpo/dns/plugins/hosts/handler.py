@@ -10,7 +10,7 @@ from polpo.dns.plugin import Place
 from polpo.dns.plugins.hosts.entries import Line, Records, records_of
 from polpo.dns.plugins.hosts.setup import Hosts
 from polpo.dns.query import Answer, Handler, Query
-from polpo.dns.wire.name import is_within, parent, prepend
+from polpo.dns.wire.name import parent, prepend, within_any
 from polpo.dns.wire.record import Rcode, Record, Reply, Type
 
 _STAR = b"*"
@@ -50,7 +50,7 @@ class Answering:
     def handle(self, query: Query, answer: Answer) -> None:
         name, value = query.name, self._value
         pointer = query.type == Type.PTR
-        if not pointer and not any(is_within(name, zone) for zone in value.zones):
+        if not pointer and not within_any(name, value.zones):
             self._next(query, answer)
             return
         records = self._records.get(name)
@@ -68,7 +68,7 @@ class Answering:
     def _unknown(self, query: Query, answer: Answer) -> None:
         """Addresses' names go on always, others if `fallthrough` says so. As CoreDNS has it, the
         rest is SERVFAIL: a file has no SOA that a denial would need."""
-        through = any(is_within(query.name, zone) for zone in self._value.through)
+        through = within_any(query.name, self._value.through)
         if through or query.type == Type.PTR:
             self._next(query, answer)
         else:

@@ -27,16 +27,16 @@ class Aliases:
             if self._store.zone_of(target) is None:
                 self._outside(query, chain, answer)
                 return
-            records = self._store.names.get(target, ())
-            found = tuple(record for record in records if record.type == query.type)
+            found = self._store.records(target, query.type)
             if found:
                 answer(self._reply(query, (*chain, *found), chain))
                 return
+            links = self._store.records(target, _CNAME)
             loops = any(link.owner == target for link in chain)
-            if not records or records[0].type != _CNAME or loops or len(chain) > LONGEST_CHAIN:
+            if not links or loops or len(chain) > LONGEST_CHAIN:
                 answer(self._reply(query, (), chain))
                 return
-            chain.append(records[0])
+            chain.append(links[0])
 
     def _outside(self, query: Query, chain: list[Record], answer: Answer) -> None:
         asked = query.asking(chain[-1].data, query.type)

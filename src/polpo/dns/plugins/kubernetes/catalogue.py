@@ -125,16 +125,23 @@ class Catalogue:
 
     def contribution(self, key: str) -> Contribution:
         """Of a Service as it is now; nothing if it is not known or not seen."""
-        service = self._services.get(key)
-        if service is None or key.partition("/")[0] not in self._exposed or not self._zones:
+        service = self._seen(key)
+        if service is None:
             return NOTHING
         slices, options = self._slices_of(key), self._options
         names: Table = {}
         for zone in self._zones:
             found = service_names(_owner(key, zone), service, slices, options)
             names |= {name: tuple(records) for name, records in found.items()}
+        return Contribution(names, self.targets(key))
+
+    def targets(self, key: str) -> tuple[Target, ...]:
+        """What its addresses mean in reverse."""
+        service = self._seen(key)
+        if service is None:
+            return ()
         first = _owner(key, self._zones[0])
-        return Contribution(names, tuple(targets(first, service, slices, options)))
+        return tuple(targets(first, service, self._slices_of(key), self._options))
 
     def servers(self, key: str, zone: bytes) -> list[Record]:
         """The addresses by which a Service is reached: its own, or its endpoints' if headless."""
@@ -144,6 +151,12 @@ class Catalogue:
         else:
             hosts = [owner]
         return [r for name in hosts for r in names.get(name, ()) if r.type in ADDRESSES]
+
+    def _seen(self, key: str) -> Service | None:
+        """A Service that is known, in a namespace that is exposed, if there are zones for it."""
+        if not self._zones or key.partition("/")[0] not in self._exposed:
+            return None
+        return self._services.get(key)
 
     def _touch(self, key: str) -> None:
         if key not in self._touched:

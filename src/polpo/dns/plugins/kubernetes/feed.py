@@ -11,14 +11,16 @@ from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.plugin import Outlet
 from polpo.dns.plugins.kubernetes.batch import batches
 from polpo.dns.plugins.kubernetes.index import Index
-from polpo.dns.plugins.kubernetes.metrics import PROGRAMMING, Requests
+from polpo.dns.plugins.kubernetes.metrics import PROGRAMMING
 from polpo.dns.plugins.kubernetes.options import Options
+from polpo.dns.plugins.kubernetes.requests import Requests
 from polpo.dns.plugins.kubernetes.watching import Watching, cluster_of
 from polpo.kernel.addresses import everybody
 from polpo.kernel.netlink import Netlink
 from polpo.kube.configuration import Cluster, ConfigurationError
 
-GATHERED_S = 0.25  # while all is listed: a Service and its endpoints make one change then
+LISTING_S = 0.5  # while all is listed: a Service and its endpoints make one change then
+STORM_S = 0.05
 
 
 def make_feed(value: Options, outlet: Outlet, block: ServerBlock) -> KubernetesFeed:
@@ -55,8 +57,9 @@ class KubernetesFeed:
         self._outlet, self._now = outlet, now
         self._index = Index(options, addresses)
         requests = Requests(outlet.counts)
-        self._watching = Watching(options, cluster, self._index, self._news, requests)
+        self._watching = Watching(options, cluster, self._index, self._news, requests, outlet.say)
         self._told_synced = False
+        self._told_at = 0.0
         self._due: asyncio.Handle | None = None
 
     @property
@@ -69,26 +72,35 @@ class KubernetesFeed:
         return batches(self._index.everything(), self._index.clients, synced=self._told_synced)
 
     async def run(self) -> None:
+        late = asyncio.get_running_loop().call_later(self.startup_timeout_s, self._say_late)
         try:
             await self._watching.run()
         finally:
+            late.cancel()
             if self._due is not None:
                 self._due.cancel()
 
+    def _say_late(self) -> None:
+        if not self.ready:
+            self._outlet.say(
+                "[WARNING] plugin/kubernetes: not all is known of the cluster yet; what is not is "
+                "answered SERVFAIL"
+            )
+
     def _news(self) -> None:
-        """What one turn of the loop brings is told together."""
-        if self._due is not None and self._told_synced:
-            return
+        """A change alone is told at once; of a storm, what comes within a moment goes together."""
         loop = asyncio.get_running_loop()
-        if self._watching.synced:
+        if self._watching.synced and not self._told_synced:
             if self._due is not None:
                 self._due.cancel()
             self._due = loop.call_soon(self._tell)
         elif self._due is None:
-            self._due = loop.call_later(GATHERED_S, self._tell)
+            pause_s = STORM_S if self._told_synced else LISTING_S
+            self._due = loop.call_at(max(loop.time(), self._told_at + pause_s), self._tell)
 
     def _tell(self) -> None:
         self._due = None
+        self._told_at = asyncio.get_running_loop().time()
         names = self._index.settle(int(self._now()))
         newly = self._watching.synced and not self._told_synced
         self._told_synced = self._told_synced or newly

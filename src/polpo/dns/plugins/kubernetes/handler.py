@@ -6,6 +6,7 @@ from typing import Any
 
 from polpo.dns.plugin import Place
 from polpo.dns.plugins.kubernetes.aliases import Aliases
+from polpo.dns.plugins.kubernetes.batch import unpack
 from polpo.dns.plugins.kubernetes.options import INSECURE, Options
 from polpo.dns.plugins.kubernetes.patterns import pod_reply, zonal_reply
 from polpo.dns.plugins.kubernetes.records import ADDRESSES
@@ -15,7 +16,8 @@ from polpo.dns.wire.name import is_within
 from polpo.dns.wire.record import Rcode, Record, Reply, Type
 
 NAME = "kubernetes"
-_SRV, _CNAME, _NS = int(Type.SRV), int(Type.CNAME), int(Type.NS)
+_SRV, _NS = int(Type.SRV), int(Type.NS)
+_IS_ALIAS = int(Type.CNAME).to_bytes(2)  # packed, the type comes first
 _SERVFAIL, _NXDOMAIN = int(Rcode.SERVFAIL), int(Rcode.NXDOMAIN)
 _TRANSFERS = (Type.AXFR, Type.IXFR)
 _CHASED = (Type.A, Type.AAAA, Type.TXT)
@@ -40,11 +42,11 @@ class Answers:
 
     def handle(self, query: Query, answer: Answer) -> None:
         name, type = query.name, query.type
-        records = self._names.get(name)
-        if records is None:
+        packed = self._names.get(name)
+        if packed is None:
             self._missing(query, answer)
             return
-        found = tuple([record for record in records if record.type == type])
+        found = unpack(name, packed, type)
         if found:
             answer(
                 self._pointing(name, found)
@@ -53,8 +55,8 @@ class Answers:
             )
         elif type in _TRANSFERS:
             answer(Reply(Rcode.REFUSED, plugin=NAME))
-        elif records and records[0].type == _CNAME and type in _CHASED:
-            self._aliases.follow(query, records[0], answer)
+        elif packed.startswith(_IS_ALIAS) and type in _CHASED:
+            self._aliases.follow(query, unpack(name, packed)[0], answer)
         else:
             answer(self._no_data(name, (name,)))
 
@@ -105,7 +107,7 @@ class Answers:
         extra = tuple(
             record
             for target in targets
-            for record in self._names.get(target, ())
+            for record in self._store.records(target)
             if record.type in ADDRESSES
         )
         return Reply(0, found, (), extra, True, (name, *targets), NAME)

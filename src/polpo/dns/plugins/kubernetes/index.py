@@ -21,7 +21,7 @@ from polpo.dns.plugins.kubernetes.options import (
     nameserver,
 )
 from polpo.dns.plugins.kubernetes.pods import Pods
-from polpo.dns.plugins.kubernetes.records import Table, address, label
+from polpo.dns.plugins.kubernetes.records import Table, Target, address, label
 from polpo.dns.plugins.kubernetes.reverse import Reverse
 from polpo.dns.plugins.kubernetes.views import IMPORT_NAME, SERVICE_NAME, import_view, service_view
 from polpo.dns.wire.record import Record
@@ -41,7 +41,7 @@ class Index:
         exposed = self._exposed
         self._services = Catalogue(SERVICE_NAME, options.local, options, exposed, is_own)
         self._imports = Catalogue(IMPORT_NAME, options.multicluster, options, exposed, is_own)
-        self._reverse = Reverse(options.ttl_s, lambda k: self._services.contribution(k).targets)
+        self._reverse = Reverse(options.ttl_s, self._services.targets)
         self._pods = Pods(options, exposed)
         self._own: set[str] = set()  # Services of the server itself
         self._namespaces: dict[str, bool] = {}  # touched; was it exposed?
@@ -96,13 +96,15 @@ class Index:
         more. If there is any, so are the zones' own, for their serial."""
         changes = self._namespace_changes()
         reverse: set[bytes] = set()
+        targets: dict[str, tuple[Target, ...]] = {}
         for key, names, old, new, own in self._services.settle():
             changes |= names
             reverse |= self._reverse.move(key, old, new)
+            targets[key] = new
             (self._own.add if own else self._own.discard)(key)
         for difference in self._imports.settle():
             changes |= difference.names
-        changes |= self._reverse.records(reverse)
+        changes |= self._reverse.records(reverse, targets)
         changes |= dict(self._pods.settle())
         if changes or not self._apex:
             apex = self._zone_records(serial)

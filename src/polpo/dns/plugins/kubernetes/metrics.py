@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from polpo.dns.counts import Counts, Histogram, Metric, exponential
-from polpo.kube.client import Observer
+from polpo.dns.counts import Metric, exponential
 
 DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -35,24 +34,3 @@ REQUESTS = Metric(
     ("code", "method", "host"),
 )
 METRICS = (PROGRAMMING, REQUEST_DURATION, RATE_LIMITER_DURATION, REQUESTS)
-
-
-class Requests(Observer):
-    """Counts what the client asks."""
-
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
-        self._histograms: dict[tuple[str, str, str], Histogram] = {}
-
-    def asked(self, method: str, host: str, code: str, seconds: float) -> None:
-        self._histogram(REQUEST_DURATION, method, host).observe(seconds)
-        self._counts.values[self._counts.slot(REQUESTS.name, code, method, host)] += 1
-
-    def held_back(self, method: str, host: str, seconds: float) -> None:
-        self._histogram(RATE_LIMITER_DURATION, method, host).observe(seconds)
-
-    def _histogram(self, metric: Metric, method: str, host: str) -> Histogram:
-        key = (metric.name, method, host)
-        if key not in self._histograms:
-            self._histograms[key] = self._counts.histogram(metric, method, host)
-        return self._histograms[key]

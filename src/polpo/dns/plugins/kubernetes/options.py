@@ -15,7 +15,8 @@ SVC, POD = b"\x03svc", b"\x03pod"
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`zones` are all that the plugin answers for; `fallthrough` those whose missing names the next
-    plugin gets; `tls` certificate, key and CA; `kubeconfig` file and context. See README.md."""
+    plugin gets; `tls` certificate, key and CA; `kubeconfig` file and context; `search` the
+    machine's own search list, after the cluster's. See README.md."""
 
     zones: tuple[bytes, ...]
     multicluster: tuple[bytes, ...] = ()
@@ -32,6 +33,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     tls: tuple[str, str, str] | None = None
     kubeconfig: tuple[str, str] | None = None
+    search: tuple[bytes, ...] = ()
     startup_timeout_s: float = STARTUP_TIMEOUT_S
     qps: float = 0.0
     burst: int = 0

@@ -62,8 +62,8 @@ def zonal_reply(query: Query, store: Store) -> Reply | None:
     pinned = before + PIN + ZONAL + service
     records: tuple[Record, ...] = ()
     if way == PREFER:
-        records = store.names.get(pinned) or store.names.get(service, ())
-    found = tuple(r._replace(owner=name) for r in records if r.type == query.type)
+        records = store.records(pinned if store.names.get(pinned) else service, query.type)
+    found = tuple(record._replace(owner=name) for record in records)
     return Reply(0, found, (), (), True, (name, pinned, service, ZONAL + service), NAME)
 
 

@@ -137,7 +137,9 @@ def _set(names: Names, owner: bytes, entries: list[Entry], ttl_s: int) -> None:
         middle = label(f"_{protocol}".encode()) + owner
         names.setdefault(middle, {})
         matching = [
-            entry._replace(ports=tuple(p for p in entry.ports if p[:2] == (name, protocol)))
+            Entry(
+                entry.name, entry.host, tuple([p for p in entry.ports if p[:2] == (name, protocol)])
+            )
             for entry in entries
         ]
         _ports(names, label(f"_{name}".encode()) + middle, matching, ttl_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from polpo.dns.plugins.kubernetes.records import Target
 from polpo.dns.wire.record import Record, Type
@@ -27,15 +27,17 @@ class Reverse:
             self._put(name, tuple(sorted((*self._of(name), key))))
         return {name for name in before | after if before.get(name) != after.get(name)}
 
-    def records(self, names: Iterable[bytes]) -> dict[bytes, tuple[Record, ...] | None]:
-        """As they are now, None for what no Service has."""
+    def records(
+        self, names: Iterable[bytes], known: Mapping[str, Iterable[Target]] = {}
+    ) -> dict[bytes, tuple[Record, ...] | None]:
+        """As they are now, None for what no Service has. What `known` has is not asked again."""
         by_key: dict[str, dict[bytes, list[tuple[bool, bytes]]]] = {}
         found: dict[bytes, tuple[Record, ...] | None] = {}
         for name in names:
             meanings: list[tuple[bool, bytes]] = []
             for key in self._of(name):
                 if key not in by_key:
-                    by_key[key] = _by_name(self._targets(key))
+                    by_key[key] = _by_name(known[key] if key in known else self._targets(key))
                 meanings += by_key[key][name]
             found[name] = self._records(name, meanings)
         return found

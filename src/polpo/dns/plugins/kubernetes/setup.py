@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from polpo.dns.corefile import words
@@ -12,8 +13,9 @@ from polpo.dns.plugins.kubernetes.options import DISABLED, INSECURE, VERIFIED, O
 from polpo.dns.wire.name import to_text
 from polpo.kube import selectors
 
-__all__ = ["METRICS", "parse"]
+__all__ = ["METRICS", "expand", "parse"]
 
+RESOLV_CONF = Path("/etc/resolv.conf")
 Values = dict[str, Any]
 
 
@@ -29,6 +31,22 @@ def parse(directives: tuple[Directive, ...], block: ServerBlock) -> Options:
     options = Options(**values)
     _check(directive, options)
     return options
+
+
+def expand(directive: Directive) -> Directive:
+    """With the search list of the machine, which `autopath @kubernetes` tries last, as CoreDNS."""
+    options = {option.name for option in directive.block}
+    if "pods" not in options or "search" in options:
+        return directive
+    try:
+        lines = RESOLV_CONF.read_text(errors="replace").splitlines()
+    except OSError:
+        return directive
+    search = [tuple(line.split()[1:]) for line in lines if line.startswith(("search", "domain"))]
+    if not search:
+        return directive
+    option = Directive("search", search[-1], (), directive.file, directive.line)
+    return directive._replace(block=(*directive.block, option))
 
 
 def _check(directive: Directive, options: Options) -> None:
@@ -116,6 +134,10 @@ def _multicluster(option: Directive, values: Values) -> None:
     values["multicluster"] = words.zones(option, option.arguments, ())
 
 
+def _search(option: Directive, values: Values) -> None:
+    values["search"] = words.zones(option, words.arguments(option, 0, 1000), ())
+
+
 def _startup_timeout(option: Directive, values: Values) -> None:
     (text,) = words.arguments(option, 1)
     values["startup_timeout_s"] = words.duration_s(option, text)
@@ -146,6 +168,7 @@ _READERS: dict[str, Callable[[Directive, Values], None]] = {
     "namespaces": _namespaces,
     "noendpoints": _flag("endpoints", False),
     "pods": _pods,
+    "search": _search,
     "startup_timeout": _startup_timeout,
     "tls": _tls,
     "ttl": _number("ttl_s", 3600),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from polpo.dns.plugins.kubernetes.apex import soa
-from polpo.dns.plugins.kubernetes.batch import decode
+from polpo.dns.plugins.kubernetes.batch import decode, unpack
 from polpo.dns.plugins.kubernetes.options import SVC, Options
-from polpo.dns.plugins.kubernetes.records import ZONAL, Table, label
+from polpo.dns.plugins.kubernetes.records import ZONAL, label
+from polpo.dns.wire.name import ROOT
 from polpo.dns.wire.record import Record, Type
+
+_SOA = int(Type.SOA)
 
 
 class Store:
     """Also what other plugins of the block ask of this one: `transfer` and `autopath`."""
 
     def __init__(self, options: Options) -> None:
-        self.names: Table = {}
+        self.names: dict[bytes, bytes] = {}  # records packed
         self.synced = False
         self._options = options
         self._clients: dict[str, str] = {}
@@ -26,13 +29,13 @@ class Store:
         """One message of the feed; answers with the names that it is about."""
         batch = decode(message)
         names = self.names
-        for owner, records in batch.names:
-            if records is None:
+        for owner, packed in batch.names:
+            if packed is None:
                 names.pop(owner, None)
             else:
-                names[owner] = tuple(
-                    Record(owner, type, ttl_s, data) for type, ttl_s, data in records
-                )
+                names[owner] = packed
+                if owner in self._soa:
+                    self._soa[owner] = unpack(owner, packed, _SOA)[0]
         for address, namespace in batch.clients.items():
             if namespace:
                 self._clients[address] = namespace
@@ -40,6 +43,11 @@ class Store:
                 self._clients.pop(address, None)
         self.synced = self.synced or batch.synced
         return [owner for owner, _ in batch.names]
+
+    def records(self, name: bytes, type: int = 0) -> tuple[Record, ...]:
+        """Of a name, or those of a type; none if there is no such name."""
+        packed = self.names.get(name)
+        return unpack(name, packed, type) if packed else ()
 
     def zone_of(self, name: bytes) -> bytes | None:
         """The longest of the plugin's zones that the name is in."""
@@ -54,28 +62,24 @@ class Store:
 
     def soa(self, zone: bytes) -> Record:
         """With serial 0 as long as nothing has been told."""
-        records = self.names.get(zone)
-        return records[0] if records else self._soa[zone]
+        return self._soa[zone]
 
-    def transfer(self, zone: bytes) -> Iterator[Record] | None:
-        """All records of a zone, its SOA first and last (RFC 5936); None if it is not ours or not
-        known yet. Zone-scoped names are for questions only, as in CoreDNS."""
-        if zone not in self._soa or not self.synced:
+    def zone_records(self, name: bytes) -> tuple[Record, ...] | None:
+        """All records of a zone, its SOA first (`transfer`); None if it is not ours or not known
+        yet. Zone-scoped names are for questions only, as in CoreDNS."""
+        if name not in self._soa or not self.synced:
             return None
-        return self._transfer(zone)
+        inside = [n for n in self.names if n.endswith(name) and self.zone_of(n) == name]
+        shown = sorted((n for n in inside if ZONAL not in n), key=lambda n: (len(n), n))
+        records = (r for n in shown for r in self.records(n) if r.type != Type.SOA)
+        return (self.soa(name), *records)
 
-    def _transfer(self, zone: bytes) -> Iterator[Record]:
-        first = self.soa(zone)
-        yield first
-        inside = [n for n in self.names if n.endswith(zone) and self.zone_of(n) == zone]
-        for name in sorted(inside, key=lambda n: (len(n), n)):
-            if ZONAL not in name:
-                yield from (r for r in self.names.get(name, ()) if r.type != Type.SOA)
-        yield first
-
-    def search(self, client: str, zone: bytes) -> list[bytes] | None:
-        """The search list of a pod by its address (`autopath @kubernetes`); None if unknown."""
+    def search_path(self, client: str) -> tuple[bytes, ...]:
+        """What a pod's resolver tries, by the pod's address (`autopath @kubernetes`); empty if no
+        such pod is known."""
         namespace = self._clients.get(client)
         if namespace is None:
-            return None
-        return [label(namespace.encode()) + SVC + zone, SVC + zone, zone]
+            return ()
+        zone = self._options.local[0]
+        own = (label(namespace.encode()) + SVC + zone, SVC + zone, zone)
+        return (*own, *self._options.search, ROOT)

@@ -45,9 +45,11 @@ class Watching:
         index: Index,
         news: Callable[[], None],
         observer: Observer | None = None,
+        say: Callable[[str], None] = print,
     ) -> None:
         self.triggered: list[tuple[str, float]] = []  # Service, when its endpoints changed (Unix s)
         self._index, self._news = index, news
+        self._warn = lambda words: say(f"[WARNING] plugin/kubernetes: {words}")
         pace = Pace(options.qps, options.burst, options.inflight)
         self._client = Client(cluster, agent=AGENT, pace=pace, observer=observer)
         self._reflectors: list[Reflector[Any]] = []
@@ -83,7 +85,7 @@ class Watching:
             self._news()
 
         self._reflectors.append(
-            Reflector(self._client, resource, changed, self._news, labels=labels)
+            Reflector(self._client, resource, changed, self._news, labels=labels, warn=self._warn)
         )
 
     def _slice(self, key: str, item: EndpointSlice | None) -> None:

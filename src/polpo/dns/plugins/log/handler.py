@@ -11,7 +11,7 @@ from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.message import AA, AD, CD, OPCODE, RA, RD
 from polpo.dns.wire.name import is_within, to_text
 from polpo.dns.wire.record import Rcode, Reply
-from polpo.dns.wire.types import class_name, type_name
+from polpo.dns.wire.registry import class_name, type_name
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
 Show = Callable[[Query, Reply, float], str]

@@ -10,7 +10,7 @@ from polpo.dns.corefile.block import Directive, ServerBlock
 from polpo.dns.corefile.words import integer
 from polpo.dns.wire.name import from_text, to_text
 from polpo.dns.wire.record import Rcode
-from polpo.dns.wire.types import class_number, type_number
+from polpo.dns.wire.registry import class_number, type_number
 
 MATCHES = ("exact", "prefix", "suffix", "substring", "regex")
 FIELDS = ("name", "type", "class", "ttl", "rcode", "cname")

@@ -10,8 +10,8 @@ from polpo.dns.plugins.template.text import Data, fill
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.name import is_within, to_text
 from polpo.dns.wire.record import Rcode, Record, Reply
+from polpo.dns.wire.registry import class_name, type_name
 from polpo.dns.wire.text import record_from_text
-from polpo.dns.wire.types import class_name, type_name
 
 _ANY = 255
 

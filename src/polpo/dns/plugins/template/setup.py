@@ -10,7 +10,7 @@ from polpo.dns.corefile.words import arguments, unknown, zones
 from polpo.dns.counts import Metric
 from polpo.dns.plugins.template.text import check
 from polpo.dns.wire.record import Rcode
-from polpo.dns.wire.types import class_number, type_number
+from polpo.dns.wire.registry import class_number, type_number
 
 OPTIONS = ("match", "answer", "additional", "authority", "rcode", "ederror", "fallthrough")
 _LABELS = ("server", "zone", "view", "class", "type")

@@ -1,0 +1,364 @@
+"""A load balancer under load: what a request costs beside a hand-written HAProxy, whether changes
+fail any, what many cost, and whether a busy host is taken for a dead one.
+
+Steps of bench/balancer.py. The hand-written HAProxy runs in the same namespace, with the same
+number of threads, before the same member, which is a third HAProxy; both take turns.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from polpo.agent.balancer.instances import MOST_THREADS
+from polpo.model.load_balancer import SINGLE
+from polpo.model.network import Subnet
+from polpo.model.object import Object
+from polpo.model.port import AddressPair, FixedIP
+from polpo.model.secret import Secret
+from polpo.testing.balancers import (
+    BALANCER,
+    CLIENT,
+    LISTENER,
+    MEMBERS,
+    POOL,
+    SEAL,
+    VIP,
+    BalancerCloud,
+    Client,
+    end,
+    member,
+    placement,
+)
+from polpo.testing.hosts import HostUnderTest, eventually
+
+BEHIND = 8090
+TURNS, RELOADS, CHANGES, REQUESTS = 7, 50, 1000, 100_000
+CROWD, CROWD_VNI, CROWD_IDLE_S = 200, 1000, 20.0
+BUSY_S = 60.0
+Figures = list[dict[str, Any]]
+MEMBER = f"""
+global
+  maxconn 4000
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend behind
+  bind :{BEHIND}
+  http-request return status 200 content-type text/plain string ok
+"""
+HAND_WRITTEN = """
+global
+  maxconn 4000
+  nbthread {threads}
+  ssl-default-bind-options ssl-min-ver TLSv1.2
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 50s
+  timeout server 50s
+frontend web
+  bind :9080
+  option forwardfor
+  default_backend members
+frontend secure
+  bind :9443 ssl crt {certificate} alpn h2,http/1.1
+  option forwardfor
+  default_backend members
+backend members
+  balance roundrobin
+  server one 10.7.0.21:{behind}
+frontend stream
+  mode tcp
+  bind :9081
+  default_backend streams
+backend streams
+  mode tcp
+  balance roundrobin
+  option splice-auto
+  server one 10.7.0.21:{behind}
+"""
+
+
+class Load(NamedTuple):
+    """`words`: of h2load; `ours`, `theirs`: URLs."""
+
+    what: str
+    words: str
+    ours: str
+    theirs: str
+
+
+LOADS = (
+    Load("HTTP, keep-alive", "--h1 -c 8 -n 20000", f"http://{VIP}/", f"http://{VIP}:9080/"),
+    Load("TCP, new connections", "--h1 -c 800 -n 800", f"http://{VIP}:81/", f"http://{VIP}:9081/"),
+    Load(
+        "TLS handshakes",
+        "--npn-list http/1.1 -c 400 -n 400",
+        f"https://{VIP}/",
+        f"https://{VIP}:9443/",
+    ),
+    Load("HTTP/2 in TLS", "-c 8 -m 8 -n 20000", f"https://{VIP}/", f"https://{VIP}:9443/"),
+)
+
+
+def figure(name: str, value: float, unit: str, peer: float | None = None) -> dict[str, Any]:
+    theirs = {"peer": "hand-written HAProxy, same run" if peer else None, "peer_value": peer}
+    ratio = round(peer / value, 3) if peer else None
+    return {"name": f"balancer: {name}", "value": round(value, 4), "unit": unit, **theirs} | {
+        "ratio": ratio
+    }
+
+
+@contextlib.contextmanager
+def haproxy(where: str, text: str, folder: Path, name: str) -> Iterator[int]:
+    """Its pid."""
+    path = folder / name
+    path.write_text(text)
+    command = ["nsenter", f"--net=/run/netns/{where}", "haproxy", "-db", "-f", str(path)]
+    process = subprocess.Popen(command)
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def loaded(words: str, url: str) -> tuple[int, int]:
+    """(answered, failed) of what h2load asked."""
+    command = ["nsenter", f"--net=/run/netns/{CLIENT}", "h2load", *words.split(), url]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", said)
+    assert counts, said
+    well, *ill = map(int, counts.groups())
+    return well, max(ill)
+
+
+def cpu_s(pid: int) -> float:
+    """To the nanosecond, of all threads."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+
+def worker(cloud: BalancerCloud, host: HostUnderTest) -> int:
+    master = cloud.pid(host)
+    return int(Path(f"/proc/{master}/task/{master}/children").read_text().split()[-1])
+
+
+def cost_us(pid: int, load: Load, url: str) -> float:
+    """Processor time of one request."""
+    before = cpu_s(pid)
+    well, ill = loaded(load.words, url)
+    assert not ill, (load.what, url, well, ill)
+    return (cpu_s(pid) - before) / well * 1e6
+
+
+def certificate() -> bytes:
+    """PEM with its key."""
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x"
+    more = ("-keyout", "-", "-out", "-")
+    return subprocess.run([*words.split(), *more], check=True, capture_output=True).stdout
+
+
+def spinning() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
+
+
+@contextlib.asynccontextmanager
+async def loadable(cloud: BalancerCloud, folder: Path) -> AsyncIterator[Path]:
+    """Listeners on 80, 81 (TCP) and 443, before one quick member. Yields the certificate."""
+    before = cloud.controller.snapshot
+    pem = certificate()
+    (folder / "x.pem").write_bytes(pem)
+    stream = replace(POOL, id="stream", protocol="TCP")
+    with haproxy(MEMBERS[0], MEMBER, folder, "member.cfg"):
+        await cloud.remove(member(22))
+        revision = await cloud.change(
+            Secret(id="x", sealed=SEAL.close("x", pem)),
+            member(21, protocol_port=BEHIND),
+            stream,
+            member(21, id="streamed", pool_id="stream", protocol_port=BEHIND),
+            replace(
+                LISTENER,
+                id="stream-listener",
+                protocol="TCP",
+                protocol_port=81,
+                default_pool_id="stream",
+                insert_headers={},
+            ),
+            replace(
+                LISTENER,
+                id="secure",
+                protocol="TERMINATED_HTTPS",
+                protocol_port=443,
+                default_tls_container_ref="x",
+            ),
+        )
+        await cloud.reached(revision)
+        yield folder / "x.pem"
+    cloud.controller.snapshot = before
+    await cloud.reached(await cloud.controller.write())
+
+
+async def costs(cloud: BalancerCloud, folder: Path) -> Figures:
+    """In turns; of each the least, which other work on the machine has harmed least."""
+    active, _ = await cloud.settled()
+    async with loadable(cloud, folder) as path:
+        threads = min(os.cpu_count() or 1, MOST_THREADS)
+        text = HAND_WRITTEN.format(threads=threads, certificate=path, behind=BEHIND)
+        with haproxy(cloud.netns(active), text, folder, "hand.cfg") as by_hand:
+            await asyncio.sleep(1.0)
+            return [await cost(load, worker(cloud, active), by_hand) for load in LOADS]
+
+
+async def cost(load: Load, ours: int, theirs: int) -> dict[str, Any]:
+    found: list[tuple[float, float]] = []
+    for turn in range(TURNS):
+        pair = ((ours, load.ours), (theirs, load.theirs))
+        order = pair if turn % 2 else pair[::-1]
+        said = {pid: await asyncio.to_thread(cost_us, pid, load, url) for pid, url in order}
+        found.append((said[ours], said[theirs]))
+    own, other = (min(values) for values in zip(*found, strict=True))
+    return figure(f"processor time of a request, {load.what}", own, "µs", other)
+
+
+async def changes(cloud: BalancerCloud, folder: Path) -> Figures:
+    """Reloads and weights, while requests go on, some in connections that stay, some in new."""
+    async with loadable(cloud, folder):
+        client = await asyncio.to_thread(Client, VIP)
+        took: list[float] = []
+        changing = asyncio.create_task(change_all(cloud, took))
+        asked = failed = 0
+        while not changing.done() or asked < REQUESTS:
+            well, ill = await asyncio.to_thread(loaded, "--h1 -c 8 -n 5000", f"http://{VIP}/")
+            asked, failed = asked + well + ill, failed + ill
+        await changing
+        new = await asyncio.to_thread(client.end)
+    asked, failed = asked + new["asked"], failed + new["failed"]
+    name = f"{asked} requests over {RELOADS} reloads and {CHANGES} changes at run time"
+    return [
+        figure(f"{name}, failed", failed, "1"),
+        figure("a weight in force on both hosts, median", statistics.median(took), "s"),
+    ]
+
+
+async def change_all(cloud: BalancerCloud, took: list[float]) -> None:
+    for number in range(CHANGES):
+        began = time.perf_counter()
+        weighed = member(21, protocol_port=BEHIND, weight=1 + number % 200)
+        await cloud.reached(await cloud.change(weighed))
+        took.append(time.perf_counter() - began)
+        if number % (CHANGES // RELOADS) == 0:
+            timeout = replace(LISTENER, timeout_client_data=40_000 + number)
+            await cloud.reached(await cloud.change(timeout))
+
+
+def one_of_many(number: int) -> Iterator[Object]:
+    """A load balancer with a single instance, on host `a`."""
+    key = f"{number:08x}-0000-4000-8000-0000000000cc"
+    of: dict[str, Any] = {"load_balancer_id": key}
+    third, fourth = number // 200, number % 200 + 1
+    vip = f"10.8.{third}.{fourth}"
+    yield replace(
+        BALANCER,
+        id=key,
+        vni=CROWD_VNI + number,
+        vip_address=vip,
+        vip_subnet_id="S8",
+        additional_vips=(),
+        topology=SINGLE,
+    )
+    yield replace(LISTENER, id=f"listener-{number}", default_pool_id=f"pool-{number}", **of)
+    yield replace(POOL, id=f"pool-{number}", **of)
+    yield replace(member(21), id=f"member-{number}", pool_id=f"pool-{number}", **of)
+    yield replace(
+        end(3, 3, key),
+        id=f"{number:08x}-0000-4000-8000-000000000ccc",
+        mac_address=f"fa:16:3f:00:{third:02x}:{fourth:02x}",
+        fixed_ips=(FixedIP("S8", f"10.8.{100 + third}.{fourth}"),),
+        allowed_address_pairs=(AddressPair(vip),),
+    )
+    yield placement(3, key)
+
+
+async def crowd(cloud: BalancerCloud) -> Figures:
+    """Many on one host: how long until they are, and what each costs while nobody asks."""
+    host, began = cloud.a, time.perf_counter()
+    subnet = Subnet(id="S8", network_id="N", ip_version=4, cidr="10.8.0.0/16")
+    many = [thing for number in range(CROWD) for thing in one_of_many(number)]
+    await cloud.change(subnet, *many)
+    numbers = {CROWD_VNI + number for number in range(CROWD)}
+    await eventually(lambda: all_serve(host, numbers), "all are ready and active", 300.0)
+    took = time.perf_counter() - began
+    pids = [pid for number in numbers for pid in below(cloud, host, number)]
+    used, by_agent = sum(map(cpu_s, pids)), cpu_s(host.pid)
+    await asyncio.sleep(CROWD_IDLE_S)
+    each = (sum(map(cpu_s, pids)) - used) / CROWD_IDLE_S / CROWD * 100
+    agent = (cpu_s(host.pid) - by_agent) / CROWD_IDLE_S * 100
+    memory = sum(map(memory_mib, pids)) / CROWD
+    pass_s = (await host.status())["loop_ms"] / 1000
+    await cloud.remove(*many, subnet)
+    await eventually(lambda: none_serves(host, numbers), "all are gone", 300.0)
+    return [
+        figure(f"{CROWD} on one host, from nothing", took, "s"),
+        figure(f"{CROWD} on one host, memory of each", memory, "MiB"),
+        figure(f"{CROWD} on one host, idle, processor for each", each, "% of a core"),
+        figure(f"{CROWD} on one host, idle, the agent's processor", agent, "% of a core"),
+        figure(f"{CROWD} on one host, the agent's pass when nothing has changed", pass_s, "s"),
+    ]
+
+
+async def all_serve(host: HostUnderTest, numbers: set[int]) -> bool:
+    status = await host.status()
+    return all(numbers <= {*status.get(word, ())} for word in ("ready", "active"))
+
+
+async def none_serves(host: HostUnderTest, numbers: set[int]) -> bool:
+    status = await host.status()
+    return not numbers & {*status.get("ready", ()), *status.get("active", ())}
+
+
+def below(cloud: BalancerCloud, host: HostUnderTest, number: int) -> Iterator[int]:
+    """keepalived, HAProxy's master, and their children."""
+    for name in ("keepalived.pid", "haproxy.pid"):
+        first = int((cloud.files(host, number) / name).read_text())
+        yield first
+        yield from map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())
+
+
+def memory_mib(pid: int) -> float:
+    """Its own, and its share of what it shares."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+async def busy(cloud: BalancerCloud) -> Figures:
+    """Every core has twice what it can do, and nothing is broken: who takes over?"""
+    await cloud.settled()
+    before = takeovers(cloud)
+    loops = [spinning() for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        await asyncio.sleep(BUSY_S)
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    name = f"failovers in {BUSY_S:.0f} s with twice the work that the host can do"
+    return [figure(name, takeovers(cloud) - before, "1")]
+
+
+def takeovers(cloud: BalancerCloud) -> int:
+    logs = ((cloud.files(host) / "log").read_text() for host in cloud.homes)
+    return sum(text.count("Entering MASTER STATE") for text in itertools.chain(logs))

@@ -1,0 +1,1 @@
+"""Real Kubernetes on the lab's hosts: its own programs, pods with ports of the lab's cloud."""

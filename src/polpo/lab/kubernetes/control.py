@@ -1,0 +1,104 @@
+"""The cluster's own programs, beside the lab's controller: their command lines."""
+
+from pathlib import Path
+
+from polpo.lab.kubernetes.certificates import Authority, Pair
+from polpo.lab.kubernetes.kubeconfig import kubeconfig
+from polpo.lab.kubernetes.layout import API_SERVICE, PODS, SERVICES, Kubernetes
+from polpo.lab.kubernetes.programs import Programs
+from polpo.lab.secrets import write_private
+
+Command = tuple[str, ...]
+NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost")
+
+
+class Control:
+    """Made anew each time; keys and certificates are made once."""
+
+    def __init__(self, kubernetes: Kubernetes, programs: Programs) -> None:
+        self._at, self._programs = kubernetes, programs
+        self.authority = Authority(kubernetes.folder / "pki")
+        places = (kubernetes.address, "127.0.0.1", API_SERVICE, *NAMES)
+        self._server = self.authority.issue("kube-apiserver", at=places)
+        self._etcd = self.authority.issue("etcd", at=(kubernetes.address,))
+        self._admin = self.authority.issue("admin", groups=("system:masters",))
+        write_private(kubernetes.kubeconfig, self.config_of(self._admin))
+
+    def config_of(self, who: Pair) -> str:
+        return kubeconfig(self._at.url, self.authority.pair.certificate, who)
+
+    def etcd(self) -> Command:
+        client, peer = (f"https://{self._at.address}:{port}" for port in (2379, 2380))
+        return (
+            self._programs["etcd"],
+            f"--data-dir={self._at.folder / 'etcd'}",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+            "--unsafe-no-fsync",  # a lab that is lost is made again
+            *self._of_etcd(""),
+            *self._of_etcd("peer-"),
+        )
+
+    def _of_etcd(self, side: str) -> Command:
+        """Nobody speaks with it who has no certificate of ours."""
+        return (
+            f"--{side}cert-file={self._etcd.certificate}",
+            f"--{side}key-file={self._etcd.key}",
+            f"--{side}trusted-ca-file={self.authority.pair.certificate}",
+            f"--{side}client-cert-auth",
+        )
+
+    def api_server(self) -> Command:
+        ca, key = self.authority.pair.certificate, self._server.key
+        return (
+            self._programs["kube-apiserver"],
+            f"--etcd-servers=https://{self._at.address}:2379",
+            f"--etcd-cafile={ca}",
+            f"--etcd-certfile={self._etcd.certificate}",
+            f"--etcd-keyfile={self._etcd.key}",
+            f"--bind-address={self._at.address}",
+            f"--advertise-address={self._at.address}",
+            f"--tls-cert-file={self._server.certificate}",
+            f"--tls-private-key-file={key}",
+            f"--client-ca-file={ca}",
+            f"--kubelet-client-certificate={self._admin.certificate}",
+            f"--kubelet-client-key={self._admin.key}",
+            "--kubelet-preferred-address-types=InternalIP",
+            f"--service-account-key-file={key}",
+            f"--service-account-signing-key-file={key}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-cluster-ip-range={','.join(SERVICES)}",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--allow-privileged",
+        )
+
+    def controller_manager(self) -> Command:
+        return (
+            self._programs["kube-controller-manager"],
+            *self._of_kubernetes("kube-controller-manager"),
+            f"--service-account-private-key-file={self._server.key}",
+            f"--root-ca-file={self.authority.pair.certificate}",
+            "--use-service-account-credentials",
+            f"--cluster-cidr={','.join(PODS)}",
+            "--allocate-node-cidrs=false",  # pods' addresses are the network's
+        )
+
+    def scheduler(self) -> Command:
+        return (self._programs["kube-scheduler"], *self._of_kubernetes("kube-scheduler"))
+
+    def _of_kubernetes(self, name: str) -> Command:
+        who = self.authority.issue(f"system:{name}")
+        config = self._at.folder / f"{name}.kubeconfig"
+        write_private(config, self.config_of(who))
+        return (
+            f"--kubeconfig={config}",
+            f"--authentication-kubeconfig={config}",
+            f"--authorization-kubeconfig={config}",
+            f"--bind-address={self._at.address}",
+            "--leader-elect=false",
+            f"--cert-dir={Path(self._at.folder, name)}",
+        )
