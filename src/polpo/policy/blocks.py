@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
@@ -10,7 +11,8 @@ from polpo.policy.objects import IPBlock
 Prefix = IPv4Network | IPv6Network
 
 
-def prefixes(block: IPBlock) -> list[Prefix]:
+@lru_cache(maxsize=4096)
+def prefixes(block: IPBlock) -> tuple[Prefix, ...]:
     """None that cannot be read: such a block lets nobody pass."""
     try:
         left: list[Any] = [ip_network(block.cidr, strict=False)]
@@ -18,8 +20,8 @@ def prefixes(block: IPBlock) -> list[Prefix]:
             taken = ip_network(text, strict=False)
             left = [part for whole in left for part in _without(whole, taken)]
     except ValueError:
-        return []
-    return sorted(left)
+        return ()
+    return tuple(sorted(left))
 
 
 def _without(whole: Any, taken: Any) -> list[Any]:
