@@ -9,7 +9,7 @@ SWITCH := src/polpo/dataplane/switch.bpf.c
 .PHONY: up down test check fix bench bench-lb bench-dns bench-kube setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
-	@$(BIN)/polpo lab up
+	@$(BIN)/polpo lab up --kubernetes
 
 down:              ## leave nothing behind
 	@if [ -x $(BIN)/polpo ]; then $(BIN)/polpo lab down; fi

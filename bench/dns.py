@@ -26,11 +26,15 @@ GO = "/usr/local/go/bin/go"
 SERVICES, NAMESPACES, ROUNDS, ROUND_S = 10_000, 50, 5, 4
 RATE = 5_000
 SERVER_CORE, CLIENT_CORE = "0", "1"
-COREFILE = """.:{port} {{
+COREFILE = """cluster.local:{port} {{
     bind 127.0.0.1
     errors
-    file {folder}/db.cluster cluster.local
-    cache 30 cluster.local
+    file {folder}/db.cluster
+    cache 30
+}}
+.:{port} {{
+    bind 127.0.0.1
+    errors
     forward . 127.0.0.1:{upstream}
 }}
 """
@@ -204,8 +208,8 @@ def compare(ours: Server, theirs: Server, folder: Path) -> list[dict[str, Any]]:
         other = statistics.median(pair[1].per_cpu_s for pair in rounds)
         figures.append(figure(what, own, other, "answers per CPU-second"))
         print(f"  {what}: {own:,.0f} and {other:,.0f}", file=sys.stderr, flush=True)
-    own = statistics.median(latency_us(ours, folder / "mixed") for _ in range(3))
-    other = statistics.median(latency_us(theirs, folder / "mixed") for _ in range(3))
+    pairs = [[latency_us(s, folder / "mixed") for s in (ours, theirs)] for _ in range(ROUNDS)]
+    own, other = (statistics.median(values) for values in zip(*pairs, strict=True))
     figures.append(figure(f"latency at {RATE} q/s, median", own, other, "us"))
     figures.append(
         figure("memory (PSS, all processes)", ours.memory_mb(), theirs.memory_mb(), "MB")

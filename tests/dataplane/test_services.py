@@ -4,7 +4,18 @@ import pytest
 from tests.dataplane import packets
 from tests.dataplane.packets import whole
 from tests.dataplane.rig import Rig, both, both_overlay
-from tests.dataplane.routed_scenes import ALL, OTHER, OWN, addresses, at, gate
+from tests.dataplane.routed_scenes import (
+    ALL,
+    FIRST,
+    GATEWAY,
+    OTHER,
+    OUTSIDE,
+    OWN,
+    addresses,
+    at,
+    gate,
+    mac,
+)
 from tests.dataplane.served_scenes import (
     CLUSTER,
     CLUSTER6,
@@ -90,6 +101,21 @@ def test_a_service_of_a_router_needs_no_network(
     assert owner(ends_of(verdict.frame)[2]) == backend
     back = answered(rig, client, verdict.frame)
     assert ends_of(back)[:2] == (pack_address(cluster), 443)
+
+
+def test_who_comes_from_outside_is_served_at_the_gateway(rig: Rig) -> None:
+    """A floating IP of the service's address: the gateway has translated it."""
+    rows = service("web"), *backends("web", 8)
+    rig.set(*served_scene(*rows, first=(*FIRST, *GATEWAY, *OUTSIDE)))
+    way_in = (mac(7), "9.9.9.9"), (gate(100, 93), VIP)
+    got = arrives(rig, 7, summed(packets.frame(*way_in, 6, packets.tcp(4000, 80))))
+    assert ends_of(got)[:2] == (pack_address("9.9.9.9"), 4000)
+    way_out = at(8), (gate(100, 0), "9.9.9.9")
+    back = sent(rig, 8, summed(packets.frame(*way_out, 6, packets.tcp(8080, 4000, 18))))
+    assert back.port == 17
+    assert back.frame
+    assert whole(back.frame)
+    assert ends_of(back.frame)[:2] == (pack_address(VIP), 80)
 
 
 def test_datagrams_are_served_as_connections_are(rig: Rig) -> None:

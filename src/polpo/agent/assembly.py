@@ -178,7 +178,7 @@ class Agent:
             Step(self.guards, lambda: wanted.programs(ports, *guards), *around),
             Step(Gates(devices, plugs), lambda: wanted.gates(ports, self.guards.guarded), *around),
             Step(
-                Workloads(devices, ports),
+                Workloads(devices, ports, monotonic),
                 self._wires,
                 *around,
             ),
@@ -243,6 +243,7 @@ class Agent:
             active=self.gateways.roles.active + self.balancers.roles.active,
             ready=self.gateways.roles.ready + self.balancers.roles.ready,
             balancing=self.balancers.figures(),
+            served=self.observed.served(self.tables.listeners),
             looked=self.gateways.roles.looked,
             uplinks=self.gateways.instances.uplinks(),
             sighted=self.probes.sighted(),

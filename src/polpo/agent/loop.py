@@ -60,7 +60,7 @@ class Loop:
     ) -> None:
         self._target, self._world, self._rows = target, world, rows
         self._steps, self._patience, self._clock = steps, patience, clock
-        self._woken = asyncio.Event()
+        self._woken, self._hurried = asyncio.Event(), asyncio.Event()
         self._waiters: set[asyncio.Future[None]] = set()
         self.reached = 0
         self.last_s = self._cost_s = 0.0  # of the last pass: by the clock, and of a core
@@ -71,6 +71,11 @@ class Loop:
     def wake(self) -> None:
         """Look again, soon."""
         self._woken.set()
+
+    def hurry(self) -> None:
+        """Somebody on this host waits for it: look now, without a rest."""
+        self._hurried.set()
+        self.wake()
 
     def moved(self, batch: list[Line]) -> None:
         """The target has moved. If only rows of tables did, they are written here and now."""
@@ -84,9 +89,10 @@ class Loop:
     async def run(self) -> None:
         while True:
             await self._wait()
+            self._hurried.clear()
             if self._target.known:
                 self.converge()
-            await asyncio.sleep(self._cost_s / EVENTS_BUSY)
+            await self._rest()
 
     def converge(self) -> None:
         """One pass over everything: put forward, remove backward."""
@@ -134,6 +140,12 @@ class Loop:
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    async def _rest(self) -> None:
+        """So that events, however many, take no more than their share of a core."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._cost_s / EVENTS_BUSY):
+                await self._hurried.wait()
 
     async def _wait(self) -> None:
         """Until woken, or the timer, or something that failed is due again."""

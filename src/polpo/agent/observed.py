@@ -1,12 +1,14 @@
 """What the switch itself writes, read for people and for the controller."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 from typing import NamedTuple
 
 from polpo.agent.devices import Devices
 from polpo.agent.wanted import Wired
-from polpo.dataplane.tables import COUNTER, TABLES, U32, Drop, unpack_address
+from polpo.dataplane.tables import CARRIED, COUNTER, TABLES, U32, U64, Drop, unpack_address
 from polpo.kernel.bpf import Switch
+from polpo.target.balancer import Flow
 
 
 class Move(NamedTuple):
@@ -41,6 +43,16 @@ class Observed:
             for index, values in ((U32.unpack(k)["value"], v) for k, v in found.items())
             if index in ids
         }
+
+    def served(self, listeners: Mapping[int, str]) -> dict[str, Flow]:
+        """Listener's id -> what clients here have sent it and got; `listeners`: number -> id."""
+        sums: defaultdict[str, Flow] = defaultdict(Flow)
+        if listeners:
+            for key, values in self._switch.tables["carried"].sum().items():
+                id = listeners.get(U64.unpack(key)["value"])
+                if id is not None:
+                    sums[id] = _with(sums[id], dict(zip(CARRIED.fields, values, strict=True)))
+        return dict(sums)
 
     def moved(self) -> tuple[tuple[int, str, str], ...]:
         """(VNI, address, port id) of allowed pairs that speak on this host now."""
@@ -78,3 +90,12 @@ class Observed:
     def _port_ids(self) -> dict[int, str]:
         links = self._devices.read()
         return {links[d].index: w.port.id for d, w in self._ports.items() if d in links}
+
+
+def _with(flow: Flow, counted: Mapping[str, int]) -> Flow:
+    """A listener has a service for each of its load balancer's addresses."""
+    return Flow(
+        bytes_in=flow.bytes_in + counted["bytes_in"],
+        bytes_out=flow.bytes_out + counted["bytes_out"],
+        total_connections=flow.total_connections + counted["flows"],
+    )

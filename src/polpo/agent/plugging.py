@@ -110,7 +110,7 @@ class Plugging:
     async def _until(self, done: Callable[[], bool], why_not: Callable[[], str]) -> None:
         try:
             async with asyncio.timeout(WAIT_S):
-                self._loop.wake()
+                self._loop.hurry()
                 while not done():
                     await self._loop.next_pass()
         except TimeoutError:

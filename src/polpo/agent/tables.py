@@ -60,6 +60,11 @@ class Tables:
         self._new_listeners = False
 
     @property
+    def listeners(self) -> Mapping[int, str]:
+        """What the switch carries of load balancers: number -> the listener's id."""
+        return self._entries.listeners
+
+    @property
     def full(self) -> Mapping[str, Mapping[bytes, bytes]]:
         """What every table must hold."""
         return self._entries.full

@@ -14,29 +14,49 @@ from polpo.agent.wanted import Wire, Wired
 from polpo.kernel import addresses, netns
 from polpo.kernel.links import Link, delete_link, dump_links, parse_link, set_link
 from polpo.kernel.netlink import Netlink
+from polpo.runtime.clock import Clock
 from polpo.target.changes import Changes
 
+FRESH_S = 2.5  # half of the loop's timer: each of its passes reads nearly all
 LOOPBACK = 1  # its index in every namespace
 
 
 class Workloads:
     noun = "workload"
 
-    def __init__(self, devices: Devices, ports: Mapping[str, Wired]) -> None:
-        self._devices, self._ports = devices, ports
+    """What is in other namespaces tells us of no change, and is looked at by time; at once where
+    we wrote, and where the host's end has changed.
+    """
+
+    def __init__(self, devices: Devices, ports: Mapping[str, Wired], clock: Clock) -> None:
+        self._devices, self._ports, self._clock = devices, ports, clock
         self._seen: dict[str, tuple[list[list[bytes]], Wire]] = {}  # device -> raw, decoded
+        self._looked: dict[str, tuple[Plug, Link, float]] = {}  # device -> whose, when
 
     def read_actual(self) -> dict[str, Wire]:
         links = self._devices.read()
         ends = {
             d: links[d] for d, w in self._ports.items() if w.plug.kind == "netns" and d in links
         }
-        found = {device: self._read(device, end) for device, end in ends.items()}
+        found = {device: self._known(device, end) for device, end in ends.items()}
         self._seen = {d: seen for d, seen in self._seen.items() if d in self._ports}
+        self._looked = {d: looked for d, looked in self._looked.items() if d in self._seen}
         return {device: wire for device, wire in found.items() if wire is not None}
 
     def apply(self, changes: Changes[str, Wire]) -> Failures[str]:
         return one_by_one(changes, self._put, lambda device: None)  # goes with the host's end
+
+    def _known(self, device: str, end: Link) -> Wire | None:
+        """As it was a moment ago, or read."""
+        plug, now = self._ports[device].plug, self._clock()
+        whose, at, when = self._looked.get(device, (None, None, 0.0))
+        if (whose, at) == (plug, end) and now - when < FRESH_S:
+            return self._seen[device][1]
+        wire = self._read(device, end)
+        self._looked.pop(device, None)
+        if wire is not None:
+            self._looked[device] = plug, end, now
+        return wire
 
     def _read(self, device: str, end: Link) -> Wire | None:
         try:
@@ -61,6 +81,7 @@ class Workloads:
         return self._seen[device][1]
 
     def _put(self, device: str, wire: Wire) -> None:
+        self._looked.pop(device, None)
         end = self._devices.known.get(device)
         if end is None:
             raise FileNotFoundError(2, "the host's end is missing")

@@ -1,13 +1,13 @@
 """What hosts have reported of load balancers, put together: `context.Carrying`."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import add
 
 from polpo.api.context import Carrying, Instance
 from polpo.api.hosts_v1.reports import Report, Reports
 from polpo.model.host import Host
-from polpo.model.load_balancer import LoadBalancer
+from polpo.model.load_balancer import Listener, LoadBalancer
 from polpo.model.placement import Placement
 from polpo.model.snapshot import Snapshot
 from polpo.target.balancer import Balancing, Flow
@@ -32,9 +32,17 @@ class Balanced:
             reached=min((r.status.revision for r in live.values()), default=-1) if active else -1,
             error=self._error(found, live),
             members=next((found[id].members for id in sorted(active)), {}),
-            flows=_summed(one.flows for one in found.values()),
+            flows=_summed([*(one.flows for one in found.values()), *self._served(balancer)]),
             instances={p.id: self._instance(p, p.id in active, p.id in live) for p in placements},
         )
+
+    def _served(self, balancer: LoadBalancer) -> Iterator[Mapping[str, Flow]]:
+        """What the switches of all hosts have carried of it."""
+        listeners = self._snapshot.by(Listener, "load_balancer", balancer.id)
+        ids = {one.id for one in listeners if one.is_switched(balancer.provider)}
+        if ids:
+            statuses = (report.status for _, report in self._reports.items())
+            yield from ({id: s.served[id] for id in ids & s.served.keys()} for s in statuses)
 
     def _said(self, placement: Placement) -> Report | None:
         """Of a host that is alive."""

@@ -100,14 +100,22 @@ def _workers(text: str) -> int:
 
 
 def _identity(user: str) -> Identity:
-    """Whom workers become: only root can make them somebody else."""
-    if os.geteuid() != 0:
+    """Whom workers become: only root can make them somebody else, and not in a container that has
+    dropped the capabilities for it, as CoreDNS's usual one (it has none that matter then)."""
+    if os.geteuid() != 0 or not _may_change_identity():
         return Identity()
     try:
         found = pwd.getpwnam(user)
     except KeyError:
         raise ValueError(f"there is no user {user}") from None
     return Identity(found.pw_uid, found.pw_gid)
+
+
+def _may_change_identity() -> bool:
+    """CAP_SETGID and CAP_SETUID, bits 6 and 7 (capabilities(7))."""
+    status = Path("/proc/self/status").read_text()
+    effective = int(status.split("CapEff:")[1].split()[0], 16)
+    return effective & 0xC0 == 0xC0
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import os
 import time
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,7 +74,6 @@ def down(
 
 def _up(lab: "Lab", as_json: bool) -> int:
     """0 if all that is proven is so."""
-    from polpo.lab.kubernetes.checks import prove
     from polpo.lab.up import Builder, Report
 
     begun = time.monotonic()
@@ -83,8 +81,7 @@ def _up(lab: "Lab", as_json: bool) -> int:
     builder = Builder(lab, lambda text: None if as_json else say(f"[green]+[/green] {text}"))
     builder.build()
     checks = []
-    cluster = builder.build_kubernetes() if lab.cluster else None
-    for check in chain(builder.prove(), prove(cluster) if cluster else ()):
+    for check in builder.prove_all():
         checks.append(check)
         mark = "[green]ok[/green]  " if check.passed else "[red]FAIL[/red]"
         if not as_json:
@@ -95,8 +92,9 @@ def _up(lab: "Lab", as_json: bool) -> int:
     elif all(check.passed for check in checks):
         console.print(f"\n{len(checks)} checks passed in {report.took_s:.0f} s.")
         say(NEXT.format(clouds=_shown(lab.clouds)))
-        if cluster is not None:
-            say(f"  kubectl --kubeconfig {_shown(cluster.at.kubeconfig)} get pods -o wide\n")
+        if builder.cluster is not None:
+            at = _shown(builder.cluster.at.kubeconfig)
+            say(f"  kubectl --kubeconfig {at} get pods -o wide\n")
     return 0 if all(check.passed for check in checks) else 1
 
 

@@ -69,6 +69,11 @@ class Entries:
         """What every table must hold. Not to be changed by the reader."""
         return self._claims.full
 
+    @property
+    def listeners(self) -> Mapping[int, str]:
+        """Services of load balancers: number -> the listener's id."""
+        return self._services.listeners()
+
     def take_touched(self) -> dict[str, set[bytes]]:
         """Keys whose entries came, went or changed since last asked, by table."""
         return self._claims.take_touched()

@@ -107,6 +107,14 @@ class Services:
     def __bool__(self) -> bool:
         return bool(self._services)
 
+    def listeners(self) -> dict[int, str]:
+        """Of load balancers: number in the tables -> the listener's id."""
+        return {
+            number_of(name): name[1].partition("/")[0]
+            for name in self._services
+            if name[0].startswith("network/")
+        }
+
     def put(self, name: str, row: Service | Backend) -> None:
         """A row of the slice, new or in the place of one with its key. ValueError if malformed."""
         if isinstance(row, Service):

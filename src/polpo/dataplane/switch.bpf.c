@@ -270,6 +270,7 @@ struct turn { // what a client calls the other end of its flow, and the port tha
 	__be16 client_port;
 	__u8 client_high; // the client is the key's high end
 	__u8 pad[3];
+	__u64 service;
 };
 
 struct flow {
@@ -300,6 +301,14 @@ struct service {
 	__u32 sticks; // seconds for which a client keeps its backend, 0 for one connection
 	__u8 via[6]; // the router's that leads out of its own network
 	__u8 pad[6];
+};
+
+struct carried { // of a service: what clients of this host sent (`in`), and got
+	__u64 flows;
+	__u64 packets_in;
+	__u64 bytes_in;
+	__u64 packets_out;
+	__u64 bytes_out;
 };
 
 struct page_key {
@@ -467,6 +476,7 @@ TABLE(allowances, LRU_HASH, __u32, struct allowance, 8192, 0);
 TABLE(callers, LRU_HASH, struct caller_key, struct caller, 32768, 0);
 TABLE(said, PERCPU_ARRAY, __u32, struct allowance, 1, 0);
 TABLE(buckets, HASH, struct limit_key, struct bucket, 131072, BPF_F_NO_PREALLOC);
+TABLE(carried, LRU_PERCPU_HASH, __u64, struct carried, 16384, 0);
 TABLE(counters, PERCPU_HASH, __u32, struct counter, 65536, BPF_F_NO_PREALLOC);
 TABLE(drops, PERCPU_ARRAY, __u32, __u64, REASONS, 0);
 
@@ -1085,10 +1095,34 @@ static __always_inline void set_l4_port(struct __sk_buff *skb, struct packet *p,
 	bpf_skb_store_bytes(skb, p->offset + (source ? 0 : 2), &to, 2, 0);
 }
 
+static __noinline struct carried *carried_of(__u64 service)
+{
+	struct carried none = {}, *found = bpf_map_lookup_elem(&carried, &service);
+	if (found)
+		return found;
+	bpf_map_update_elem(&carried, &service, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&carried, &service);
+}
+
+static __always_inline void count_served(struct __sk_buff *skb, __u64 service, bool out)
+{
+	struct carried *found = carried_of(service);
+	if (!found)
+		return;
+	if (out) {
+		found->packets_out += packets(skb);
+		found->bytes_out += skb->len;
+	} else {
+		found->packets_in += packets(skb);
+		found->bytes_in += skb->len;
+	}
+}
+
 // A packet to a service becomes one to its backend.
 SUBPROGRAM int turn(struct __sk_buff *skb, struct packet *p)
 {
 	REQUIRE(p);
+	count_served(skb, p->asked.service, false);
 	set_end(skb, p, false, &p->asked.address, &p->destination);
 	set_l4_port(skb, p, false, p->asked.port, p->transport.destination_port);
 	set_l4_port(skb, p, true, p->asked.client_port, p->transport.source_port);
@@ -1144,17 +1178,18 @@ static __always_inline void turn_error_back(struct __sk_buff *skb, struct packet
 SUBPROGRAM int turn_back(struct __sk_buff *skb, struct packet *p, struct flow *flow)
 {
 	REQUIRE(p && flow);
-	struct turn turn = flow->turn;
-	union address backend = turn.client_high ? p->key.low : p->key.high;
-	if (!turn.port || p->from_high == turn.client_high)
+	struct turn *turn = &flow->turn;
+	const union address *backend = turn->client_high ? &p->key.low : &p->key.high;
+	if (!turn->port || p->from_high == turn->client_high)
 		return 0;
+	count_served(skb, turn->service, true);
 	if (p->transport.kind == ERROR) {
-		turn_error_back(skb, p, &backend, &turn);
+		turn_error_back(skb, p, backend, turn);
 		return 0;
 	}
-	set_end(skb, p, true, &p->source, &turn.address);
-	set_l4_port(skb, p, true, p->transport.source_port, turn.port);
-	set_l4_port(skb, p, false, p->transport.destination_port, turn.client_port);
+	set_end(skb, p, true, &p->source, &turn->address);
+	set_l4_port(skb, p, true, p->transport.source_port, turn->port);
+	set_l4_port(skb, p, false, p->transport.destination_port, turn->client_port);
 	return 0;
 }
 
@@ -2399,6 +2434,7 @@ SUBPROGRAM int serve(struct packet *p, struct where *where)
 	p->asked.address = p->destination;
 	p->asked.port = t->destination_port;
 	p->asked.client_port = t->source_port;
+	p->asked.service = service->id;
 	if (!is_admitted(p, service))
 		return NOT_ADMITTED;
 	struct chosen *known = bpf_map_lookup_elem(&chosen, &chosen_key);
@@ -2494,6 +2530,9 @@ static __always_inline int note_turn(struct packet *p, struct flow *flow)
 	if (!turned) {
 		flow->turn = p->asked;
 		flow->turn.client_high = p->from_high;
+		struct carried *found = carried_of(p->asked.service);
+		if (found)
+			found->flows++;
 	}
 	p->judged = 1;
 	return PASSED;

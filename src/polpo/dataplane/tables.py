@@ -189,7 +189,9 @@ FLOW_KEY = Layout(
     high_port="2s",
     pad2="4x",
 )
-TURN = Layout("turn", address="16s", port="2s", client_port="2s", client_high="B", pad="3x")
+TURN = Layout(
+    "turn", address="16s", port="2s", client_port="2s", client_high="B", pad="3x", service="Q"
+)
 FLOW = Layout(
     "flow",
     seen="Q",
@@ -205,6 +207,7 @@ FLOW = Layout(
 )
 SERVICE_KEY = Layout("service_key", scope="I", protocol="B", pad="x", port="2s", address="16s")
 SERVICE = Layout("service", id="Q", pages="I", flags="I", sticks="I", via="6s", pad="6x")
+CARRIED = Layout("carried", flows="Q", packets_in="Q", bytes_in="Q", packets_out="Q", bytes_out="Q")
 PAGE_KEY = Layout("page_key", service="Q", page="I", pad="4x")
 BACKEND = Layout("backend", address="16s", hash="I", inverse="I", port="2s", pad="6x")
 BACKENDS = Layout("page", count="I", pad="4x", backend=f"{PAGE * BACKEND.size}s")
@@ -287,6 +290,7 @@ TABLES = {
         Table("callers", "lru_hash", CALLER_KEY, CALLER, ours=False),
         Table("said", "percpu_array", U32, ALLOWANCE, ours=False),
         Table("buckets", "hash", LIMIT_KEY, BUCKET, ours=False),
+        Table("carried", "lru_percpu_hash", U64, CARRIED, ours=False),
         Table("counters", "percpu_hash", U32, COUNTER, ours=False),
         Table("drops", "percpu_array", U32, U64, ours=False),
     )

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from polpo.dns.corefile.block import Directive, ServerBlock
 from polpo.dns.counts import Counts, Metric
 from polpo.dns.query import Answer, Handler, Query
+from polpo.dns.turn import Turn
 
 # CoreDNS's own order (plugin.cfg of 1.13): a query meets the plugins of its server block in it.
 ORDER = (
@@ -61,6 +62,10 @@ class Place(Protocol):
     @property
     def counts(self) -> Counts:
         """Metrics of this worker."""
+
+    @property
+    def turn(self) -> Turn:
+        """For those who send in batches."""
 
     def now(self) -> float:
         """Monotonic seconds."""

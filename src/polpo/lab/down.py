@@ -14,6 +14,8 @@ from polpo.lab.underlay import remove_underlay
 
 NODES = ("kubelet-", "containerd-")
 """These end first: others would only be missed."""
+DONE_WITH = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+"""These would take their time for what nobody needs any more."""
 
 
 def take_down(lab: Lab, say: Callable[[str], None]) -> None:
@@ -21,6 +23,8 @@ def take_down(lab: Lab, say: Callable[[str], None]) -> None:
     processes = Processes(lab.folder / "run")
     kubernetes = Kubernetes(lab)
     for name in sorted(processes.names(), key=lambda name: not name.startswith(NODES)):
+        if name in DONE_WITH:
+            processes.kill(name)
         processes.stop(name)
     end_pods(kubernetes)
     clean(kubernetes)

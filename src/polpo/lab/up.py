@@ -11,6 +11,7 @@ from polpo.lab import outside, secrets, tenants
 from polpo.lab.checks import CHECKS, Check, Proof
 from polpo.lab.command import CommandFailed
 from polpo.lab.harm import Harm
+from polpo.lab.kubernetes import checks as kubernetes
 from polpo.lab.kubernetes.cluster import Cluster
 from polpo.lab.kubernetes.network import ensure_network
 from polpo.lab.kubernetes.programs import find
@@ -30,6 +31,7 @@ class Builder:
         self._lab, self._say = lab, say
         self._running = Running(lab)
         self._admin = self._running.admin
+        self.cluster: Cluster | None = None
 
     def build(self) -> None:
         """From nothing, or from whatever an earlier run left, to a lab that is ready."""
@@ -57,19 +59,27 @@ class Builder:
             running.serve(lab.outside, "outside", (80,))
             running.await_converged()
 
-    def build_kubernetes(self) -> Cluster | None:
-        """Real Kubernetes on the hosts; None where its programs are not."""
+    def prove_all(self) -> Iterator[Check]:
+        """The network first: it can be used while Kubernetes, if there is to be one, comes up."""
+        yield from self.prove()
+        if self._lab.cluster:
+            self.build_kubernetes()
+        if self.cluster is not None:
+            yield from kubernetes.prove(self.cluster)
+
+    def build_kubernetes(self) -> None:
+        """Real Kubernetes on the hosts; where its programs are not, that is said, and no more."""
         programs = find()
         if programs.missing:
             self._say(f"no Kubernetes: there is no {', '.join(programs.missing)} here")
-            return None
+            return
         with self._step("the cluster's network, router and group"):
             user = tenants.sign_in(self._lab.url, PROJECT, self._running.passwords()[PROJECT])
             world = tenants.ensure_outside(self._admin, outside.PHYSICAL_NETWORK, outside.SUBNETS)
             ensure_network(user, self._lab, world)
         cluster = Cluster(self._running, programs)
         cluster.build(self._step)
-        return cluster
+        self.cluster = cluster
 
     def prove(self) -> Iterator[Check]:
         """Each check as it is done."""

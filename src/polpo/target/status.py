@@ -6,7 +6,7 @@ report costs seconds, never the truth (the acknowledgement is level-triggered, l
 
 import msgspec
 
-from polpo.target.balancer import Balancing
+from polpo.target.balancer import Balancing, Flow
 
 
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -22,6 +22,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     ready     numbers of those whose instance here is whole: active, or able to be at any time
     looked    revision of the target that the host has looked at its instances with, for these two
     balancing  its instances of load balancers, by number
+    served    what the switch has carried here of load balancers, by listener's id
     uplinks   physical network -> device that leads there: those whose device is up and has carrier
     sighted   where packets that are followed were seen: (probe, place); a place is `sent`, `out` or
               `in` (of the tunnel), `to/<port>`, `left/<router's number>` or `dropped/<reason>`: for
@@ -40,6 +41,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     ready: tuple[int, ...] = ()
     looked: int = 0
     balancing: dict[int, Balancing] = {}
+    served: dict[str, Flow] = {}
     uplinks: dict[str, str] = {}
     sighted: tuple[tuple[str, str], ...] = ()
     heard: tuple[str, ...] = ()

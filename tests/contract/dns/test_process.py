@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from polpo.dns.wire.message import read_message
-from polpo.dns.wire.name import from_text
+from polpo.dns.wire.name import cased_from_text, from_text
 from polpo.dns.wire.render import render_query
 from polpo.testing.dns import STARTED, Client, DnsProcess
 from polpo.testing.resolver import shown
@@ -314,6 +314,30 @@ def test_dns_over_tls_in_and_out(start: Start, tmp_path: Path) -> None:
     client = start(f".:PORT {{\n bind 127.0.0.1\n errors\n {forward}\n}}")
     answer = client.ask("a.test").answer
     assert shown(answer) == ["a.test. 3600 A 10.0.0.9"], client.log.read_text()
+
+
+def test_what_is_only_handed_on_comes_back_as_it_was_or_fails_over(start: Start) -> None:
+    upstream = start(hosts("10.0.0.1"))
+    dead = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    dead.bind(("127.0.0.1", 0))  # hears, and says nothing
+    to = f"127.0.0.1:{dead.getsockname()[1]} 127.0.0.1:{upstream.port}"
+    options = "policy sequential\n read_timeout 200ms\n max_fails 1"
+    pages = "prometheus :HTTP"
+    forward = f"forward . {to} {{\n {options}\n }}"
+    dns = start(f".:PORT {{\n bind 127.0.0.1\n errors\n {pages}\n {forward}\n}}", "-workers", "1")
+    with dns.client() as client:
+        for number in range(20):
+            name = "a.test" if number % 2 else "A.TesT"
+            query = render_query(number, cased_from_text(name), 1)
+            client.send(query)
+            answer = client.receive()
+            assert answer[:2] == query[:2]
+            assert answer[12 : 12 + len(query) - 12] == query[12:]
+            assert shown(read_message(answer).answer) == ["a.test. 60 A 10.0.0.1"]
+    dead.close()
+    metrics = dns.get("/metrics")[1]
+    assert 'proto="udp",family="1",type="A"} 20' in metrics
+    assert 'rcode="NOERROR",plugin="forward"} 20' in metrics
 
 
 def test_a_zone_is_transferred(start: Start, tmp_path: Path) -> None:

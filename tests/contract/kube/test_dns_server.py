@@ -50,11 +50,12 @@ class Server:
         self.process: asyncio.subprocess.Process | None = None
         self._workers: list[int] = []
 
-    async def start(self) -> None:
+    async def start(self, *prefix: str) -> None:
+        """`prefix` is a command that runs it."""
         polpo = str(Path(sys.executable).parent / "polpo")
         with self._log.open("wb") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(polpo, "dns", "-conf", str(self._corefile), "-workers", "1"),
+                *(*prefix, polpo, "dns", "-conf", str(self._corefile), "-workers", "1"),
                 stdout=log,
                 stderr=log,
             )
@@ -164,6 +165,22 @@ async def test_answers_go_on_when_the_api_is_away_and_when_control_is_killed(
     for _ in range(20):
         assert answers(await server.ask(name)) == [f"{name}. 5 A 10.254.0.7"]
         assert (await server.ask(f"db.default.{name[12:]}")).answer
+
+
+async def test_it_runs_with_the_capabilities_that_clusters_give_coredns(
+    api: ApiServer, tmp_path: Path
+) -> None:
+    """`drop: [ALL]`, `add: [NET_BIND_SERVICE]`, allowPrivilegeEscalation: false."""
+    if os.geteuid() != 0:
+        pytest.skip("only root has capabilities to drop")
+    made = Server(tmp_path, api)
+    bounds = "--bounding-set=-all,+net_bind_service"
+    await made.start("setpriv", bounds, "--no-new-privs")
+    try:
+        found = await made.ask("none.default.svc.cluster.local")
+        assert found.flags & 15 == Rcode.NXDOMAIN
+    finally:
+        await made.stop()
 
 
 async def until_async(server: Server, name: str, wanted: list[str]) -> None:

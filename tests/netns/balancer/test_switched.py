@@ -92,6 +92,16 @@ async def test_members_wherever_they_are_see_the_client_itself(switched: Balance
     assert {one["from"] for one in answers} == {"10.7.0.20"}
 
 
+async def test_what_is_carried_is_counted_on_the_clients_host(switched: BalancerCloud) -> None:
+    async def counted() -> bool:
+        served = (await switched.c.status()).get("served", {})
+        flows = [served.get(one.id, [0, 0, 0, 0, 0]) for one in (LISTENER, DATAGRAMS)]
+        (*_, http, _), (bytes_in, _, _, datagrams, _) = flows
+        return bool(http >= 30 and datagrams >= 20 and bytes_in >= 20 * 43)
+
+    await eventually(counted, "what was carried is told", 20.0)
+
+
 async def test_nobody_notices_that_the_instances_are_lost(switched: BalancerCloud) -> None:
     """Both of them, as far as anybody can see: no HAProxy, no keepalived."""
     connections = await asyncio.to_thread(Client, VIP, 80, LONG)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from polpo.lab import probes
+from polpo.lab.kubernetes.programs import find
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 
@@ -57,7 +58,7 @@ class UsersLab:
 
     def up(self) -> dict[str, Any]:
         report: dict[str, Any] = json.loads(
-            run(str(BIN / "polpo"), "lab", "up", *self._where, "--json")
+            run(str(BIN / "polpo"), "lab", "up", *self._where, "--kubernetes", "--json")
         )
         return report
 
@@ -89,6 +90,8 @@ def test_a_second_up_finds_everything_and_proves_it_again(lab: UsersLab) -> None
     assert token.stat().st_size
     assert [check["what"] for check in report["checks"] if not check["passed"]] == []
     assert len(report["checks"]) >= 13
+    of_kubernetes = [c for c in report["checks"] if c["what"].startswith("Kubernetes: ")]
+    assert len(of_kubernetes) == (0 if find().missing else 5)
 
 
 def test_passwords_are_for_root_only(lab: UsersLab) -> None:

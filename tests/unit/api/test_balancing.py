@@ -6,7 +6,7 @@ from polpo.api.balancing import NOWHERE, Balanced
 from polpo.api.context import Carrying, Instance
 from polpo.api.hosts_v1.reports import ALIVE_S, Reports
 from polpo.model.host import Host
-from polpo.model.load_balancer import LoadBalancer
+from polpo.model.load_balancer import Listener, LoadBalancer
 from polpo.model.placement import HIGH, Placement, instance_id
 from polpo.model.snapshot import Snapshot
 from polpo.target.balancer import Balancing, Flow
@@ -74,3 +74,13 @@ def test_without_any_live_host_it_is_an_error_and_no_waiting() -> None:
     assert world.look().error == NOWHERE
     world.say("a", 9, True)
     assert world.look().error is None
+
+
+def test_what_switches_carry_is_counted_on_all_hosts() -> None:
+    world = World()
+    listener = Listener(id="u", load_balancer_id="B", protocol="UDP", protocol_port=53)
+    world.snapshot = world.snapshot.put(listener)
+    for host in ("a", "c"):
+        status = Status(9, served={"u": Flow(1, 2, 0, 3, 0), "other": Flow(9, 9, 9, 9, 9)})
+        world.reports.hear(host, msgspec.json.encode(status))
+    assert world.look().flows == {"u": Flow(2, 4, 0, 6, 0)}

@@ -93,7 +93,8 @@ class Keeper:
         wanting = self._wanting.get(cluster, 0)
         if not wanting:
             self._pool.release(self._pool.waiting(cluster)[2 * self._warm :])
-        pods = {plug.port: _shown(plug.pod) for plug in self._pool.taken(cluster) if plug.pod}
+        plugs = (plug for plug in self._pool.taken(cluster) if not plug.leaving)
+        pods = {plug.port: _shown(plug.pod) for plug in plugs if plug.pod}
         return {
             "cluster": cluster,
             "pods": pods,

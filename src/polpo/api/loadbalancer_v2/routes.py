@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from polpo.api.context import Controller
-from polpo.api.loadbalancer_v2 import amphorae, errors, handlers
+from polpo.api.loadbalancer_v2 import amphorae, errors, handlers, openapi
 from polpo.api.network_v2.collection import Answer, Call
 from polpo.api.network_v2.endpoint import Endpoint, Handler
 from polpo.api.network_v2.errors import no_such_path
@@ -37,7 +37,11 @@ def routes(controller: Controller, settings: Settings | None = None) -> list[Bas
     async def versions(_request: Request) -> Response:
         return JSONResponse({"versions": _versions(controller.public_url)})
 
-    inside: list[BaseRoute] = [Route("/", versions)]
+    async def description(_request: Request) -> Response:
+        url = f"{controller.public_url}/load-balancer"
+        return JSONResponse(openapi.document(url, f"2.{NEWEST}"))
+
+    inside: list[BaseRoute] = [Route("/", versions), Route("/openapi.json", description)]
     for version in ("/v2", "/v2.0"):
         inside += [Route(version, versions), Route(f"{version}/", versions)]
         inside += [Route(version + path, endpoint(handler)) for path, handler in PATHS]

@@ -13,8 +13,8 @@ Node = dict[str, Any]
 
 _ANY = {"description": "an answer, or a NeutronError", "content": {"application/json": {}}}
 _ANSWERS = {"default": _ANY}
-_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-_CHILD = {"name": "child", "in": "path", "required": True, "schema": {"type": "string"}}
+ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+CHILD = {"name": "child", "in": "path", "required": True, "schema": {"type": "string"}}
 _TAG = {"name": "tag", "in": "path", "required": True, "schema": {"type": "string"}}
 _PAGING: Mapping[str, Node] = {
     "limit": {"type": "integer", "minimum": 0},
@@ -45,118 +45,127 @@ def document(resources: Mapping[str, Resource], children: Iterable[Child], url: 
         paths[path] = _children(child)
         paths[f"{path}/{{child}}"] = _child(child)
     for path, child in qos_rules.ALIASES.items():
-        paths[f"/v2.0/{path}/{{id}}"] = {**_child(child), "parameters": [_ID]}
+        paths[f"/v2.0/{path}/{{id}}"] = {**_child(child), "parameters": [ID]}
     for path, resource in resources.items():
         paths[f"/v2.0/{path}"] = _collection(resource)
-        paths[f"/v2.0/{path}/{{id}}"] = _member(resource)
+        paths[f"/v2.0/{path}/{{id}}"] = one_of_them(resource)
         if resource.taggable:
             paths[f"/v2.0/{path}/{{id}}/tags"] = _tags()
             paths[f"/v2.0/{path}/{{id}}/tags/{{tag}}"] = _tag()
+    return shell("polpo: Network API v2.0", "2.0", url, {**paths, **_beside()})
+
+
+def shell(title: str, version: str, url: str, paths: Node) -> Node:
+    """What is around the paths of any of our APIs."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "polpo: Network API v2.0", "version": "2.0"},
+        "info": {"title": title, "version": version},
         "servers": [{"url": url}],
         "security": [{"token": []}],
         "components": {
             "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}}
         },
-        "paths": {**paths, **_beside()},
+        "paths": paths,
     }
 
 
 def _collection(resource: Resource) -> Node:
     one, many = resource.member, resource.collection
-    schema = _schema(resource.table, "post")
-    single = _object({one: schema}, [one])
-    bulk = _object({many: {"type": "array", "items": schema, "minItems": 1}}, [many])
+    schema = schema_of(resource.table, "post")
+    single = an_object({one: schema}, [one])
+    bulk = an_object({many: {"type": "array", "items": schema, "minItems": 1}}, [many])
     return {
-        "get": _operation(f"list {many}", parameters=_queries(resource)),
-        "post": _operation(f"create {many}", {"anyOf": [single, bulk]}),
+        "get": operation(f"list {many}", parameters=queries(resource)),
+        "post": operation(f"create {many}", {"anyOf": [single, bulk]}),
     }
 
 
-def _member(resource: Resource) -> Node:
+def one_of_them(resource: Resource) -> Node:
     one = resource.member
-    schema = _schema(resource.table, "put")
+    schema = schema_of(resource.table, "put")
     return {
-        "parameters": [_ID],
-        "get": _operation(f"show {one}"),
-        "put": _operation(f"update {one}", _object({one: schema}, [one])),
-        "delete": _operation(f"delete {one}"),
+        "parameters": [ID],
+        "get": operation(f"show {one}"),
+        "put": operation(f"update {one}", an_object({one: schema}, [one])),
+        "delete": operation(f"delete {one}"),
     }
 
 
 def _children(child: Child) -> Node:
     one = child.member
     return {
-        "parameters": [_ID],
-        "get": _operation(f"list {child.collection}", parameters=_queries(child)),
-        "post": _operation(f"create {one}", _object({one: _schema(child.table, "post")}, [one])),
+        "parameters": [ID],
+        "get": operation(f"list {child.collection}", parameters=queries(child)),
+        "post": operation(f"create {one}", an_object({one: schema_of(child.table, "post")}, [one])),
     }
 
 
 def _child(child: Child) -> Node:
     one = child.member
     return {
-        "parameters": [_ID, _CHILD],
-        "get": _operation(f"show {one}"),
-        "put": _operation(f"update {one}", _object({one: _schema(child.table, "put")}, [one])),
-        "delete": _operation(f"delete {one}"),
+        "parameters": [ID, CHILD],
+        "get": operation(f"show {one}"),
+        "put": operation(f"update {one}", an_object({one: schema_of(child.table, "put")}, [one])),
+        "delete": operation(f"delete {one}"),
     }
 
 
 def _tags() -> Node:
-    schema = _object({"tags": {"type": "array", "items": {"type": "string"}}}, ["tags"])
+    schema = an_object({"tags": {"type": "array", "items": {"type": "string"}}}, ["tags"])
     return {
-        "parameters": [_ID],
-        "get": _operation("list tags"),
-        "put": _operation("replace tags", schema),
-        "post": _operation("add tags", schema),
-        "delete": _operation("remove all tags"),
+        "parameters": [ID],
+        "get": operation("list tags"),
+        "put": operation("replace tags", schema),
+        "post": operation("add tags", schema),
+        "delete": operation("remove all tags"),
     }
 
 
 def _tag() -> Node:
     return {
-        "parameters": [_ID, _TAG],
-        "get": _operation("confirm a tag"),
-        "put": _operation("add a tag"),
-        "delete": _operation("remove a tag"),
+        "parameters": [ID, _TAG],
+        "get": operation("confirm a tag"),
+        "put": operation("add a tag"),
+        "delete": operation("remove a tag"),
     }
 
 
 def _beside() -> dict[str, Node]:
     """What is not a table's."""
     strings = {"type": "array", "items": {"type": "string"}}
-    limits = _object({"quota": {"type": "object", "additionalProperties": {"type": "integer"}}}, [])
+    limits = an_object(
+        {"quota": {"type": "object", "additionalProperties": {"type": "integer"}}}, []
+    )
     paths: dict[str, Node] = {
         "/v2.0/quotas/{id}": {
-            "parameters": [_ID],
-            "get": _operation("show quotas"),
-            "put": _operation("set quotas", limits),
-            "delete": _operation("reset quotas"),
+            "parameters": [ID],
+            "get": operation("show quotas"),
+            "put": operation("set quotas", limits),
+            "delete": operation("reset quotas"),
         }
     }
-    interface = _object({key: {"type": "string"} for key in ("subnet_id", "port_id")}, [])
-    routes = _object({"router": _object({"routes": router_routes.kind().schema}, ["routes"])}, [])
+    interface = an_object({key: {"type": "string"} for key in ("subnet_id", "port_id")}, [])
+    routes = an_object(
+        {"router": an_object({"routes": router_routes.kind().schema}, ["routes"])}, []
+    )
     for verb in ("add", "remove"):
         for what, body in (("router_interface", interface), ("extraroutes", routes)):
-            put = _operation(f"{verb} {what}", body)
-            paths[f"/v2.0/routers/{{id}}/{verb}_{what}"] = {"parameters": [_ID], "put": put}
+            put = operation(f"{verb} {what}", body)
+            paths[f"/v2.0/routers/{{id}}/{verb}_{what}"] = {"parameters": [ID], "put": put}
     for path, key in (
         ("address-groups/{id}/add_addresses", "addresses"),
         ("address-groups/{id}/remove_addresses", "addresses"),
         ("subnetpools/{id}/add_prefixes", "prefixes"),
         ("subnetpools/{id}/remove_prefixes", "prefixes"),
     ):
-        put = _operation(path.rpartition("/")[2], _object({key: strings}, [key]))
-        paths[f"/v2.0/{path}"] = {"parameters": [_ID], "put": put}
+        put = operation(path.rpartition("/")[2], an_object({key: strings}, [key]))
+        paths[f"/v2.0/{path}"] = {"parameters": [ID], "put": put}
     for path in LISTED:
-        paths[f"/v2.0/{path}"] = {"get": _operation(f"list {path}")}
+        paths[f"/v2.0/{path}"] = {"get": operation(f"list {path}")}
     return paths
 
 
-def _operation(summary: str, body: Node | None = None, parameters: Any = None) -> Node:
+def operation(summary: str, body: Node | None = None, parameters: Any = None) -> Node:
     operation: Node = {"summary": summary, "responses": _ANSWERS}
     if parameters:
         operation["parameters"] = parameters
@@ -165,7 +174,7 @@ def _operation(summary: str, body: Node | None = None, parameters: Any = None) -
     return operation
 
 
-def _object(properties: Node, required: list[str]) -> Node:
+def an_object(properties: Node, required: list[str]) -> Node:
     return {
         "type": "object",
         "properties": properties,
@@ -174,14 +183,14 @@ def _object(properties: Node, required: list[str]) -> Node:
     }
 
 
-def _schema(table: Table, verb: str) -> Node:
+def schema_of(table: Table, verb: str) -> Node:
     attributes = {key: a for key, a in table.attributes.items() if getattr(a, verb) and a.kind}
     properties = {key: a.kind.schema for key, a in attributes.items() if a.kind}
     required = [key for key, a in attributes.items() if a.default is REQUIRED and verb == "post"]
-    return _object(properties, required)
+    return an_object(properties, required)
 
 
-def _queries(resource: Searchable) -> list[Node]:
+def queries(resource: Searchable) -> list[Node]:
     known = resource.table.attributes
     filters = {
         key: {"type": "array", "items": a.kind.schema if a.kind else {"type": "string"}}

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from polpo.dns.query import Peer, Query
-from polpo.dns.server.chain import Chain, Zones, chain_finder
+from polpo.dns.server.chain import Chain, Relay, Zones, chain_finder
 from polpo.dns.server.table import FOREVER, Kept, Table
 from polpo.dns.server.tally import MOST_COMBINATIONS, Combination, Tally, rcode_label, type_label
 from polpo.dns.wire.message import OPCODE, QR, TC, Malformed, Question, read_question
@@ -93,6 +93,26 @@ class Asked:
         except Exception:
             self._panic()
 
+    def relay(self) -> Relay | None:
+        """How to hand the query on as it is, if nothing has to be done with it here."""
+        question = self.question
+        chain = self.chain = self.channel.find_chain(question.name.lower())
+        edns = question.edns
+        if chain is None or chain.relay is None or question.flags & OPCODE or question.class_ != 1:
+            return None
+        if edns is not None and (edns.version or edns.size >= LARGEST_UDP):
+            return None
+        return None if question.type in _TRANSFERS else chain.relay
+
+    def relayed(self, message: bytes) -> bytes:
+        """The upstream's message as the answer, counted."""
+        question, rcode = self.question, message[3] & 15
+        dnssec_ok = question.edns is not None and question.edns.dnssec_ok
+        wire = self._relay(message, self._size())
+        slot, combination = self._combination(rcode, "forward", question.type, dnssec_ok, wire)
+        self.channel.tally.count(slot, time.monotonic() - self.begun, combination)
+        return wire
+
     def ask_for_peer(self, peer: Callable[[], Peer]) -> None:
         """Where to learn who asks, from now on."""
         if self.query is not None:
@@ -143,16 +163,20 @@ class Asked:
             self.wire = self._relay(reply.message, query.size)
         else:
             self.wire = render_reply(self.message, self.question, reply, query.size)
-        slot, combination = self._combination(reply, query, self.wire)
+        slot, combination = self._combination(
+            reply.rcode, reply.plugin, query.type, query.dnssec_ok, self.wire
+        )
         channel.tally.count(slot, time.monotonic() - self.begun, combination)
         if query.keep and reply.rcode in KEPT_RCODES:
             self._keep(reply, query, combination)
 
-    def _combination(self, reply: Reply, query: Query, wire: bytes) -> tuple[int, Combination]:
+    def _combination(
+        self, rcode: int, plugin: str, type: int, dnssec_ok: bool, wire: bytes
+    ) -> tuple[int, Combination]:
         """The labels of the answer, and their slot: the channel remembers those that it has had."""
         channel, chain = self.channel, self.chain
         sizes = (len(self.message), len(wire))
-        key = (id(chain), query.type, reply.rcode, reply.plugin, query.dnssec_ok, *sizes)
+        key = (id(chain), type, rcode, plugin, dnssec_ok, *sizes)
         found = channel.slots.get(key)
         if found is None:
             server, zone = (chain.server, chain.zone) if chain else (channel.server, "dropped")
@@ -161,10 +185,10 @@ class Asked:
                 zone,
                 channel.protocol,
                 channel.family,
-                type_label(query.type),
-                rcode_label(reply.rcode),
-                reply.plugin,
-                query.dnssec_ok,
+                type_label(type),
+                rcode_label(rcode),
+                plugin,
+                dnssec_ok,
                 *sizes,
             )
             if len(channel.slots) > MOST_COMBINATIONS:

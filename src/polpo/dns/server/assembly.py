@@ -13,11 +13,12 @@ from polpo.dns.counts import Counts
 from polpo.dns.plugins.tls.context import server_context
 from polpo.dns.query import Answer, Query
 from polpo.dns.server.answering import Channel
-from polpo.dns.server.chain import BlockPlace, Chain, build_handler, find_chain, refuse
+from polpo.dns.server.chain import BlockPlace, Chain, build_handler, find_chain, refuse, relay_of
 from polpo.dns.server.link import Configuration, Server, Sockets
 from polpo.dns.server.tally import Tally, zone_text
 from polpo.dns.server.tcp import TcpConnections
 from polpo.dns.server.udp import UdpListener
+from polpo.dns.turn import Turn
 
 Later = Callable[[float, Callable[[], None]], Callable[[], None]]
 
@@ -42,6 +43,7 @@ class Assembly:
         self.udp: list[UdpListener] = []
         self.tcp: list[TcpListener] = []
         self._loop = loop
+        self.turn = Turn(loop.call_soon)
         for server in configuration.servers:
             self._add_server(server, configuration.blocks)
 
@@ -73,12 +75,15 @@ class Assembly:
 
         for index in dict.fromkeys(server.zones.values()):
             block = blocks[index]
-            place = BlockPlace(block.zones, server.label, self.counts, resolve, self._later)
+            place = BlockPlace(
+                block.zones, server.label, self.counts, resolve, self._later, self.turn
+            )
             self.places.setdefault(index, []).append(place)
             handler = build_handler(block, place)
+            relay = relay_of(block, place)
             for zone, owner in server.zones.items():
                 if owner == index:
-                    zones[zone] = Chain(handler, server.label, zone_text(zone))
+                    zones[zone] = Chain(handler, server.label, zone_text(zone), relay)
         tls = None
         if server.scheme == "tls":
             tls = server_context([blocks[index] for index in server.zones.values()])
@@ -92,7 +97,7 @@ class Assembly:
             channel = Channel(zones, self.tally, "udp", sockets.family)
             self.channels.append(channel)
             sock = _inherited(sockets.udp)
-            self.udp.append(UdpListener(sock, channel, self._loop.call_soon))
+            self.udp.append(UdpListener(sock, channel, self.turn))
         if sockets.tcp >= 0:
             channel = Channel(zones, self.tally, "tls" if tls else "tcp", sockets.family)
             self.channels.append(channel)

@@ -11,6 +11,7 @@ from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.counts import Counts
 from polpo.dns.plugin import ORDER, handler_of, setup_of
 from polpo.dns.query import Answer, Handler, Query
+from polpo.dns.turn import Turn
 from polpo.dns.wire.name import ROOT, is_within, suffixes
 from polpo.dns.wire.record import Rcode, Reply
 
@@ -18,12 +19,19 @@ FEW = 6
 Receive = Callable[[bytes], Iterable[bytes]]
 
 
+Relay = Callable[[bytes, bytes, Callable[[bytes | None, str], None]], bool]
+SEEING_NOTHING = frozenset({"errors", "forward"})  # plugins that a reply passes as it is
+
+
 class Chain(NamedTuple):
-    """What answers for one zone of a listener: the handler, and the labels of metrics."""
+    """What answers for one zone of a listener: the handler, and the labels of metrics. With `relay`
+    there is nothing to do but to hand queries on: it takes name, query after the ID, and who gets
+    the reply; False means that the handler has to do it."""
 
     handler: Handler
     server: str
     zone: str
+    relay: Relay | None = None
 
 
 Zones = Mapping[bytes, Chain]  # of one listener, by the zone's wire form
@@ -39,7 +47,9 @@ class BlockPlace:
         counts: Counts,
         resolve: Callable[[Query, Answer], None],
         later: Callable[[float, Callable[[], None]], Callable[[], None]],
+        turn: Turn,
     ) -> None:
+        self.turn = turn
         self.zones = zones
         self.server = server
         self.counts = counts
@@ -79,6 +89,16 @@ def build_handler(block: ServerBlock, place: BlockPlace) -> Handler:
                 value = setup_of(name).parse(directives, block)
                 handler = module.make(value, handler, place)
     return handler
+
+
+def relay_of(block: ServerBlock, place: BlockPlace) -> Relay | None:
+    """How queries of the block can be handed on without being looked at, if they can."""
+    names = {d.name for d in block.directives if handler_of(d.name) is not None}
+    forwarding = place.provided("forward")
+    if forwarding is None or not names <= SEEING_NOTHING:
+        return None
+    relay: Relay = forwarding.relay
+    return relay
 
 
 def refuse(query: Query, answer: Answer) -> None:

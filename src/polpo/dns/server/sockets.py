@@ -12,6 +12,7 @@ from polpo.dns.server.plan import EVERYWHERE, Planned
 
 WITHOUT_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 BACKLOG = 1024
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 RECEIVE_BUFFER_BYTES = 2 * 1024 * 1024  # a burst waits here; the kernel gives what it allows
 
 
@@ -77,7 +78,7 @@ def _bound(host: str, port: int, kind: int) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind == socket.SOCK_DGRAM:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            enlarge(sock)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
@@ -88,6 +89,14 @@ def _bound(host: str, port: int, kind: int) -> socket.socket:
         raise
     sock.setblocking(False)
     return sock
+
+
+def enlarge(sock: socket.socket) -> None:
+    """As much as a burst takes, beyond net.core.rmem_max if we may."""
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
 
 
 def _close(opened: Iterable[Opened]) -> None:

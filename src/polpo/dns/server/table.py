@@ -14,7 +14,7 @@ from collections.abc import Iterable
 Kept = tuple[tuple[bytes, ...], int, float, tuple[bytes, ...]]
 FOREVER = float("inf")
 About = dict[bytes, bytes | set[bytes]]  # a name: the key about it, or several
-MOST = 20_000  # entries of one generation: both and their indexes take some 30 MB at most
+MOST = 16_384  # entries of one generation: both and their indexes take some 25 MB at most
 
 
 class Table:

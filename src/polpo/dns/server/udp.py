@@ -4,39 +4,39 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
 from functools import partial
 
 from polpo.dns.server.answering import Asked, Channel, begin
 from polpo.dns.server.tally import DURATIONS
+from polpo.dns.turn import Turn
 from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, peer_of, send_one
 
 BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
 
 
 class UdpListener:
-    """One socket. `drain` is called when it is readable."""
+    """One socket. `read` is called when it is readable."""
 
-    def __init__(
-        self, sock: socket.socket, channel: Channel, soon: Callable[[Callable[[], None]], object]
-    ) -> None:
+    def __init__(self, sock: socket.socket, channel: Channel, turn: Turn) -> None:
         self.socket = sock
-        self._soon = soon  # calls at the end of this turn of the loop
+        self.read = turn.of(self.drain)
+        self._at_end = turn.at_end
         self._outgoing = Outgoing(sock)
         self._batch = Batch(sock)
         self._channel = channel
         self._turn = 0
         self.waiting = 0
 
-    def drain(self) -> None:
-        """Answer what has come."""
-        for _ in range(BATCHES_AT_ONCE):
+    def drain(self) -> bool:
+        """Answer what has come, or as much of it as is good at a time. Was there anything?"""
+        for number in range(BATCHES_AT_ONCE):
             lengths = self._batch.receive()
             if not lengths:
-                return
+                return number > 0
             self._answer(lengths)
             if len(lengths) < self._batch.slots:
-                return
+                break
+        return True
 
     def _answer(self, lengths: list[int]) -> None:
         """This is the loop that answers hits: it calls nothing that it does not have to."""
@@ -91,6 +91,12 @@ class UdpListener:
         asked = begin(channel, message)
         if not isinstance(asked, Asked):
             return self._put(index, asked) if asked else False
+        relay = asked.relay()
+        if relay is not None:
+            back = partial(self._relay_back, asked, batch.envelope(index))
+            if relay(asked.question.name.lower(), message[2:], back):
+                self.waiting += 1
+                return False
         asked.ask(lambda: batch.peer(index))
         if asked.wire is not None:
             return self._put(index, asked.wire) if asked.wire else False
@@ -107,8 +113,23 @@ class UdpListener:
         send_one(self.socket, self._batch.envelope(index), wire)
         return False
 
+    def _relay_back(
+        self, asked: Asked, envelope: Envelope, message: bytes | None, error: str
+    ) -> None:
+        """What an upstream says to what was relayed; without that, the long way."""
+        if message is not None:
+            self._send_later(envelope, asked.relayed(message))
+            return
+        asked.ask(partial(peer_of, envelope[0]))
+        if asked.wire is None:
+            asked.send = partial(self._send_later, envelope)
+        elif asked.wire:
+            self._send_later(envelope, asked.wire)
+        else:
+            self.waiting -= 1
+
     def _send_later(self, envelope: Envelope, wire: bytes) -> None:
         """The answer for somebody who waits, with others of this turn."""
         self.waiting -= 1
         if self._outgoing.add(envelope, wire):
-            self._soon(self._outgoing.flush)
+            self._at_end(self._outgoing.flush)

@@ -97,7 +97,7 @@ class Worker:
         gc.collect()
         gc.freeze()
         for listener in self._assembly.udp:
-            self._loop.add_reader(listener.socket, listener.drain)
+            self._loop.add_reader(listener.socket, listener.read)
         for tcp in self._assembly.tcp:
             server = await self._loop.create_server(
                 tcp.connections.protocol, sock=tcp.socket, ssl=tcp.tls, backlog=1024
@@ -125,7 +125,7 @@ class Worker:
         or are read empty."""
         if self._assembly is not None:
             for listener in self._assembly.udp:
-                listener.drain()
+                listener.read()
                 self._loop.remove_reader(listener.socket)
             for server in self._servers:
                 server.close()
@@ -150,7 +150,24 @@ class Worker:
         """Without control."""
         while not has_successor(self._address):  # noqa: ASYNC110 - another process
             await asyncio.sleep(LOOK_S)
+        await self._leave_sockets()
         await self._stop()
+
+    async def _leave_sockets(self) -> None:
+        """Nobody else has these sockets: what comes to them is lost once this process ends. They
+        are closed as soon as nobody waits, in the moment in which they are empty."""
+        if self._assembly is None:
+            return
+        listeners, self._assembly.udp = self._assembly.udp, []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                while any(udp.waiting for udp in listeners):  # noqa: ASYNC110 - see _finish
+                    await asyncio.sleep(LOOK_AROUND_S)
+        for listener in listeners:
+            self._loop.remove_reader(listener.socket)
+            while listener.drain():
+                pass
+            listener.socket.close()
 
     def _tell(self, data: bytes) -> None:
         """To control, without waiting for it."""

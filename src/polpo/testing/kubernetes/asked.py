@@ -21,6 +21,7 @@ from polpo.dns.plugins.kubernetes.index import Index
 from polpo.dns.plugins.kubernetes.options import Options
 from polpo.dns.plugins.kubernetes.store import Store
 from polpo.dns.query import Answer, Query
+from polpo.dns.turn import Turn
 from polpo.dns.wire.name import from_text, to_text
 from polpo.dns.wire.record import Rcode, Record, Reply, Type
 from polpo.kube import objects
@@ -53,6 +54,7 @@ class Here:
         self.receive: Callable[[bytes], Iterable[bytes]] = lambda message: ()
         self.services: dict[str, Any] = {}
         self._elsewhere = elsewhere
+        self.turn = Turn(lambda call: call())
 
     def now(self) -> float:
         return 0.0

@@ -9,11 +9,13 @@ import time
 
 from polpo.dns.plugins.forward.pending import Deadlines, Done, Ids, Pending
 from polpo.dns.plugins.forward.setup import Target
+from polpo.dns.turn import Turn
 from polpo.kernel.datagrams import Connected
 
 SOCKETS = 4  # of one upstream at a time: so many ports at once that a forger has to guess
 MOST_PENDING = 16_384  # of one socket
 SWEEP_S = 0.1
+RECEIVE_BUFFER_BYTES = 1024 * 1024  # the kernel gives what net.core.rmem_max allows
 
 
 class _Port:
@@ -25,6 +27,7 @@ class _Port:
         sock = socket.socket(family, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             sock.connect((target.host, target.port))
         except OSError:
             sock.close()
@@ -33,7 +36,7 @@ class _Port:
         self.pending: dict[int, Pending] = {}
         self.born = time.monotonic()
         self._datagrams = datagrams
-        datagrams.loop.add_reader(sock, self._read)
+        datagrams.loop.add_reader(sock, datagrams.turn.of(self._read))
 
     def ask(self, pending: Pending) -> None:
         number = self._datagrams.ids.new(self.pending)
@@ -76,8 +79,9 @@ class _Port:
 class Datagrams:
     """All UDP to one upstream."""
 
-    def __init__(self, target: Target, expire_s: float, timeout_s: float) -> None:
+    def __init__(self, target: Target, expire_s: float, timeout_s: float, turn: Turn) -> None:
         self.target = target
+        self.turn = turn
         self.ids = Ids()
         self.loop = asyncio.get_running_loop()
         self.opened = self.reused = 0
@@ -108,7 +112,7 @@ class Datagrams:
         self._ports, self._old, self._current = [], [], None
 
     def _choose(self) -> _Port:
-        """The socket for all that is asked in this turn of the loop, at whose end it is sent."""
+        """The socket for all that is asked in this turn, at whose end it is sent."""
         now = time.monotonic()
         for port in [p for p in self._ports if now - p.born > self._expire_s]:
             self._ports.remove(port)
@@ -123,7 +127,7 @@ class Datagrams:
         if len(port.pending) > MOST_PENDING:
             raise OSError(0, "too many queries wait for this upstream")
         self._current = port
-        self.loop.call_soon(self._flush)
+        self.turn.at_end(self._flush)
         return port
 
     def _flush(self) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 
 from polpo.dns.plugin import Place
+from polpo.dns.plugins.forward.pending import Done
 from polpo.dns.plugins.forward.setup import BROKEN, REJECTS, Forward
 from polpo.dns.plugins.forward.upstream import Upstream
 from polpo.dns.query import Answer, Handler, Query
@@ -24,7 +26,10 @@ Order = Callable[[Sequence[Upstream]], list[Upstream]]
 def make(value: tuple[Forward, ...], next: Handler, place: Place) -> Handler:
     handler = next
     for forward in reversed(value):
-        handler = Forwarding(forward, handler, place).handle
+        forwarding = Forwarding(forward, handler, place)
+        handler = forwarding.handle
+    if len(value) == 1:
+        place.provide("forward", forwarding)
     return handler
 
 
@@ -42,6 +47,7 @@ class Forwarding:
         self._goes_on = value.next_on_nodata or bool(value.next_rcodes)
         self._order = _orders()[value.policy]
         self._asked: dict[bytes, _Attempt] = {}
+        self._relayed: dict[bytes, list[Done]] = {}
         self._broken = place.counts.slot(BROKEN.name)
         self._rejects = place.counts.slot(REJECTS.name)
 
@@ -60,7 +66,7 @@ class Forwarding:
         if attempt is not None:
             attempt.waiting.append((query, answer))
             return
-        if 0 < value.max_concurrent <= len(self._asked):
+        if 0 < value.max_concurrent <= len(self._asked) + len(self._relayed):
             self._place.counts.values[self._rejects] += 1
             query.error = f"concurrent queries exceeded maximum {value.max_concurrent}"
             answer(Reply(Rcode.REFUSED, authoritative=False, plugin="forward"))
@@ -68,6 +74,35 @@ class Forwarding:
         attempt = self._asked[key] = _Attempt(self, asked, stream, key)
         attempt.waiting.append((query, answer))
         attempt.go_on("")
+
+    def relay(self, name: bytes, asked: bytes, done: Done) -> bool:
+        """For servers that have nothing else to do with a query by UDP than to hand it on, and the
+        reply back: once, to one upstream. False: not this one; without a reply it goes the long
+        way, too."""
+        value = self.value
+        if value.force_tcp or value.prefer_udp or self._goes_on or value.failover_rcodes:
+            return False
+        if not within_any(name, value.zones) or within_any(name, value.excepted):
+            return False
+        waiting = self._relayed.get(asked)
+        if waiting is not None:
+            waiting.append(done)
+            return True
+        if 0 < value.max_concurrent <= len(self._asked) + len(self._relayed):
+            return False
+        upstream = self.choose(())
+        if upstream is None:
+            return False
+        self._relayed[asked] = [done]
+        upstream.ask(asked, False, partial(self._relay_back, asked, upstream, time.monotonic()))
+        return True
+
+    def _relay_back(
+        self, asked: bytes, upstream: Upstream, begun: float, message: bytes | None, error: str
+    ) -> None:
+        upstream.settle(message, begun)
+        for done in self._relayed.pop(asked):
+            done(message, error)
 
     def choose(self, tried: Sequence[Upstream]) -> Upstream | None:
         """The next to be asked; when all are down any of them, for the checks may be wrong."""

@@ -69,7 +69,9 @@ class Upstream:
             self._streams.ask(asked, done)
         else:
             if self._datagrams is None:
-                self._datagrams = Datagrams(self.target, value.expire_s, value.read_timeout_s)
+                self._datagrams = Datagrams(
+                    self.target, value.expire_s, value.read_timeout_s, self._place.turn
+                )
             self._datagrams.ask(asked, done)
 
     def close(self) -> None:
