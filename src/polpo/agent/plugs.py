@@ -14,11 +14,13 @@ from polpo.runtime.files import replace_file
 
 
 class Pod(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whose a pod's port is: `sandbox` is CNI_CONTAINERID, `name` <namespace>/<pod>."""
+    """Whose a pod's port is: `sandbox` is CNI_CONTAINERID, `name` <namespace>/<pod>, `uid` the
+    pod's."""
 
     cluster: str
     sandbox: str
     name: str = ""
+    uid: str = ""
 
 
 class Plug(msgspec.Struct, frozen=True, omit_defaults=True):

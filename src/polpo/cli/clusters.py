@@ -20,6 +20,7 @@ def create(
     router: str,
     service_cidr: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     security_group: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    policies: Annotated[bool, Parameter(negative=())] = False,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Make a cluster known: hosts get ports for its pods in this network.
@@ -37,6 +38,9 @@ def create(
     security_group
         Of pods that no policy selects: id or name; more than once for several. Without it a group
         NAME-pods is made that lets everything pass, as Kubernetes has it.
+    policies
+        Pods are in the groups that NetworkPolicies come to, and in no others: nothing passes to or
+        from a pod until `polpo policy --cluster NAME` runs.
     """
     session = _session()
     groups = [_id(session, "security_groups", group) for group in security_group]
@@ -45,7 +49,8 @@ def create(
         "network_id": _id(session, "networks", network),
         "router_id": _id(session, "routers", router),
         "service_cidrs": service_cidr,
-        "security_group_ids": groups or [_open_group(session, name)],
+        "security_group_ids": groups if groups or policies else [_open_group(session, name)],
+        "policies": policies,
     }
     made = session.hosts("POST", "/clusters", {"cluster": body})["cluster"]
     if as_json:

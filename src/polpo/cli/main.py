@@ -20,6 +20,7 @@ app.command(programs.controller, name="controller")
 app.command(programs.agent, name="agent")
 app.command(programs.dns, name="dns")
 app.command(programs.services, name="services")
+app.command(programs.policy, name="policy")
 app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
@@ -34,6 +35,7 @@ PROGRAMS = {
     "agent": programs.agent,
     "dns": programs.dns,
     "services": programs.services,
+    "policy": programs.policy,
 }
 
 

@@ -1,4 +1,4 @@
-"""`polpo controller`, `agent`, `dns` and `services`: the programs that stay."""
+"""`polpo controller`, `agent`, `dns`, `services` and `policy`: the programs that stay."""
 
 import os
 import sys
@@ -29,5 +29,12 @@ def dns(*words: str) -> int:
 def services(*words: str) -> int:
     """Follow a Kubernetes cluster's Services. `polpo services --help` lists its options."""
     from polpo.apps import services as program
+
+    return program.main(words)
+
+
+def policy(*words: str) -> int:
+    """Follow a Kubernetes cluster's NetworkPolicies. `polpo policy --help` lists its options."""
+    from polpo.apps import policy as program
 
     return program.main(words)

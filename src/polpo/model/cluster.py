@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from polpo.model.object import Claim, IndexEntry, Owned
+from polpo.model.object import Claim, IndexEntry, Object, Owned
 from polpo.model.port import Port
 
 POD = "kubernetes:pod"
@@ -19,7 +19,8 @@ class Cluster(Owned, frozen=True, kw_only=True, omit_defaults=True):
 
     network_id          of its pods; `router_id` that of the router by which they reach Services
     service_cidrs       prefixes of ClusterIPs: no network has them
-    security_group_ids  of pods that no policy selects
+    security_group_ids  of pods, where there are no policies
+    policies            whether pods are in the groups that NetworkPolicies say, and in no others
     """
 
     kind: ClassVar[str] = "cluster"
@@ -28,12 +29,39 @@ class Cluster(Owned, frozen=True, kw_only=True, omit_defaults=True):
     router_id: str
     service_cidrs: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
+    policies: bool = False
 
     def claims(self) -> tuple[Claim, ...]:
         return (("cluster", self.name),)
 
     def index(self) -> tuple[IndexEntry, ...]:
         return (*super().index(), ("network", self.network_id), ("router", self.router_id))
+
+
+class PodGroups(Object, frozen=True, kw_only=True, omit_defaults=True):
+    """The security groups of a pod, as its cluster's policies say; by their ids, sorted.
+
+    `name` is <namespace>/<name>. Of one name there is one at a time, but not always the same pod:
+    `uid` says which.
+    """
+
+    kind: ClassVar[str] = "pod_groups"
+
+    cluster_id: str
+    name: str
+    uid: str
+    group_ids: tuple[str, ...] = ()
+
+    def claims(self) -> tuple[Claim, ...]:
+        return ((pod_scope(self.cluster_id), self.name),)
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        return (("cluster", self.cluster_id),)
+
+
+def pod_scope(cluster_id: str) -> str:
+    """The scope in which names of a cluster's pods are claimed."""
+    return f"pod/{cluster_id}"
 
 
 def pods_of(port: Port) -> str:

@@ -55,6 +55,7 @@ KINDS: dict[str, type[Object]] = {
         load_balancer_kind.ZoneProfile,
         load_balancer_kind.Zone,
         cluster.Cluster,
+        cluster.PodGroups,
         service.Service,
         placement.Placement,
         probe.Probe,

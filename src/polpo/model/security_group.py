@@ -10,15 +10,24 @@ ANYWHERE = (None, "0.0.0.0/0", "::/0")
 
 
 class SecurityGroup(Owned, frozen=True, kw_only=True, omit_defaults=True):
-    """`is_default`: the project's group that ports get when none is named. One a project."""
+    """`is_default`: the project's group that ports get when none is named. One a project.
+
+    `cluster_id` and `cluster_key` of one that a Kubernetes cluster's policies have made: whose it
+    is, and what they call it.
+    """
 
     kind: ClassVar[str] = "security_group"
 
     stateful: bool = True
     is_default: bool = False
+    cluster_id: str = ""
+    cluster_key: str = ""
 
     def claims(self) -> tuple[Claim, ...]:
         return (("default-security-group", self.project_id),) if self.is_default else ()
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        return (*super().index(), *_of_cluster(self))
 
 
 class SecurityGroupRule(Owned, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,6 +44,7 @@ class SecurityGroupRule(Owned, frozen=True, kw_only=True, omit_defaults=True):
     remote_ip_prefix: str | None = None
     remote_group_id: str | None = None
     remote_address_group_id: str | None = None
+    cluster_id: str = ""
 
     def claims(self) -> tuple[Claim, ...]:
         """No group holds the same rule twice, however its protocol and prefix are written."""
@@ -57,7 +67,15 @@ class SecurityGroupRule(Owned, frozen=True, kw_only=True, omit_defaults=True):
             ("security_group", self.security_group_id),
             *((("remote_group", group),) if group else ()),
             *((("remote_address_group", book),) if book else ()),
+            *_of_cluster(self),
         )
+
+
+def _of_cluster(one: SecurityGroup | SecurityGroupRule) -> tuple[IndexEntry, ...]:
+    """`kept`: by a cluster for its project, whose quota does not count it."""
+    if not one.cluster_id:
+        return ()
+    return (("cluster", one.cluster_id), ("kept", one.project_id))
 
 
 class AddressGroup(Owned, frozen=True, kw_only=True, omit_defaults=True):

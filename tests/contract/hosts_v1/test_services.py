@@ -100,10 +100,11 @@ class Api:
     def __init__(self, made: Made, loop: asyncio.AbstractEventLoop) -> None:
         self._made, self._loop = made, loop
         self.away = False
-        self.posts = 0
+        self.posts = self.unanswered = 0
 
     def hosts(self, method: str, path: str, body: Any = None, **_query: Any) -> Any:
         if self.away:
+            self.unanswered += 1
             raise ApiError(0, "away")
         self.posts += method == "POST"
         content = msgspec.json.encode(body) if body is not None else b""

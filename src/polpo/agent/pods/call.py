@@ -40,7 +40,8 @@ class Config(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """`netns` is a name in /run/netns, "" if none was given; `pod` <namespace>/<name>, if known."""
+    """`netns` is a name in /run/netns, "" if none was given; `pod` <namespace>/<name>
+    and `uid` what is known of it."""
 
     command: str
     config: Config
@@ -49,6 +50,7 @@ class Call(msgspec.Struct, frozen=True):
     netns: str = ""
     path: str = ""
     pod: str = ""
+    uid: str = ""
 
 
 def read(raw: bytes) -> Call:
@@ -77,7 +79,7 @@ def _config(text: bytes) -> Config:
 
 
 def _of_container(call: Call, environment: dict[str, str]) -> Call:
-    path = environment.get("CNI_NETNS", "")
+    path, arguments = environment.get("CNI_NETNS", ""), environment.get("CNI_ARGS", "")
     if not path and call.command != "DEL":
         raise CniError(BAD_ENVIRONMENT, "CNI_NETNS is missing")
     return msgspec.structs.replace(
@@ -86,7 +88,8 @@ def _of_container(call: Call, environment: dict[str, str]) -> Call:
         device=_fit(_DEVICE, environment, "CNI_IFNAME"),
         netns=_netns(path) if path and call.command != "DEL" else "",
         path=path,
-        pod=_pod(environment.get("CNI_ARGS", "")),
+        pod=_pod(arguments),
+        uid=_named(arguments).get("K8S_POD_UID", ""),
     )
 
 
@@ -106,8 +109,13 @@ def _netns(path: str) -> str:
 
 
 def _pod(arguments: str) -> str:
-    """K8S_POD_NAMESPACE/K8S_POD_NAME of CNI_ARGS (`A=1;B=2`)."""
-    pairs = (item.partition("=") for item in arguments.split(";"))
-    named = {name: value for name, _, value in pairs}
+    """K8S_POD_NAMESPACE/K8S_POD_NAME of CNI_ARGS."""
+    named = _named(arguments)
     parts = [named.get(f"K8S_POD_{part}", "") for part in ("NAMESPACE", "NAME")]
     return "/".join(parts) if all(parts) else ""
+
+
+def _named(arguments: str) -> dict[str, str]:
+    """`A=1;B=2`."""
+    pairs = (item.partition("=") for item in arguments.split(";"))
+    return {name: value for name, _, value in pairs}

@@ -95,7 +95,7 @@ class Calls:
             kind="netns",
             netns=call.netns,
             device=call.device,
-            pod=Pod(cluster=cluster, sandbox=call.container, name=call.pod),
+            pod=Pod(cluster=cluster, sandbox=call.container, name=call.pod, uid=call.uid),
         )
         self._plugging.note(plug)
         return plug

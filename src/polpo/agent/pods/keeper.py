@@ -104,4 +104,4 @@ class Keeper:
 
 
 def _shown(pod: Pod) -> dict[str, str]:
-    return {"sandbox": pod.sandbox, "name": pod.name}
+    return {"sandbox": pod.sandbox, "name": pod.name, "uid": pod.uid}

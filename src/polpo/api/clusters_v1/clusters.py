@@ -7,7 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polpo.api.clusters_v1.checks import checked_group, checked_network, checked_router
+from polpo.api.clusters_v1.pod_groups import pods_groups
 from polpo.api.clusters_v1.pod_ports import ports_of
+from polpo.api.clusters_v1.policy_groups import groups_of, remove_group
 from polpo.api.clusters_v1.prefixes import service_cidrs
 from polpo.api.context import Context
 from polpo.api.hosts_v1.callers import calling_user
@@ -24,13 +26,17 @@ T = TypeVar("T")
 
 
 class NewCluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a cluster is made from. Without `security_group_ids` nothing passes to pods."""
+    """What a cluster is made from. Without `security_group_ids` nothing passes to pods.
+
+    With `policies` pods are in the groups that `polpo policy` says.
+    """
 
     name: str
     network_id: str
     router_id: str
     service_cidrs: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
+    policies: bool = False
     description: str = ""
 
 
@@ -76,6 +82,7 @@ _SHOWN = (
     "router_id",
     "service_cidrs",
     "security_group_ids",
+    "policies",
     "created_at",
     "updated_at",
 )
@@ -103,6 +110,7 @@ def _make(tx: Transaction, context: Context, asked: NewCluster) -> Cluster:
             router_id=asked.router_id,
             service_cidrs=service_cidrs(tx.snapshot, asked.router_id, asked.service_cidrs),
             security_group_ids=tuple(sorted({group.id for group in groups})),
+            policies=asked.policies,
         )
     )
 
@@ -116,6 +124,10 @@ def _remove(tx: Transaction, context: Context, request: Request) -> None:
         tx.remove(port)
     for service in list(tx.snapshot.by(Service, "cluster", cluster.id)):
         tx.remove(service)
+    for pod in list(pods_groups(tx.snapshot, cluster)):
+        tx.remove(pod)
+    for group in list(groups_of(tx.snapshot, cluster)):
+        remove_group(tx, group)
     tx.remove(cluster)
 
 

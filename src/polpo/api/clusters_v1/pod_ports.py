@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
+from polpo.api.clusters_v1.pod_groups import groups_for, host_groups, in_groups
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.identifier import new_id
 from polpo.api.network_v2 import port_addresses, quotas
@@ -24,10 +25,11 @@ MOST = 1024
 
 
 class Pod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`sandbox` is CNI_CONTAINERID, `name` <namespace>/<pod>."""
+    """`sandbox` is CNI_CONTAINERID, `name` <namespace>/<pod>, `uid` the pod's, if it is known."""
 
     sandbox: str
     name: str = ""
+    uid: str = ""
 
 
 class Pods(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,7 +60,7 @@ def arrange(w: Writing, cluster: Cluster, host: str, said: Pods) -> list[Port]:
     for id in set(said.released) & here.keys():
         w.tx.remove(here.pop(id))
     _ensure_own(w, cluster, host)
-    kept = [_with_pod(w, port, said.pods.get(port.id)) for port in here.values()]
+    kept = [_with_pod(w, cluster, port, said.pods.get(port.id)) for port in here.values()]
     missing = said.waiting - sum(not port.device_id for port in kept)
     return kept + _made(w, cluster, host, max(missing, 0))
 
@@ -68,35 +70,40 @@ def _here(snapshot: Snapshot, cluster: Cluster, host: str) -> dict[str, Port]:
     return {port.id: port for port in ports if pods_of(port) == cluster.name}
 
 
-def _with_pod(w: Writing, port: Port, pod: Pod | None) -> Port:
-    device, name = (pod.sandbox, pod.name) if pod is not None else ("", "")
-    if (port.device_id, port.name) == (device, name):
-        return port
-    return w.tx.put(replace(port, device_id=device, name=name))
+def _with_pod(w: Writing, cluster: Cluster, port: Port, pod: Pod | None) -> Port:
+    """The groups come with the pod, in the same transaction."""
+    pod = pod or Pod("")
+    profile = {"cluster": cluster.name} | ({"uid": pod.uid} if pod.uid else {})
+    after = replace(port, device_id=pod.sandbox, name=pod.name, profile=profile)
+    if cluster.policies:
+        groups = groups_for(w.snapshot, cluster, pod.name, pod.uid)
+        after = in_groups(after, groups, w.tx.revision)
+    return port if after == port else w.tx.put(after)
 
 
 def _made(w: Writing, cluster: Cluster, host: str, count: int) -> list[Port]:
     if count:
         quotas.check(w, "port", cluster.project_id, count)
-    return [_new(w, cluster, host) for _ in range(count)]
+    groups = groups_for(w.snapshot, cluster, "")
+    return [_new(w, cluster, host, POD, groups) for _ in range(count)]
 
 
 def _ensure_own(w: Writing, cluster: Cluster, host: str) -> None:
     """The host's own port, by which it reaches its pods."""
     if not any(host_of(port) == cluster.name for port in w.snapshot.by(Port, "host", host)):
         services = {"services": list(cluster.service_cidrs)}
-        port = _new(w, cluster, host, HOST)
+        port = _new(w, cluster, host, HOST, host_groups(cluster))
         w.tx.put(replace(port, device_id=host, name=host, profile=port.profile | services))
 
 
-def _new(w: Writing, cluster: Cluster, host: str, owner: str = POD) -> Port:
+def _new(w: Writing, cluster: Cluster, host: str, owner: str, groups: tuple[str, ...]) -> Port:
     port = Port(
         id=new_id(),
         project_id=cluster.project_id,
         network_id=cluster.network_id,
         mac_address=free_mac(w, cluster.network_id),
         device_owner=owner,
-        security_groups=cluster.security_group_ids,
+        security_groups=groups,
         host=host,
         profile={"cluster": cluster.name},
         wiring=w.tx.revision,

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from polpo.api.clusters_v1 import clusters, services
+from polpo.api.clusters_v1 import clusters, policy, services
 from polpo.api.clusters_v1.pods import HostPods
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.parts import Parts
@@ -27,6 +27,9 @@ def routes(parts: Parts, settings: Settings) -> list[BaseRoute]:
         route("/clusters/{cluster}", "DELETE", clusters.remove_cluster),
         route("/clusters/{cluster}/services", "GET", services.list_services),
         route("/clusters/{cluster}/services", "POST", services.tell_services),
+        route("/clusters/{cluster}/groups", "GET", policy.list_groups),
+        route("/clusters/{cluster}/pods", "GET", policy.list_pods),
+        route("/clusters/{cluster}/policy", "POST", policy.tell_policy),
     ]
 
 

@@ -38,8 +38,12 @@ def limits(snapshot: Snapshot, defaults: Mapping[str, int], project_id: str) -> 
 
 
 def used(snapshot: Snapshot, key: str, project_id: str) -> int:
+    """Without what a Kubernetes cluster keeps for itself."""
     counted = COUNTED[key]
-    return snapshot.count_by(counted, "project", project_id) if counted else 0
+    if counted is None:
+        return 0
+    of_all = snapshot.count_by(counted, "project", project_id)
+    return of_all - snapshot.count_by(counted, "kept", project_id)
 
 
 def check(w: Writing, key: str, project_id: str, more: int = 1) -> None:

@@ -72,3 +72,29 @@ def _ports(text: str) -> list[Object]:
         named = {"name": name} if name else {}
         ports.append(named | {"protocol": protocol.upper(), "port": int(port)})
     return ports
+
+
+def labelled_pod(
+    name: str, namespace: str = "default", *, ports: str = "", **labels: str
+) -> Object:
+    """A pod before anybody has looked at it; `ports` as a Service's, of its one container."""
+    named = [
+        {"name": port["name"], "protocol": port["protocol"], "containerPort": port["port"]}
+        for port in _ports(ports)
+    ]
+    return {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": _meta(name, namespace, labels=labels),
+        "spec": {"containers": [{"name": "main", "ports": named}]},
+    }
+
+
+def policy(name: str, namespace: str = "default", **spec: Any) -> Object:
+    """A NetworkPolicy, of all pods of its namespace if `spec` says no `podSelector`."""
+    return {
+        "kind": "NetworkPolicy",
+        "apiVersion": "networking.k8s.io/v1",
+        "metadata": _meta(name, namespace),
+        "spec": {"podSelector": {}} | spec,
+    }

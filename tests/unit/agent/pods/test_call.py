@@ -12,7 +12,7 @@ GIVEN = {
     "CNI_CONTAINERID": "c0ffee",
     "CNI_NETNS": "/var/run/netns/cni-1",
     "CNI_IFNAME": "eth0",
-    "CNI_ARGS": "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-0",
+    "CNI_ARGS": "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-0;K8S_POD_UID=u",
 }
 CONFIG = {"cniVersion": "1.0.0", "name": "polpo", "cluster": "k8s"}
 
@@ -32,6 +32,7 @@ def test_a_call_says_which_pod_gets_which_device() -> None:
 def test_what_is_not_of_kubernetes_has_no_pods_name() -> None:
     assert read(sent(CNI_ARGS="")).pod == ""
     assert read(sent(CNI_ARGS="K8S_POD_NAME=alone;x")).pod == ""
+    assert (read(sent()).uid, read(sent(CNI_ARGS="")).uid) == ("u", "")
 
 
 def test_del_needs_no_namespace() -> None:

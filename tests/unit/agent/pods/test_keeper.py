@@ -59,12 +59,12 @@ async def running(keeper: Keeper) -> Any:
 
 async def test_all_pods_are_said_each_time(tmp_path: Path) -> None:
     it = Controlled(tmp_path, 2)
-    pod = Pod(cluster="k8s", sandbox="s", name="default/web")
+    pod = Pod(cluster="k8s", sandbox="s", name="default/web", uid="u")
     it.plugs.put(Plug(port="p0", kind="netns", netns="n", device="eth0", pod=pod))
     async with running(it.keeper):
         for _ in range(2):
             said = await it.hears()
-            assert said["pods"] == {"p0": {"sandbox": "s", "name": "default/web"}}
+            assert said["pods"] == {"p0": {"sandbox": "s", "name": "default/web", "uid": "u"}}
             assert said["waiting"] == 2
 
 

@@ -1,0 +1,1 @@
+"""Kubernetes NetworkPolicies, told to the controller of the network as security groups."""
