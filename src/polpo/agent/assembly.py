@@ -62,7 +62,8 @@ class Agent:
         self.config = config
         self.started_at = now()
         self.drift, self.patience = Drift(), Patience(monotonic)
-        self.plugs, self.target = Plugs(config.state / "plugs.json"), Target(config.host)
+        self.plugs = Plugs(config.state / "plugs.json", config.runtime / "plugs.json")
+        self.target = Target(config.host)
         self.file = TargetFile(config.state / "target.jsonl")
         self.plugs.load()
         bpf.mount(config.bpffs)

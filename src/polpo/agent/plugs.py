@@ -4,7 +4,6 @@ The target says what a port is; a plug says which namespace or tap it is for. A 
 when there are both.
 """
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -58,23 +57,19 @@ class SpoiltPlugs(Exception):
 
 
 class Plugs:
-    """Port id -> plug. Each change is on disk before it is true."""
+    """Port id -> plug. Each change is on disk before it is true.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Pods do not outlive a reboot: their plugs are in a file that does not, either (`of_pods`), and
+    costs no wait for a disk.
+    """
+
+    def __init__(self, path: Path, of_pods: Path | None = None) -> None:
+        self._path, self._of_pods = path, of_pods
         self._plugs: dict[str, Plug] = {}
 
     def load(self) -> None:
         """A missing file is an empty one; a spoilt one raises SpoiltPlugs."""
-        with contextlib.suppress(FileNotFoundError):
-            text = self._path.read_bytes()
-            try:
-                self._plugs = msgspec.json.decode(text, type=dict[str, Plug])
-            except msgspec.DecodeError as e:
-                raise SpoiltPlugs(
-                    f"{self._path} can't be read ({e}): put back a copy, or move it away and plug "
-                    "this host's ports again (traffic goes on meanwhile)"
-                ) from e
+        self._plugs = _read(self._path) | (_read(self._of_pods) if self._of_pods else {})
 
     def __iter__(self) -> Iterator[Plug]:
         return iter(list(self._plugs.values()))
@@ -96,6 +91,27 @@ class Plugs:
         self._write({k: v for k, v in self._plugs.items() if k != port})
 
     def _write(self, plugs: dict[str, Plug]) -> None:
-        if plugs != self._plugs:
-            replace_file(self._path, msgspec.json.encode(plugs))
-            self._plugs = plugs
+        if plugs == self._plugs:
+            return
+        before, after = self._parted(self._plugs), self._parted(plugs)
+        for path, old, new in zip((self._path, self._of_pods), before, after, strict=True):
+            if path is not None and old != new:
+                replace_file(path, msgspec.json.encode(new))
+        self._plugs = plugs
+
+    def _parted(self, plugs: dict[str, Plug]) -> tuple[dict[str, Plug], dict[str, Plug]]:
+        """What goes to each of the two files."""
+        of_pods = {id: plug for id, plug in plugs.items() if plug.pod} if self._of_pods else {}
+        return {id: plug for id, plug in plugs.items() if id not in of_pods}, of_pods
+
+
+def _read(path: Path) -> dict[str, Plug]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Plug])
+    except FileNotFoundError:
+        return {}
+    except msgspec.DecodeError as e:
+        raise SpoiltPlugs(
+            f"{path} can't be read ({e}): put back a copy, or move it away and plug "
+            "this host's ports again (traffic goes on meanwhile)"
+        ) from e

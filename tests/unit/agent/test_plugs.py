@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polpo.agent.plugs import Plug, Plugs, SpoiltPlugs
+from polpo.agent.plugs import Plug, Plugs, Pod, SpoiltPlugs
 
 
 def test_plugs_are_found_again(tmp_path: Path) -> None:
@@ -14,6 +14,21 @@ def test_plugs_are_found_again(tmp_path: Path) -> None:
     again = Plugs(tmp_path / "plugs.json")
     again.load()
     assert list(again) == list(plugs)
+
+
+def test_pods_are_forgotten_with_the_file_that_a_reboot_takes(tmp_path: Path) -> None:
+    kept, gone = tmp_path / "plugs.json", tmp_path / "run.json"
+    plugs = Plugs(kept, gone)
+    vm = Plug(port="vm", kind="tap", device="tap0")
+    pod = Plug(port="p", kind="netns", device="eth0", netns="n", pod=Pod(cluster="c", sandbox="s"))
+    plugs.put(vm)
+    plugs.put(pod)
+    again = Plugs(kept, gone)
+    again.load()
+    assert list(again) == [vm, pod]
+    gone.unlink()
+    again.load()
+    assert list(again) == [vm]
 
 
 @pytest.mark.parametrize("text", ["", '{"p": ', '{"p": {"kind": "frob"}}', "[]", "\x00" * 64])

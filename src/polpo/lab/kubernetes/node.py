@@ -36,11 +36,11 @@ path = "{opt}"
 
 
 def write_files(node: Node, control: Control, programs: Programs) -> None:
+    node.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what pods mount is in it
     install(node.plugins, node.networks, CLUSTER, node.host.cni_socket)
     loopback = node.plugins / "loopback"  # containerd before 2.0 calls it beside ours
     if not loopback.exists():
         loopback.symlink_to(programs["loopback"])
-    node.folder.mkdir(parents=True, exist_ok=True)
     write_private(node.folder / "containerd.toml", _containerd(node))
     who = control.authority.issue(f"system:node:{node.name}", groups=("system:nodes",))
     write_private(node.folder / "kubeconfig", control.config_of(who))
