@@ -96,9 +96,13 @@ class Telling:
         return pods, gone
 
     def _gone_groups(self, room: int) -> list[str]:
-        """Only those are touched that nothing is left of, when there has been room for all else."""
+        """Only those are touched that nothing is left of, when there has been room for all else.
+
+        Backwards: the groups of policies before those of the peers that they name.
+        """
         gone: list[str] = []
-        for key in sorted(self._index.touched_groups) if not self._index.touched_pods else ():
+        left = self._index.touched_groups if not self._index.touched_pods else ()
+        for key in sorted(left, reverse=True):
             if len(gone) >= room:
                 break
             self._index.touched_groups.discard(key)

@@ -79,7 +79,7 @@ def labelled_pod(
 ) -> Object:
     """A pod before anybody has looked at it; `ports` as a Service's, of its one container."""
     named = [
-        {"name": port["name"], "protocol": port["protocol"], "containerPort": port["port"]}
+        {"containerPort" if key == "port" else key: value for key, value in port.items()}
         for port in _ports(ports)
     ]
     return {
