@@ -166,7 +166,8 @@ def test_the_admin_offers_limits_and_looks(command: Any) -> None:
     assert errors == ""
     given = iter(answers[2:])
     assert {p["name"] for p in next(given)} == {"amphora", "octavia", "switch"}
-    assert {c["name"] for c in next(given)} == {"loadbalancer_topology", "compute_zone"}
+    offered = {c["name"] for c in next(given)}
+    assert offered == {"loadbalancer_topology", "memory_mib", "compute_zone"}
     _profile, small, _zone_profile, here = (next(given) for _ in range(4))
     assert (small["enabled"], here["enabled"]) == (True, True)
     assert next(given)["flavor_id"] == small["id"]
