@@ -19,5 +19,6 @@ SETTINGS = {
         ("accept_source_route", "0"),
         ("arp_ignore", "1"),  # the addresses on `lo` are answered for only by whoever is active
         ("arp_announce", "2"),
+        ("promote_secondaries", "1"),  # own addresses outlive those that keepalived takes away
     )
 }

@@ -20,5 +20,6 @@ SETTINGS = {
         ("accept_source_route", "0"),
         ("arp_ignore", "1"),  # the transit network's addresses are not for the outside
         ("arp_announce", "2"),
+        ("promote_secondaries", "1"),  # own addresses outlive those that keepalived takes away
     )
 }
