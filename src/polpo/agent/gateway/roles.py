@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from polpo.agent.devices import Devices
 from polpo.agent.gateway.externals import external_in
 from polpo.agent.gateway.instances import Instance
-from polpo.agent.gateway.warming import add_missing_routes
+from polpo.agent.gateway.warming import fit_routes
 from polpo.agent.ownership import host_end
 from polpo.agent.pairs.transit import ACTIVE
 from polpo.kernel import addresses, netns
@@ -59,4 +59,4 @@ def _fit(netlink: Netlink, outside: Link, instance: Instance, is_active: bool) -
     if outside.kind == "macvlan" and outside.mode != mode:
         set_macvlan_mode(netlink, outside.index, mode)
     if is_active:
-        add_missing_routes(netlink, outside.index, instance)
+        fit_routes(netlink, outside.index, instance)
