@@ -27,6 +27,13 @@ def sh(*words: str) -> str:
     return done.stdout
 
 
+def unname(netns: str) -> None:
+    """`ip netns delete`, and whoever is quick has named it again before that is through."""
+    command = ["ip", "netns", "delete", netns]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0 or "busy" in done.stderr, done.stderr
+
+
 def inside(netns: str, command: str) -> str:
     return sh(f"nsenter --net=/run/netns/{netns} {command}")
 

@@ -23,7 +23,7 @@ from polpo.testing.balancers import (
     holders,
     placement,
 )
-from polpo.testing.hosts import UNDERLAY, HostUnderTest, eventually, inside, sh
+from polpo.testing.hosts import UNDERLAY, HostUnderTest, eventually, inside, sh, unname
 
 pytestmark = [pytest.mark.netns, pytest.mark.asyncio(loop_scope="module")]
 
@@ -56,7 +56,7 @@ def cut_front(cloud: BalancerCloud, host: HostUnderTest) -> None:
 
 
 def delete_namespace(cloud: BalancerCloud, host: HostUnderTest) -> None:
-    sh(f"ip netns delete {cloud.netns(host)}")
+    unname(cloud.netns(host))
 
 
 def lose(cloud: BalancerCloud, host: HostUnderTest) -> None:

@@ -13,7 +13,7 @@ from polpo.kernel import cgroups
 from polpo.kernel.cgroups import Groups
 from polpo.model.placement import HIGH, LOW, MOVING
 from polpo.testing.balancers import CLIENT, HOMES, VIP, VIP6, BalancerCloud, holders, placement
-from polpo.testing.hosts import HostUnderTest, eventually, inside, sh, until
+from polpo.testing.hosts import HostUnderTest, eventually, inside, unname, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.asyncio(loop_scope="module")]
 
@@ -37,7 +37,7 @@ def unlink(name: str) -> Damage:
 
 
 def delete_namespace(cloud: BalancerCloud, host: HostUnderTest) -> None:
-    sh(f"ip netns delete {cloud.netns(host)}")
+    unname(cloud.netns(host))
 
 
 def lose_own_address(cloud: BalancerCloud, host: HostUnderTest) -> None:

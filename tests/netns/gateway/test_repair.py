@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from polpo.testing.gateways import OUTSIDE, SERVER, VNI, GatewayCloud
-from polpo.testing.hosts import HostUnderTest, eventually, inside, pings, sh, until
+from polpo.testing.hosts import HostUnderTest, eventually, inside, pings, sh, unname, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.asyncio(loop_scope="module")]
 
@@ -66,7 +66,7 @@ SABOTAGES: dict[str, tuple[str, Damage]] = {
         "keepalived",
         lambda scene, host, netns: (scene.cloud.files(host) / "loaded").unlink(),
     ),
-    "namespace deleted": ("namespace", lambda scene, host, netns: sh(f"ip netns del {netns}")),
+    "namespace deleted": ("namespace", lambda scene, host, netns: unname(netns)),
 }
 THEIRS = {
     "an address outside": f"ip address del {FLOATING}/32 dev external0",
