@@ -142,7 +142,7 @@ class Served(Passage):
         frame, asked = self.frame, self.asked_of
         if not self.sender or frame.multicast or t.protocol not in (TCP, UDP):
             return None
-        voice = pack_address(VOICES[frame.ethertype == IPV6])
+        voice = pack_address(ADDRESSES[frame.ethertype == IPV6])
         macs = frame.source_mac + frame.destination_mac
         key = self.vni, frame.source, voice, t.protocol, t.destination_port, t.source_port
         if self.own and asked:
@@ -199,5 +199,3 @@ class Served(Passage):
 
 
 NOBODY = "00:00:00:00:00:00"
-VOICES = ADDRESSES
-"""In whose name a port's own packets come to it, by family."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
-from polpo.client.session import ApiError
+from polpo.client.insisting import Insisting, Network
 from polpo.kube.backoff import Backoff
 from polpo.kube.client import Client
 from polpo.kube.reflection import Change
@@ -17,7 +17,7 @@ from polpo.kube.reflector import Reflector
 from polpo.kube.resources import NAMESPACES, Object
 from polpo.policy.index import Index
 from polpo.policy.objects import PODS, POLICIES
-from polpo.policy.telling import Batch, Telling, read_groups, read_pods
+from polpo.policy.telling import Telling, read_groups, read_pods
 
 GATHER_S = 0.01
 """What one change of a Deployment brings comes in several events."""
@@ -29,12 +29,6 @@ T = TypeVar("T", bound=Object)
 log = structlog.get_logger()
 
 
-class Network(Protocol):
-    """The network's API (client.session.Session)."""
-
-    def hosts(self, method: str, path: str, body: Any = None, **query: Any) -> Any: ...
-
-
 class Controller:
     """`cluster` by name or id."""
 
@@ -42,7 +36,7 @@ class Controller:
         self, client: Client, network: Network, cluster: str, compare_s: float = COMPARE_S
     ) -> None:
         index = Index()
-        self._index, self._network, self._compare_s = index, network, compare_s
+        self._index, self._compare_s = index, compare_s
         self._path = f"/clusters/{cluster}"
         self._news = asyncio.Event()
         self._reflectors: tuple[Reflector[Any], ...] = (
@@ -50,7 +44,9 @@ class Controller:
             Reflector(client, NAMESPACES, self._heard(index.namespaces), self._news.set),
             Reflector(client, PODS, self._heard(index.pods), self._news.set),
         )
-        self._backoff = Backoff()
+        self._insisting = Insisting(
+            network, self._path, Backoff(), "the network does not take policies"
+        )
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -70,17 +66,17 @@ class Controller:
         while not all(reflector.synced for reflector in self._reflectors):
             await self._news.wait()
             self._news.clear()
-        groups = read_groups(await self._sure("GET", "/groups"))
-        telling = Telling(self._index, groups, read_pods(await self._sure("GET", "/pods")))
+        groups = read_groups(await self._insisting.ask("GET", "/groups"))
+        telling = Telling(self._index, groups, read_pods(await self._insisting.ask("GET", "/pods")))
         log.info("policies are followed", path=self._path)
         while True:
             while not telling.is_done:
                 batch = telling.next()
                 if batch:
-                    _complain(await self._sure("POST", "/policy", batch))
+                    _complain(await self._insisting.ask("POST", "/policy", batch))
                     telling.told(batch)
             if not await self._something_new():
-                found = telling.compare(read_groups(await self._sure("GET", "/groups")))
+                found = telling.compare(read_groups(await self._insisting.ask("GET", "/groups")))
                 if found:
                     log.warning("somebody has changed groups; they are mended", groups=found)
 
@@ -93,26 +89,6 @@ class Controller:
             self._news.clear()
             return True
         return False
-
-    async def _sure(self, method: str, path: str, body: Batch | None = None) -> Any:
-        """Until it is done."""
-        while True:
-            try:
-                answer = await asyncio.to_thread(
-                    self._network.hosts, method, self._path + path, body
-                )
-            except ApiError as error:
-                wait_s = self._backoff.wait_s()
-                log.warning(
-                    "the network does not take policies",
-                    error=str(error),
-                    status=error.status,
-                    again_in_s=round(wait_s, 1),
-                )
-                await asyncio.sleep(wait_s)
-            else:
-                self._backoff.reset()
-                return answer
 
 
 def _complain(answer: Any) -> None:

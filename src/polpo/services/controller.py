@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
-from polpo.client.session import ApiError
+from polpo.client.insisting import Insisting, Network
 from polpo.kube.backoff import Backoff
 from polpo.kube.client import Client
 from polpo.kube.objects import EndpointSlice, Service
@@ -23,24 +23,20 @@ GATHER_S = 0.01
 log = structlog.get_logger()
 
 
-class Network(Protocol):
-    """The network's API (client.session.Session)."""
-
-    def hosts(self, method: str, path: str, body: Any = None, **query: Any) -> Any: ...
-
-
 class Controller:
     """`cluster` by name or id."""
 
     def __init__(self, client: Client, network: Network, cluster: str) -> None:
-        self._index, self._network = Index(), network
+        self._index = Index()
         self._path = f"/clusters/{cluster}/services"
         self._news = asyncio.Event()
         self._reflectors = (
             Reflector(client, SERVICES, self._services, self._news.set),
             Reflector(client, ENDPOINT_SLICES, self._slices, self._news.set),
         )
-        self._backoff = Backoff()
+        self._insisting = Insisting(
+            network, self._path, Backoff(), "the network does not take Services"
+        )
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -61,35 +57,17 @@ class Controller:
         while not all(reflector.synced for reflector in self._reflectors):
             await self._news.wait()
             self._news.clear()
-        telling = Telling(self._index, read(await self._sure("GET")))
+        telling = Telling(self._index, read(await self._insisting.ask("GET")))
         log.info("Services are followed", path=self._path)
         while True:
             batch = telling.next()
             if batch.put or batch.remove:
-                _complain(batch, await self._sure("POST", batch))
+                _complain(batch, await self._insisting.ask("POST", body=batch))
             telling.told(batch)
             if not self._index.touched:
                 await self._news.wait()
                 await asyncio.sleep(GATHER_S)
                 self._news.clear()
-
-    async def _sure(self, method: str, body: Any = None) -> Any:
-        """Until it is done."""
-        while True:
-            try:
-                answer = await asyncio.to_thread(self._network.hosts, method, self._path, body)
-            except ApiError as error:
-                wait_s = self._backoff.wait_s()
-                log.warning(
-                    "the network does not take Services",
-                    error=str(error),
-                    status=error.status,
-                    again_in_s=round(wait_s, 1),
-                )
-                await asyncio.sleep(wait_s)
-            else:
-                self._backoff.reset()
-                return answer
 
 
 def _complain(batch: Batch, answer: Any) -> None:
