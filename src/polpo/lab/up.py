@@ -74,7 +74,7 @@ class Builder:
         if programs.missing:
             self._say(f"no Kubernetes: there is no {', '.join(programs.missing)} here")
             return
-        with self._step("the cluster's network, router and group"):
+        with self._step("the cluster's network and router"):
             user = tenants.sign_in(self._lab.url, PROJECT, self._running.passwords()[PROJECT])
             world = tenants.ensure_outside(self._admin, outside.PHYSICAL_NETWORK, outside.SUBNETS)
             ensure_network(user, self._lab, world)

@@ -11,9 +11,10 @@ from polpo.lab.kubernetes import node as nodes
 from polpo.lab.kubernetes import sysctls
 from polpo.lab.kubernetes.control import Control
 from polpo.lab.kubernetes.delivery import Delivery
-from polpo.lab.kubernetes.layout import Kubernetes
+from polpo.lab.kubernetes.layout import CLUSTER, DNS_SERVICE, DOMAIN, Kubernetes
 from polpo.lab.kubernetes.programs import Programs
 from polpo.lab.running import LabFailed, Running
+from polpo.manifests import Values, render
 
 READY_S = 90.0
 PATIENCE_S = 60.0
@@ -42,11 +43,6 @@ class Cluster:
         with step(f"{len(self.at.nodes)} nodes Ready"):
             self.running.until(self._all_ready, "kube-controller-manager", READY_S)
 
-    @property
-    def image(self) -> str:
-        """polpo's, as it is now: nodes have it."""
-        return self._delivery.polpo
-
     def kubectl(self, *words: str, stdin: str | None = None, timeout_s: float = 60) -> str:
         """What it printed. Raises CommandFailed."""
         who = f"--kubeconfig={self.at.kubeconfig}"
@@ -55,6 +51,17 @@ class Cluster:
     def apply(self, *objects: dict[str, Any]) -> None:
         body = {"apiVersion": "v1", "kind": "List", "items": objects}
         self.kubectl("apply", "-f", "-", stdin=json.dumps(body))
+
+    def deploy(self, manifest: str) -> None:
+        """One of deploy/kubernetes, as `polpo cluster manifest` prints it."""
+        values = Values(
+            cluster=CLUSTER,
+            image=self._delivery.polpo,
+            api_host=self.at.address,
+            dns_address=DNS_SERVICE,
+            domain=DOMAIN,
+        )
+        self.kubectl("apply", "-f", "-", stdin=render(manifest, values))
 
     def show(self, *words: str) -> Any:
         return json.loads(self.kubectl("get", "-o", "json", *words))
