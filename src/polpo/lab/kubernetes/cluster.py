@@ -1,6 +1,9 @@
 """From nothing, or what an earlier run left, to a cluster of which all nodes are Ready."""
 
 import json
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -48,6 +51,12 @@ class Cluster:
         who = f"--kubeconfig={self.at.kubeconfig}"
         return run(self._programs["kubectl"], who, *words, stdin=stdin, timeout_s=timeout_s)
 
+    def start_in(self, pod: str, text: str) -> subprocess.Popen[str]:
+        """A shell in the pod, of the namespace default, that goes on meanwhile."""
+        kubectl = (self._programs["kubectl"], f"--kubeconfig={self.at.kubeconfig}")
+        words = (*kubectl, "exec", pod, "--", "sh", "-c", text)
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
     def apply(self, *objects: dict[str, Any]) -> None:
         body = {"apiVersion": "v1", "kind": "List", "items": objects}
         self.kubectl("apply", "-f", "-", stdin=json.dumps(body))
@@ -81,6 +90,17 @@ class Cluster:
             f"--timeout={PATIENCE_S:.0f}s",
             timeout_s=PATIENCE_S + 5,
         )
+
+    def kill(self, label: str, namespace: str = "kube-system") -> int:
+        """kill -9 of the first process of each container of the pods with the label; how many."""
+        pods = self.show("--namespace", namespace, "pods", "--selector", label)["items"]
+        statuses = [s for pod in pods for s in pod["status"].get("containerStatuses", ())]
+        ids = {str(s["containerID"]).rpartition("/")[2] for s in statuses if "containerID" in s}
+        tasks = [task for node in self.at.nodes for task in nodes.tasks(node, self._programs)]
+        found = [pid for id, pid in tasks if id in ids]
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        return len(found)
 
     def _start_api(self) -> None:
         """Images are made and imported while it starts."""
