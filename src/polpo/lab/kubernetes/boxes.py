@@ -30,7 +30,7 @@ def usual(cluster: Cluster) -> list[Box]:
 
 def run(cluster: Cluster, *boxes: Box) -> None:
     """Returns when they are Ready."""
-    cluster.apply(*map(_manifest, boxes))
+    cluster.apply(*map(_manifest, boxes), anew=True)
     for box in boxes:
         what = f"pod {box.namespace}/{box.name}"
         cluster.until(lambda box=box: is_ready(show(cluster, box)), f"{what} is Ready")  # type: ignore[misc]
