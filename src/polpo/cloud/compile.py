@@ -114,13 +114,14 @@ class _Making:
         def ms(name: str, default: int) -> int:
             return given.integer(name, default, 0, LONGEST_MS)
 
+        limit = given.integer(a.CONNECTION_LIMIT, -1, -1, LONGEST_MS)
         return Listener(
             name=f"listener_{number}_{self._name}"[: naming.LONGEST],
             transport=port.protocol,
             protocol=self._protocol(port),
             port=port.port,
             pool=self._pool(port),
-            connection_limit=given.integer(a.CONNECTION_LIMIT, -1, -1, LONGEST_MS),
+            connection_limit=limit if port.protocol == "TCP" else -1,
             timeout_client_data=ms(a.TIMEOUT_CLIENT_DATA, 50_000),
             timeout_member_connect=ms(a.TIMEOUT_MEMBER_CONNECT, 5_000),
             timeout_member_data=ms(a.TIMEOUT_MEMBER_DATA, 50_000),
