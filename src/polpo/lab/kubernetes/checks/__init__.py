@@ -7,10 +7,14 @@ A new one is a module with `prove`, which yields each check when it is done, and
 from collections.abc import Callable, Iterator
 
 from polpo.lab.checks import Check
-from polpo.lab.kubernetes.checks import nodes, pods
+from polpo.lab.kubernetes.checks import load_balancers, nodes, pods
 from polpo.lab.kubernetes.cluster import Cluster
 
-PROOFS: tuple[Callable[[Cluster], Iterator[Check]], ...] = (nodes.prove, pods.prove)
+PROOFS: tuple[Callable[[Cluster], Iterator[Check]], ...] = (
+    nodes.prove,
+    pods.prove,
+    load_balancers.prove,
+)
 
 
 def prove(cluster: Cluster) -> Iterator[Check]:
