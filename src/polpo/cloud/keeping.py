@@ -33,7 +33,8 @@ from polpo.runtime.clock import monotonic
 
 RESYNC_S = 300.0
 """So long what was seen in the cloud is believed."""
-SOON_S, LATER_S = 0.05, 2.0
+SOON_S, LATER_S, LOOKS = 0.1, 2.0, 50
+"""A new load balancer is asked for soon, and after so many looks less often."""
 
 T = TypeVar("T")
 
@@ -92,12 +93,17 @@ class Keeper:
 
     async def _make(self, service: Service, asked: Wanted) -> Kept:
         held = await self._saying.hold(service)
-        if not held.ingress and service.key not in self._kept:
-            await self._saying.event(service, ENSURING, "a load balancer is looked for or made")
+        is_new = not held.ingress and service.key not in self._kept
         most = self._around.settings.max_shared_lb
-        ensured = await self._off(balancers.ensure, asked, most)
+        ensured, _ = await asyncio.gather(
+            self._off(balancers.ensure, asked, most),
+            self._begin(service) if is_new else asyncio.sleep(0),
+        )
         kept = self._kept[service.key] = Kept(asked, ensured, monotonic())
         return kept
+
+    async def _begin(self, service: Service) -> None:
+        await self._saying.event(service, ENSURING, "a load balancer is looked for or made")
 
     async def _say(self, service: Service, kept: Kept) -> float | None:
         """An address is told when somebody answers at it."""
@@ -116,7 +122,7 @@ class Keeper:
         if ensured.status == ACTIVE:
             return RESYNC_S
         kept.looks += 1
-        return min(SOON_S * kept.looks, LATER_S)
+        return SOON_S if kept.looks < LOOKS else LATER_S
 
     async def _take_away(self, service: Service) -> None:
         if not service.finalizers and not service.ingress:
