@@ -19,12 +19,14 @@ PEER, PEER_S = "Octavia with amphorae (60 to 120 s)", 60.0
 
 
 def run() -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory() as folder:
-        with exposed(Path(folder), "bench-cl", "198.18.78") as scene:
-            if scene is None:
-                return []
-            once(scene, "warm")
-            took = [once(scene, f"web-{number}") for number in range(TIMES)]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        exposed(Path(folder), "bench-cl", "198.18.78") as scene,
+    ):
+        if scene is None:
+            return []
+        once(scene, "warm")
+        took = [once(scene, f"web-{number}") for number in range(TIMES)]
     answered = [answer for _, answer in took]
     shown = [shown for shown, _ in took]
     what = "cloud: a Service from apply to the first answer"

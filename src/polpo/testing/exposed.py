@@ -26,7 +26,7 @@ from polpo.testing.lab import Guest, LabCloud
 SERVER = (sys.executable, "-m", "polpo.lab.server")
 ECHO = (sys.executable, "-m", "polpo.testing.balanced", "echo")
 PORT, ECHO_PORT = 8080, 5353
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 
 
 class Exposed:
@@ -101,8 +101,9 @@ class Exposed:
         return self.addresses(service)
 
     def ask(self, address: str, port: int = 80) -> str | None:
-        """What the world hears there: a pod's name, and whom it saw."""
-        return probes.get(self.world, address, port, patience_s=1).text
+        """What the world hears there: a pod's name, and whom it saw; None for anything else."""
+        text = probes.get(self.world, address, port, patience_s=1).text
+        return text if text and " to " in text.partition("\n")[0] else None
 
     def hears(self, address: str, port: int = 80) -> str:
         self.until(lambda: self.ask(address, port), f"{address}:{port} answers")

@@ -266,6 +266,26 @@ async def test_what_nobody_owns_any_more_is_removed(api: Api, cloud: Cloud, star
     await until(clean, "it is still there")
 
 
+async def test_what_was_deleted_while_nobody_led_goes_when_somebody_does(
+    api: Api, cloud: Cloud, start: Start
+) -> None:
+    task = await start()
+    await api.create(SERVICES, balanced("late"))
+    await served(api, "late")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await api.delete(SERVICES, "late", "default")
+    assert await shown(api, "late")
+    await start()
+
+    async def gone() -> bool:
+        return await api.get(SERVICES, "late", "default") is None
+
+    await until(gone, "it is held")
+    assert cloud.balancers() == []
+    assert cloud.floating() == []
+
+
 async def test_who_took_it_away_in_the_cloud_gets_it_back(
     api: Api, cloud: Cloud, start: Start
 ) -> None:
