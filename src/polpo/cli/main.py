@@ -61,12 +61,15 @@ def main(words: Sequence[str] | None = None) -> None:
 def _is_for_users(error: Exception) -> bool:
     from polpo.client.agent import AgentError
     from polpo.client.clouds import NoCloud
+    from polpo.client.cluster.plan import Unfit
     from polpo.client.session import ApiError
     from polpo.image.build import Missing
     from polpo.image.libraries import NotLinked
     from polpo.lab.running import LabFailed
 
-    return isinstance(error, AgentError | NoCloud | ApiError | LabFailed | Missing | NotLinked)
+    return isinstance(
+        error, AgentError | NoCloud | ApiError | LabFailed | Unfit | Missing | NotLinked
+    )
 
 
 if __name__ == "__main__":

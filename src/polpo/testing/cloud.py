@@ -23,6 +23,8 @@ class Cloud(msgspec.Struct):
     session: Session
     outside: str
     pods: str
+    url: str = ""
+    password: str = ""
 
     def balancers(self, **query: Any) -> list[Any]:
         found: list[Any] = self.session.load_balancer("GET", "/lbaas/loadbalancers", **query)[

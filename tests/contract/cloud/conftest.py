@@ -39,6 +39,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     for host in hosts:
         host.start()
     made = furnish(session)
+    made.url, made.password = f"{url}/identity/v3", process.password
     yield made
     for host in hosts:
         host.stop()
