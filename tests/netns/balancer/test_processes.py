@@ -59,7 +59,7 @@ async def test_a_worker_that_does_not_begin_is_told_of_and_the_former_one_goes_o
         async def told() -> bool:
             return "its new worker has not begun" in await said(active)
 
-        await eventually(told, "the failure is told", 20.0)
+        await eventually(told, "the failure is told")
         assert "cannot bind socket" in await said(active)
         assert cloud.pid(active) == pid
         assert "member" in cloud.get(f"http://{VIP}/")
@@ -95,7 +95,7 @@ async def test_what_keepalived_is_told_while_it_begins_is_heard(
     os.kill(cloud.pid(standby, "keepalived.pid"), signal.SIGKILL)
     pid_file.unlink()
     await standby.start(PATH=f"{tmp_path}:{os.environ['PATH']}")
-    await until(pid_file.exists, "keepalived is started", 20.0)
+    await until(pid_file.exists, "keepalived is started")
     instance = next(number for number, name in HOMES.items() if name == standby.name)
     await cloud.change(placement(instance, priority=MOVING))
-    await until((tmp_path / "keepalived.heard").exists, "keepalived has heard", 20.0)
+    await until((tmp_path / "keepalived.heard").exists, "keepalived has heard")
