@@ -1,4 +1,4 @@
-"""Follows a cluster's Services of type LoadBalancer for as long as it runs, if it leads."""
+"""Follows a cluster's Services and nodes for as long as it runs, if it leads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from polpo.cloud.compile import Around
 from polpo.cloud.due import Due
 from polpo.cloud.index import Index
 from polpo.cloud.keeping import RESYNC_S, Keeper
-from polpo.cloud.objects import NODES, SERVICES
+from polpo.cloud.nodes import Nodes
+from polpo.cloud.objects import NODES, SERVICES, Node
 from polpo.cloud.openstack import OpenStack, Stopped
 from polpo.cloud.saying import Saying
 from polpo.cloud.settings import Settings
@@ -23,6 +24,7 @@ from polpo.kube.backoff import Backoff
 from polpo.kube.client import Client
 from polpo.kube.events import Events
 from polpo.kube.lease import Election
+from polpo.kube.reflection import Change
 from polpo.kube.reflector import Reflector
 from polpo.kube.resources import ENDPOINT_SLICES
 
@@ -56,7 +58,11 @@ class Controller:
         cloud = OpenStack(self._session)
         events = Events(self._api, NAME, self._identity)
         following = Following(
-            self._client, Around(cluster, settings), cloud, Saying(self._api, events)
+            self._client,
+            Around(cluster, settings),
+            cloud,
+            Saying(self._api, events),
+            Nodes(self._api, self._session),
         )
         try:
             await following.run()
@@ -65,16 +71,19 @@ class Controller:
 
 
 class Following:
-    """Services as they change, with several workers."""
+    """Services and nodes as they change, with several workers for Services."""
 
-    def __init__(self, client: Client, around: Around, cloud: OpenStack, saying: Saying) -> None:
+    def __init__(
+        self, client: Client, around: Around, cloud: OpenStack, saying: Saying, nodes: Nodes
+    ) -> None:
         self._due, self._cloud = Due(), cloud
         self._uid = around.cluster.uid
         self._index = Index(self._due.add, around.settings.load_balancer_class)
         self._keeper = Keeper(self._index, around, cloud, saying)
+        self._nodes = nodes
         self._synced = asyncio.Event()
         self._reflectors = (
-            Reflector(client, NODES, self._index.nodes, self._see),
+            Reflector(client, NODES, self._see_nodes, self._see),
             Reflector(client, ENDPOINT_SLICES, self._index.slices, self._see),
             Reflector(client, SERVICES, self._index.services, self._see),
         )
@@ -83,9 +92,14 @@ class Following:
         async with asyncio.TaskGroup() as group:
             for reflector in self._reflectors:
                 group.create_task(reflector.run())
+            group.create_task(self._nodes.run())
             group.create_task(self._resync())
             for _ in range(WORKERS):
                 group.create_task(self._work())
+
+    def _see_nodes(self, changes: list[Change[Node]]) -> None:
+        self._index.nodes(changes)
+        self._nodes.changed(changes)
 
     def _see(self) -> None:
         if all(reflector.synced for reflector in self._reflectors):
