@@ -7,9 +7,11 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from polpo.cloud.controller import Controller
 from polpo.cloud.objects import SERVICES
@@ -21,13 +23,27 @@ from polpo.testing.controller_process import ControllerProcess
 from polpo.testing.kubernetes.real import RealApiServer, running
 from polpo.testing.obedient import ObedientHost
 
+RIGHTS = Path(__file__).parents[3] / "examples/cloud-controller/rights.yaml"
+USER = "polpo:cloud-controller"
+
 
 @pytest.fixture(scope="module")
 def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApiServer]:
     with running(tmp_path_factory.mktemp("kubernetes")) as found:
         if found is None:
             pytest.skip("kube-apiserver is not here: tools/kubernetes/programs kube-apiserver")
+        asyncio.run(_give_rights(found))
         yield found
+
+
+async def _give_rights(kubernetes: RealApiServer) -> None:
+    """What examples/cloud-controller gives to the controller, and no more."""
+    client = Client(kubernetes.cluster)
+    for body in yaml.safe_load_all(RIGHTS.read_text()):
+        group, _, version = body["apiVersion"].partition("/")
+        path = f"/apis/{group}/{version}/{body['kind'].lower()}s"
+        await client.call("POST", path, body=json.dumps(body).encode())
+    await client.close()
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +82,7 @@ async def start(
     running: list[tuple[asyncio.Task[None], Client]] = []
 
     async def run(**settings: Any) -> asyncio.Task[None]:
-        its = Client(kubernetes.cluster)
+        its = Client(kubernetes.as_(kubernetes.issue(USER)))
         name = f"test-{os.getpid()}-{len(running)}"
         controller = Controller(its, cloud.session, "lab", Settings(**settings), name)
         task = asyncio.create_task(controller.run())
