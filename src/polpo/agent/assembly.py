@@ -149,6 +149,7 @@ class Agent:
         return Tables(
             self.switch,
             self.config.underlay,
+            self.config.vxlan_port,
             self.target,
             self.world.ports,
             self.devices,

@@ -41,6 +41,7 @@ class Tables:
         self,
         switch: Switch,
         underlay: str,
+        vxlan_port: int,
         target: Target,
         ports: Mapping[str, Wired],
         devices: Devices,
@@ -51,7 +52,7 @@ class Tables:
         self._switch, self._target = switch, target
         self._ports, self._devices = ports, devices
         self._drift, self._patience = drift, patience
-        self._entries = Entries(vtep=underlay, vxlan=0)
+        self._entries = Entries(vtep=underlay, vxlan=0, tunnel=vxlan_port)
         self._began = False
         self._clock, self._verify_at = clock, 0.0
         self._log = structlog.get_logger("polpo.agent")
