@@ -34,6 +34,7 @@ class Service(Row, frozen=True, omit_defaults=True, tag_field="row", tag="servic
     guests     to whom it is who comes from outside by a host's own devices, to one of the faces:
                "cluster" (to any backend, by the host's address), "local" (to one on the same host,
                which sees the client's address); "" if to nobody
+    name, health_port  where the host says how many ready backends of what it has; 0 for nowhere
     """
 
     id: str
@@ -47,6 +48,8 @@ class Service(Row, frozen=True, omit_defaults=True, tag_field="row", tag="servic
     sources: tuple[str, ...] = ()
     faces: tuple[Face, ...] = ()
     guests: str = ""
+    name: str = ""
+    health_port: int = 0
 
     @property
     def key(self) -> str:
