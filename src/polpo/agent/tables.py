@@ -66,6 +66,11 @@ class Tables:
         return self._entries.listeners
 
     @property
+    def welcomes_guests(self) -> bool:
+        """Whether there are services for who comes from outside."""
+        return self._entries.welcomes_guests
+
+    @property
     def full(self) -> Mapping[str, Mapping[bytes, bytes]]:
         """What every table must hold."""
         return self._entries.full

@@ -18,7 +18,7 @@ from polpo.dataplane.policies import peer_entries, policy_entries, version_of
 from polpo.dataplane.questions import Questions
 from polpo.dataplane.routes import check_row, router_entries
 from polpo.dataplane.services import Services
-from polpo.dataplane.tables import HOST, ORDER, U32, pack_address, pack_port
+from polpo.dataplane.tables import HOST, ORDER, U32, Offering, pack_address, pack_port
 from polpo.target.rows import (
     AnyRow,
     Endpoint,
@@ -77,6 +77,11 @@ class Entries:
     def listeners(self) -> Mapping[int, str]:
         """Services of load balancers: number -> the listener's id."""
         return self._services.listeners()
+
+    @property
+    def welcomes_guests(self) -> bool:
+        """Whether there are services for who comes by the host's own devices."""
+        return bool(self._services.offers & Offering.FOR_GUESTS)
 
     def take_touched(self) -> dict[str, set[bytes]]:
         """Keys whose entries came, went or changed since last asked, by table."""

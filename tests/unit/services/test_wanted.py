@@ -1,5 +1,7 @@
 """What of a Service the network carries, as kube-proxy's documentation has it."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -20,7 +22,7 @@ def backends(given: Object, *slices: Object) -> list[tuple[Backend, ...]]:
     return [port.backends for port in found.ports]
 
 
-def end(address: str, node: str = "", **conditions: bool) -> Object:
+def end(address: str, node: str = "", **conditions: Any) -> Object:
     more = {"nodeName": node} if node else {}
     return {"addresses": [address], "conditions": conditions, **more}
 
@@ -49,7 +51,7 @@ def test_an_unnamed_port_has_unnamed_ones() -> None:
     assert found == [(Backend("10.100.0.1", 8080),)]
 
 
-LEAVING = {"ready": False, "serving": True, "terminating": True}
+LEAVING: dict[str, Any] = {"ready": False, "serving": True, "terminating": True}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,8 @@ LEAVING = {"ready": False, "serving": True, "terminating": True}
 def test_who_terminates_is_spare_and_who_is_not_ready_only_keeps_what_it_has(
     ends: Object, wanted: tuple[bool, bool] | None
 ) -> None:
-    slice_ = endpoints("a", "web", ports=":tcp:80", endpoints=[ends])
+    slice_ = endpoints("a", "web", ports=":tcp:80")
+    slice_["endpoints"] = [ends]
     found = backends(service(*WEB, ports=":tcp:80"), slice_)[0]
     assert [(b.up, b.spare) for b in found] == ([wanted] if wanted else [])
 
@@ -129,9 +132,12 @@ def test_a_node_port_is_at_every_host() -> None:
 
 
 def test_a_load_balancers_addresses_are_the_services_unless_it_is_a_proxy() -> None:
-    more = {"externalTrafficPolicy": "Local", "healthCheckNodePort": 32000}
-    ranges = {"loadBalancerSourceRanges": ["192.0.2.7/24", " 198.51.100.0/24 "]}
-    given = service(*WEB, ports=":tcp:80", type="LoadBalancer", **more, **ranges)
+    given = service(*WEB, ports=":tcp:80", type="LoadBalancer")
+    given["spec"] |= {
+        "externalTrafficPolicy": "Local",
+        "healthCheckNodePort": 32000,
+        "loadBalancerSourceRanges": ["192.0.2.7/24", " 198.51.100.0/24 "],
+    }
     ingress = [
         {"ip": "203.0.113.7"},
         {"ip": "203.0.113.8", "ipMode": "Proxy"},
