@@ -21,6 +21,7 @@ app.command(programs.agent, name="agent")
 app.command(programs.dns, name="dns")
 app.command(programs.services, name="services")
 app.command(programs.policy, name="policy")
+app.command(programs.ingress, name="ingress")
 app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
@@ -36,6 +37,7 @@ PROGRAMS = {
     "dns": programs.dns,
     "services": programs.services,
     "policy": programs.policy,
+    "ingress": programs.ingress,
 }
 
 
