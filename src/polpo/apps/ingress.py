@@ -79,7 +79,7 @@ def _split(text: str) -> tuple[str, ...]:
 
 def _settings(given: argparse.Namespace) -> Settings:
     settings = Settings(
-        place=given.place,
+        place=given.place.absolute(),
         proxies=_split(given.proxy_protocol_from),
         forwarders=_split(given.trust_forwarded_from),
         threads=given.threads,
