@@ -61,7 +61,12 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 after SIGTERM, 1 when it cannot begin."""
-    given = arguments().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == ["check"]:
+        from polpo.apps import ingress_check
+
+        return ingress_check.main(words[1:])
+    given = arguments().parse_args(words)
     log.set_up(given.log_level)
     try:
         file = given.kubeconfig
@@ -79,7 +84,7 @@ def _split(text: str) -> tuple[str, ...]:
 
 def _settings(given: argparse.Namespace) -> Settings:
     settings = Settings(
-        place=given.place,
+        place=given.place.absolute(),
         proxies=_split(given.proxy_protocol_from),
         forwarders=_split(given.trust_forwarded_from),
         threads=given.threads,

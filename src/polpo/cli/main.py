@@ -8,7 +8,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.text import Text
 
-from polpo.cli import clusters, cni, hosts, lab, ports, programs, status, trace
+from polpo.cli import clusters, cni, hosts, image, lab, ports, programs, status, trace
 
 app = App(
     name="polpo",
@@ -29,6 +29,7 @@ app.command(trace.trace, name="trace")
 app.command(hosts.app)
 app.command(clusters.app)
 app.command(cni.app)
+app.command(image.image, name="image")
 app.command(lab.app)
 
 PROGRAMS = {
@@ -61,9 +62,11 @@ def _is_for_users(error: Exception) -> bool:
     from polpo.client.agent import AgentError
     from polpo.client.clouds import NoCloud
     from polpo.client.session import ApiError
+    from polpo.image.build import Missing
+    from polpo.image.libraries import NotLinked
     from polpo.lab.running import LabFailed
 
-    return isinstance(error, AgentError | NoCloud | ApiError | LabFailed)
+    return isinstance(error, AgentError | NoCloud | ApiError | LabFailed | Missing | NotLinked)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from polpo.ingress import canary
 from polpo.ingress.annotations import Annotations, host
+from polpo.ingress.carrying import findings
 from polpo.ingress.features.asking import Asking
+from polpo.ingress.features.redirect import Host
 from polpo.ingress.objects import ConfigMap, Ingress, IngressBackend, Rule, Secret
 from polpo.ingress.paths import Path, path_of
-from polpo.ingress.plan import EVERY_HOST, Backend, Certificate, Entry, Share, Site, Target
+from polpo.ingress.plan import EVERY_HOST, Backend, Certificate, Entry, Passed, Share, Site, Target
 from polpo.ingress.policy import Read, read
 from polpo.ingress.secrets import authority, pair, text_of
 from polpo.ingress.state import State, port_of
@@ -26,6 +28,7 @@ CONFLICT, INVALID, MISSING = "Conflict", "Invalid", "NotFound"
 
 class Compiled(NamedTuple):
     sites: tuple[Site, ...]
+    passed: tuple[Passed, ...]
     certificates: tuple[Certificate, ...]
     complaints: tuple[Complaint, ...]
 
@@ -45,6 +48,7 @@ class _Compiling:
         self._state, self._ingresses = state, ingresses
         self._sites: dict[str, dict[tuple[str, str], Entry]] = {}
         self._certificates: dict[str, tuple[str, Certificate]] = {}  # by host: whose it is
+        self._passed: dict[str, Backend] = {}
         self._complaints: dict[Complaint, None] = {}
 
     def all(self) -> Compiled:
@@ -53,6 +57,7 @@ class _Compiling:
         canaries = []
         for ingress in self._ingresses:
             given = Annotations(ingress.metadata.annotations)
+            self._say_what_does_not_carry_over(ingress, given)
             if canary.is_one(given):
                 canaries.append(ingress)
                 continue
@@ -63,7 +68,8 @@ class _Compiling:
             Site(name, tuple(entry for _, entry in sorted(of.items())))
             for name, of in sorted(self._sites.items())
         )
-        return Compiled(sites, tuple(self._merged()), tuple(self._complaints))
+        passed = tuple(Passed(name, of) for name, of in sorted(self._passed.items()))
+        return Compiled(sites, passed, tuple(self._merged()), tuple(self._complaints))
 
     def _complain(self, ingress: Ingress, reason: str, note: str) -> None:
         self._complaints[Complaint("Ingress", key(ingress.metadata), reason, note)] = None
@@ -117,8 +123,10 @@ class _Compiling:
             yield Certificate(one.name, one.pem, tuple(names), one.door, one.ca, one.verify)
 
     def _rules(self, ingress: Ingress, given: Annotations) -> None:
-        owner = key(ingress.metadata)
         aliases = self._aliases(ingress, given)
+        if _flag(given, "ssl-passthrough"):
+            self._pass(ingress, given)
+            return
         for rule in ingress.spec.rules or ():
             for name in self._names(ingress, rule, aliases):
                 for found in rule.http.paths or () if rule.http else ():
@@ -127,7 +135,31 @@ class _Compiling:
                     self._path(ingress, given, name, ingress.spec.default_backend, "/", "Default")
         if ingress.spec.default_backend and not ingress.spec.rules:
             self._path(ingress, given, EVERY_HOST, ingress.spec.default_backend, "/", "Default")
-        del owner
+        if _flag(given, "from-to-www-redirect"):
+            self._www(ingress)
+
+    def _pass(self, ingress: Ingress, given: Annotations) -> None:
+        """Whole connections, by name: the backend of the first path."""
+        for rule in ingress.spec.rules or ():
+            paths = rule.http.paths or () if rule.http else ()
+            for name in self._names(ingress, rule, []) if paths else ():
+                try:
+                    target = self._target(ingress, paths[0].backend, given)
+                except Wrong as wrong:
+                    self._complain(ingress, INVALID, f"{name}: {wrong}")
+                    continue
+                self._passed.setdefault(name, Backend(target, (), "tcp"))
+
+    def _www(self, ingress: Ingress) -> None:
+        """The name with www. or without, whichever it does not have itself."""
+        for name in {rule.host.lower() for rule in ingress.spec.rules or () if rule.host}:
+            other = name.removeprefix("www.") if name.startswith("www.") else f"www.{name}"
+            taken = {rule.host for one in self._ingresses for rule in one.spec.rules or ()}
+            if "*" in name or other in taken or name not in self._sites:
+                continue
+            backend = Backend(None, (Host(host(name)),))
+            entry = Entry("prefix", "/", (Share(backend),), (), (), key(ingress.metadata))
+            self._sites.setdefault(other, {}).setdefault(("prefix", "/"), entry)
 
     def _taken(self, name: str) -> set[tuple[str, str, str]]:
         return {(name, how, path) for how, path in self._sites.get(name, {})}
@@ -195,6 +227,12 @@ class _Compiling:
             self._complain(ingress, INVALID, note)
         return found
 
+    def _say_what_does_not_carry_over(self, ingress: Ingress, given: Annotations) -> None:
+        for found in findings(given.all):
+            if found.carries == "no":
+                note = f"annotation {found.annotation}: {found.why}"
+                self._complain(ingress, "NotCarried", note)
+
     def _target(self, ingress: Ingress, to: IngressBackend, given: Annotations) -> Target:
         if to.service is None:
             kind = to.resource.kind if to.resource else "nothing"
@@ -250,6 +288,10 @@ class _Compiling:
         for entry in entries:
             at = path if not entry.conditions else f"{path} {entry.rank}"
             self._sites[name][(entry.how, at)] = entry
+
+
+def _flag(given: Annotations, key: str) -> bool:
+    return given.all.get(key, "").strip().lower() == "true"
 
 
 def _captures(given: Annotations) -> bool:

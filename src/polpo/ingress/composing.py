@@ -47,6 +47,7 @@ def composed(state: State, ours: Ours) -> Composed:
     plan = Plan(
         doors=ours.doors,
         sites=found.sites,
+        passed=found.passed,
         certificates=(_first(state, ours), *found.certificates),
         fallback=Backend(ours.fallback) if ours.fallback else None,
     )

@@ -13,6 +13,7 @@ from polpo.lab.command import CommandFailed
 from polpo.lab.harm import Harm
 from polpo.lab.kubernetes import checks as kubernetes
 from polpo.lab.kubernetes.cluster import Cluster
+from polpo.lab.kubernetes.components import COMPONENTS
 from polpo.lab.kubernetes.network import ensure_network
 from polpo.lab.kubernetes.programs import find
 from polpo.lab.layout import Lab, LabHost
@@ -79,6 +80,9 @@ class Builder:
             ensure_network(user, self._lab, world)
         cluster = Cluster(self._running, programs)
         cluster.build(self._step)
+        for component in COMPONENTS:
+            with self._step(component.what):
+                component.start(cluster)
         self.cluster = cluster
 
     def prove(self) -> Iterator[Check]:

@@ -30,6 +30,15 @@ class Elsewhere(Feature, frozen=True):
         yield f"http-request redirect code {self.code} {how} {fmt(self.url)}"
 
 
+class Host(Feature, frozen=True):
+    """The same by another name."""
+
+    name: str
+
+    def lines(self, name: str) -> Iterator[str]:
+        yield f"http-request redirect code 308 prefix '%[var(txn.proto)]://{self.name}'"
+
+
 class AppRoot(Feature, frozen=True):
     path: str
 

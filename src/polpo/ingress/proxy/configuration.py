@@ -7,7 +7,9 @@ headers), where it goes (maps), and nothing of what single routes want: that is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
+from polpo.ingress.features.external import External
 from polpo.ingress.plan import Backend, Condition, Door, Plan
 from polpo.ingress.proxy.certificates import crt_list
 from polpo.ingress.proxy.identity import identity
@@ -17,6 +19,7 @@ from polpo.ingress.proxy.settings import Settings
 from polpo.ingress.table import GRAIN, Table
 from polpo.kernel.haproxy.words import token, word
 
+EXTERNAL = Path(__file__).with_name("external.lua")
 OLD_S = 1800
 MOST_OLD = 24
 """For so long a former worker goes on with what it has (WebSockets), and for so many reloads."""
@@ -28,7 +31,7 @@ def configuration(
     plan: Plan, table: Table, placed: Mapping[str, Servers], settings: Settings
 ) -> str:
     """The text. `placed`: of each backend by name; ValueError if one can't be written."""
-    sections: list[Iterable[str]] = [_global(settings), _defaults(settings)]
+    sections: list[Iterable[str]] = [_global(settings, _asks_others(table)), _defaults(settings)]
     if settings.metrics_port:
         sections.append(_metrics(settings))
     for doors in _frontends(plan.doors):
@@ -47,8 +50,15 @@ def _frontends(doors: tuple[Door, ...]) -> list[list[Door]]:
     return [*([shared] if shared else []), *([door] for door in doors if not door.shared)]
 
 
-def _global(settings: Settings) -> Iterator[str]:
+def _asks_others(table: Table) -> bool:
+    policies = (backend.policy for backend in table.backends.values())
+    return any(isinstance(feature, External) for policy in policies for feature in policy)
+
+
+def _global(settings: Settings, asks_others: bool) -> Iterator[str]:
     yield "global"
+    if asks_others:
+        yield f"  lua-load-per-thread {word(str(EXTERNAL))}"
     if settings.user:
         yield f"  user {token(settings.user)}"
     yield "  log stderr len 2048 format raw local0 notice"

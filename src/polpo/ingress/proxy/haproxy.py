@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -106,16 +106,17 @@ class Haproxy:
         self._maps = maps.maps(made)
 
     def _tell(self, plan: Plan, made: Table, placed: Mapping[str, Servers]) -> bool:
-        commands = self._commands(plan, made, placed)
+        commands: Iterable[str] | None = self._commands(plan, made, placed)
         if commands is None:
             return False
+        commands = list(commands)
         try:
             runtime.tell(self._settings.socket, commands)
         except (OSError, runtime.Refused) as error:
             log.warning("HAProxy is reloaded", reason=str(error))
             self._plan = None
             return False
-        self.told += 1
+        self.told += bool(commands)
         if plan is not self._plan:
             self._know(plan, made, placed)
         else:
@@ -177,7 +178,9 @@ class Haproxy:
 
     def _check(self, candidate: Path) -> None:
         command = [PROGRAM, "-c", "-q", "-f", str(candidate)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=self._settings.place
+        )
         if done.returncode:
             said = (done.stderr + done.stdout).splitlines()
             alert = next((line for line in said if "[ALERT]" in line), "it said nothing")
