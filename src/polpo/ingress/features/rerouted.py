@@ -1,4 +1,4 @@
-"""Redirects and rewrites that keep what they are not told to change (Gateway API's filters).
+"""A redirect that keeps what it is not told to change (Gateway API's RequestRedirect).
 
 The rest of a path after a replaced prefix is passed on as it came, encoded as it was. A request
 whose prefix was only found after decoding (`/%66oo`) is refused: nobody could say what its rest is.
@@ -13,13 +13,14 @@ from polpo.kernel.haproxy.words import fmt, word
 
 
 class NewPath(Feature, frozen=True):
-    """In place of a prefix, or ("") of all."""
+    """In place of a prefix, or ("") of all; the query is kept."""
 
     path: str
     prefix: str = ""
 
-    def sets(self) -> Iterator[str]:
-        """The new path in txn.to."""
+    def lines(self, name: str) -> Iterator[str]:
+        """The new path in txn.to, the query with its mark in txn.query."""
+        yield "http-request set-var-fmt(txn.query) ?%[query] if { query -m len gt 0 }"
         if not self.prefix:
             yield f"http-request set-var-fmt(txn.to) {fmt(self.path)}"
             return
@@ -33,19 +34,6 @@ class NewPath(Feature, frozen=True):
         yield "http-request set-var(txn.to) str(/)"
         yield "http-request set-var(txn.to) var(txn.rest) if { var(txn.rest) -m beg / }"
 
-    def lines(self, name: str) -> Iterator[str]:
-        yield from self.sets()
-        yield "http-request set-path %[var(txn.to)]"
-
-
-class Hostname(Feature, frozen=True):
-    """That the application is asked by."""
-
-    host: str
-
-    def lines(self, name: str) -> Iterator[str]:
-        yield f"http-request set-header Host {fmt(self.host)}"
-
 
 class Rerouted(Feature, frozen=True):
     """`host` "" is the one asked for, `port` 0 the scheme's usual one."""
@@ -57,12 +45,10 @@ class Rerouted(Feature, frozen=True):
     code: int
 
     def lines(self, name: str) -> Iterator[str]:
+        to = "%[pathq]"
         if self.path is not None:
-            yield from self.path.sets()
-            yield "http-request set-var-fmt(txn.query) ?%[query] if { query -m len gt 0 }"
+            yield from self.path.lines(name)
             to = "%[var(txn.to)]%[var(txn.query)]"
-        else:
-            to = "%[pathq]"
         host = fmt(self.host) if self.host else "%[req.hdr(host),host_only]"
         port = f":{self.port}" if self.port else ""
         location = f"{fmt(self.scheme)}://{host}{port}{to}"

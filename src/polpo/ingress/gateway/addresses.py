@@ -30,7 +30,9 @@ def assigned(gateways: Sequence[Gateway], pool: Sequence[str]) -> dict[str, Assi
             continue
         if wanted:
             mine = next((a for a in wanted if a in pool and a not in taken), "")
-            why = no("Programmed", "AddressNotUsable", f"{', '.join(wanted)}: no one of ours is free")
+            why = no(
+                "Programmed", "AddressNotUsable", f"{', '.join(wanted)}: no one of ours is free"
+            )
             if mine and len(wanted) > 1:
                 why = no("Programmed", "AddressNotUsable", "a Gateway has one address")
             good = bool(mine) and len(wanted) == 1

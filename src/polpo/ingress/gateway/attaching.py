@@ -63,9 +63,7 @@ def _refused(ref: ParentRef, reason: str, message: str) -> Parent:
     return Parent(ref, no("Accepted", reason, message), ())
 
 
-def _namespace_allowed(
-    listener: Served, route: Route, namespaces: Mapping[str, Namespace]
-) -> bool:
+def _namespace_allowed(listener: Served, route: Route, namespaces: Mapping[str, Namespace]) -> bool:
     allowed, mine = listener.spec.allowed_routes.namespaces, route.metadata.namespace
     if allowed.from_ == "All":
         return True

@@ -1,13 +1,16 @@
-"""Filters of routes -> features of a policy: the same that annotations ask for, and a few more."""
+"""Filters of routes -> features of a policy: those that annotations ask for, and a redirect."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from polpo.ingress.features.headers import RequestHeaders, ResponseHeaders
-from polpo.ingress.features.rerouted import Hostname, NewPath, Rerouted
-from polpo.ingress.gateway.routes import Filter, HeaderChanges, PathChange, Redirect, Rewrite
+from polpo.ingress.features.cors import Cors
+from polpo.ingress.features.headers import Headers, checked
+from polpo.ingress.features.rerouted import NewPath, Rerouted
+from polpo.ingress.features.rewriting import Rewrite
+from polpo.ingress.gateway import routes
+from polpo.ingress.gateway.routes import Filter, HeaderChanges, PathChange, Redirect
 from polpo.ingress.plan import Feature
 from polpo.ingress.wrong import Wrong
 
@@ -31,61 +34,73 @@ class Filters(NamedTuple):
 
 def filters(given: Iterable[Filter], around: Around) -> Filters:
     """Wrong if one can't be done: then none of the route is."""
-    features = [feature for one in given for feature in _features(one, around)]
+    features = tuple(_feature(one, around) for one in given)
     try:
         for feature in features:
             list(feature.lines("b"))
     except ValueError as error:
         raise Wrong(str(error)) from None
-    return Filters(tuple(features), any(isinstance(f, Rerouted) for f in features))
+    return Filters(features, any(isinstance(feature, Rerouted) for feature in features))
 
 
-def _features(one: Filter, around: Around) -> Iterator[Feature]:
+def _feature(one: Filter, around: Around) -> Feature:
     if one.type == "RequestHeaderModifier" and one.request_header_modifier:
-        yield RequestHeaders(*_changes(one.request_header_modifier))
-    elif one.type == "ResponseHeaderModifier" and one.response_header_modifier:
-        yield ResponseHeaders(*_changes(one.response_header_modifier))
-    elif one.type == "RequestRedirect" and one.request_redirect:
-        yield _redirect(one.request_redirect, around)
-    elif one.type == "URLRewrite" and one.url_rewrite:
-        yield from _rewrite(one.url_rewrite, around)
-    else:
-        raise Wrong(f"the filter {one.type} is not supported")
+        return _headers("request", one.request_header_modifier)
+    if one.type == "ResponseHeaderModifier" and one.response_header_modifier:
+        return _headers("response", one.response_header_modifier)
+    if one.type == "RequestRedirect" and one.request_redirect:
+        return _redirect(one.request_redirect, around)
+    if one.type == "URLRewrite" and one.url_rewrite:
+        return _rewrite(one.url_rewrite, around)
+    if one.type == "CORS" and one.cors:
+        return _cors(one.cors)
+    raise Wrong(f"the filter {one.type} is not supported")
 
 
-def _changes(of: HeaderChanges) -> tuple[tuple[tuple[str, str], ...], ...]:
-    return (
-        tuple((header.name, header.value) for header in of.set),
-        tuple((header.name, header.value) for header in of.add),
-        tuple((name, "") for name in of.remove),
+def _headers(of: str, changes: HeaderChanges) -> Headers:
+    return Headers(
+        of,
+        tuple(checked(header.name, header.value) for header in changes.set),
+        tuple(checked(header.name, header.value) for header in changes.add),
+        tuple(checked(name)[0] for name in changes.remove),
     )
 
 
 def _redirect(given: Redirect, around: Around) -> Rerouted:
+    """A port is said where it is not the scheme's usual one; which it is, if another is asked."""
     if given.status_code not in CODES:
         raise Wrong(f"a redirect by {given.status_code}: it is none of {CODES}")
     scheme = given.scheme or around.scheme
     usual = {"http": 80, "https": 443}.get(scheme, 0)
     port = given.port or (usual if given.scheme else around.port)
-    path = _path(given.path, around)
-    return Rerouted(scheme, given.hostname or "", 0 if port == usual else port, path, given.status_code)
+    path = NewPath(*_path(given.path, around)) if given.path else None
+    port = 0 if port == usual else port
+    return Rerouted(scheme, given.hostname or "", port, path, given.status_code)
 
 
-def _rewrite(given: Rewrite, around: Around) -> Iterator[Feature]:
-    path = _path(given.path, around)
-    if path is not None:
-        yield path
-    if given.hostname:
-        yield Hostname(given.hostname)
+def _rewrite(given: routes.Rewrite, around: Around) -> Rewrite:
+    target, prefix = _path(given.path, around) if given.path else ("", "")
+    return Rewrite(target, "", prefix, given.hostname or "")
 
 
-def _path(change: PathChange | None, around: Around) -> NewPath | None:
-    if change is None:
-        return None
+def _path(change: PathChange, around: Around) -> tuple[str, str]:
+    """What is new, and in place of which prefix."""
     if change.type == "ReplaceFullPath":
-        return NewPath(change.replace_full_path or "/")
+        return change.replace_full_path or "/", ""
+    if change.type == "ReplacePrefixMatch" and around.prefix:
+        return change.replace_prefix_match or "/", around.prefix
     if change.type == "ReplacePrefixMatch":
-        if not around.prefix:
-            raise Wrong("a prefix can be replaced only where a prefix is matched")
-        return NewPath(change.replace_prefix_match or "/", around.prefix)
+        raise Wrong("a prefix can be replaced only where a prefix is matched")
     raise Wrong(f"a change of the path by {change.type}")
+
+
+def _cors(given: routes.Cors) -> Cors:
+    return Cors(
+        given.allow_origins,
+        ", ".join(given.allow_methods),
+        ", ".join(given.allow_headers),
+        given.allow_credentials,
+        ", ".join(given.expose_headers),
+        given.max_age,
+        strict=True,
+    )

@@ -26,7 +26,9 @@ def permitted(grants: Iterable[ReferenceGrant], reference: Reference) -> bool:
     for grant in grants:
         if grant.metadata.namespace != to_namespace:
             continue
-        asked = any((f.group, f.kind, f.namespace) == (GROUP, kind, namespace) for f in grant.spec.from_)
+        asked = any(
+            (f.group, f.kind, f.namespace) == (GROUP, kind, namespace) for f in grant.spec.from_
+        )
         if asked and any(
             (t.group, t.kind) == ("", to_kind) and t.name in ("", to_name) for t in grant.spec.to
         ):

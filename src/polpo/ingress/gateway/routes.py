@@ -56,6 +56,15 @@ class Rewrite(Struct, frozen=True):
     path: PathChange | None = None
 
 
+class Cors(Struct, frozen=True):
+    allow_origins: tuple[str, ...] = ()
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    allow_credentials: bool = False
+    max_age: int = 5
+
+
 class Filter(Struct, frozen=True):
     """`type` says which one is set."""
 
@@ -64,6 +73,7 @@ class Filter(Struct, frozen=True):
     response_header_modifier: HeaderChanges | None = None
     request_redirect: Redirect | None = None
     url_rewrite: Rewrite | None = None
+    cors: Cors | None = None
 
 
 class BackendRef(Struct, frozen=True):
