@@ -40,7 +40,7 @@ def configuration(
     sections.append(_nowhere())
     for name, backend in sorted(table.backends.items()):
         sections += [section for feature in backend.policy for section in feature.sections(name)]
-        sections.append(_backend(name, backend, placed[name]))
+        sections.append(_backend(name, backend, placed.get(name, Servers())))
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 

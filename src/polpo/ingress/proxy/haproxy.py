@@ -74,7 +74,7 @@ class Haproxy:
         try:
             if running is not None and self._tell(plan, made, placed):
                 return False
-            self._write(plan, made, placed)
+            self.write(plan, made, placed)
             if running is None:
                 self._start()
             else:
@@ -151,7 +151,8 @@ class Haproxy:
         empty = {n: Servers((None,) * len(s.slots), *s[1:]) for n, s in placed.items()}
         return configuration(plan, made, empty, self._settings)
 
-    def _write(self, plan: Plan, made: Table, placed: Mapping[str, Servers]) -> None:
+    def write(self, plan: Plan, made: Table, placed: Mapping[str, Servers]) -> None:
+        """Its files, checked. Failed if HAProxy does not take them."""
         place = self._settings
         for folder in (place.place, place.maps, place.certificates, place.files):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
