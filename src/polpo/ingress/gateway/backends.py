@@ -15,7 +15,7 @@ from polpo.ingress.state import State, port_of
 from polpo.kube.objects import ServicePort
 
 BROKEN = Backend(None, (Answer(500),))
-PROTOCOLS = {"": "", "http": "http", "https": "https", "kubernetes.io/h2c": "h2c",
+PROTOCOLS = {"": "", "tcp": "", "http": "http", "grpc": "h2c", "https": "https", "kubernetes.io/h2c": "h2c",
              "kubernetes.io/ws": "http", "kubernetes.io/wss": "https"}  # fmt: skip
 """appProtocol: what HAProxy is to speak."""
 OVER_TLS = {"http": "https", "h2c": "h2", "https": "https", "tcp": "tcp"}
@@ -65,7 +65,7 @@ class Backends:
         return self._of(Target(namespace, ref.name, port.port), port, policy)
 
     def _of(self, target: Target, port: ServicePort, policy: tuple[Feature, ...]) -> Backend:
-        protocol = PROTOCOLS.get(port.app_protocol or "")
+        protocol = PROTOCOLS.get((port.app_protocol or "").lower())
         if protocol is None:
             message = f"{target.service}: appProtocol {port.app_protocol}"
             return self._broken("UnsupportedProtocol", message)

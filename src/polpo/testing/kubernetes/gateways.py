@@ -78,7 +78,7 @@ def grant(name: str, namespace: str, of: str, to: str) -> Object:
     to_kind, _, to_name = to.partition(" ")
     target = {"group": "", "kind": to_kind} | ({"name": to_name} if to_name else {})
     source = {"group": GROUP, "kind": kind, "namespace": space}
-    return made("ReferenceGrant", name, namespace, **{"from": [source], "to": [target]})
+    return made("ReferenceGrant", name, namespace) | {"spec": {"from": [source], "to": [target]}}
 
 
 def tls_policy(name: str, service: str, config_map: str, host: str, **of: Any) -> Object:
@@ -87,8 +87,8 @@ def tls_policy(name: str, service: str, config_map: str, host: str, **of: Any) -
     target = {"group": "", "kind": "Service", "name": service} | section
     ref = {"group": "", "kind": of.get("kind", "ConfigMap"), "name": config_map}
     validation = {"caCertificateRefs": [ref], "hostname": host}
-    spec = {"targetRefs": [target], "validation": validation}
-    return made("BackendTLSPolicy", name, born=of.get("born", 0), **spec)
+    born = of.get("born", 0)
+    return made("BackendTLSPolicy", name, born=born, targetRefs=[target], validation=validation)
 
 
 def _ref(text: str) -> Object:

@@ -3,6 +3,7 @@
 from polpo.testing.gateway_routes import Found, reasons
 from polpo.testing.kubernetes.gateways import gateway, gateway_class, grant, listener, made
 from polpo.testing.kubernetes.ingresses import secret, tls_secret
+from polpo.testing.kubernetes.objects import Object
 
 CLASS = gateway_class()
 ALL_GOOD = {
@@ -121,7 +122,7 @@ def test_another_namespaces_certificate_needs_a_grant() -> None:
 
 
 def test_a_gateway_that_asks_for_clients_certificates_is_not_served_without() -> None:
-    tls = {"frontend": {"default": {"validation": {"caCertificateRefs": []}}}}
+    tls: Object = {"frontend": {"default": {"validation": {"caCertificateRefs": []}}}}
     found = Found(CLASS, gateway("a", "HTTP:80", tls=tls))
     assert of(found, "a")["Accepted"] == "!Invalid"
     assert found.compiled.doors == ()
