@@ -48,10 +48,12 @@ class Controller:
         service: str = "",
         addresses: tuple[dict[str, Any], ...] = (),
         telling: Telling | None = None,
+        pause_s: float = PAUSE_S,
     ) -> None:
         self.state = State()
         self._haproxy, self._ours, self._reporting = haproxy, ours, reporting
-        self._service, self._addresses, self._telling = service, addresses, telling
+        self._service, self._addresses, self._pause_s = service, addresses, pause_s
+        self._telling = telling
         self._news = asyncio.Event()
         self._composed = Composed(Plan(), (), ())
         self._table: Table = table(Plan())
@@ -84,6 +86,11 @@ class Controller:
     def _slices(self, changes: list[Change[Any]]) -> None:
         self.state.note_slices(changes)
         self._news.set()
+
+    @property
+    def table(self) -> Table:
+        """As last worked out."""
+        return self._table
 
     async def run(self) -> None:
         """Until cancelled. HAProxy goes on."""
@@ -127,7 +134,7 @@ class Controller:
             self._blame(failed)
             return AGAIN_S if not self.state.routes else 0.01
         if reloaded:
-            self._not_before = monotonic() + PAUSE_S
+            self._not_before = monotonic() + self._pause_s
         self.in_force.set()
         self._tell()
         if self.state.routes:
