@@ -22,6 +22,7 @@ app.command(programs.dns, name="dns")
 app.command(programs.services, name="services")
 app.command(programs.policy, name="policy")
 app.command(programs.cloud_controller, name="cloud-controller")
+app.command(programs.ingress, name="ingress")
 app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
@@ -40,6 +41,7 @@ PROGRAMS = {
     "services": programs.services,
     "policy": programs.policy,
     "cloud-controller": programs.cloud_controller,
+    "ingress": programs.ingress,
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from polpo.agent.balancer.proxy.words import token, word
+from polpo.kernel.haproxy.words import token, word
 from polpo.model.load_balancer import L7Rule
 
 HOW = {
