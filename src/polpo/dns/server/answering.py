@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 from polpo.dns.query import Peer, Query
 from polpo.dns.server.chain import Chain, Relay, Zones, chain_finder
-from polpo.dns.server.table import FOREVER, Kept, Table
+from polpo.dns.server.table import FOREVER, Kept, Table, Terms
 from polpo.dns.server.tally import MOST_COMBINATIONS, Combination, Tally, rcode_label, type_label
 from polpo.dns.wire.message import OPCODE, QR, TC, Malformed, Question, read_question
 from polpo.dns.wire.record import Rcode, Reply, Type
 from polpo.dns.wire.render import SMALLEST_SIZE, render_error, render_reply
 from polpo.dns.wire.transfer import render_transfer
+from polpo.kernel.datagrams import SLOT_BYTES
 
 LARGEST_UDP = 4096  # CoreDNS has no bound here; more than this never arrives whole anyway
 LARGEST_TCP = 65535
@@ -200,12 +201,12 @@ class Asked:
         assert self.wire is not None
         if query.cached:
             combination = combination._replace(cached=query.cached)
+        variants = self._variants(reply, query.size) if reply.shuffled else ()
         ends = self.begun + reply.ttl_s if reply.ttl_s else FOREVER
-        variants: tuple[bytes, ...] = (self.wire[2:],)
-        if reply.shuffled:
-            variants = self._variants(reply, query.size)
+        is_long = max(map(len, (self.wire, *variants))) + 2 > SLOT_BYTES
+        terms = Terms(ends, variants, is_long) if reply.ttl_s or variants or is_long else None
         about = (query.name, *reply.about) if query.name not in reply.about else reply.about
-        kept: Kept = (variants, self.channel.tally.slot(combination), ends, about)
+        kept: Kept = (self.wire[2:], self.channel.tally.slot(combination), terms, about)
         self.channel.table.keep(self.message[2:], kept)
 
     def _variants(self, reply: Reply, size: int) -> tuple[bytes, ...]:

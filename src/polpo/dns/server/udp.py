@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from array import array
 from functools import partial
 
 from polpo.dns.server.answering import Asked, Channel, begin
@@ -12,6 +13,7 @@ from polpo.dns.turn import Turn
 from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, peer_of, send_one
 
 BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
+BEHIND_IDS = tuple(range(2, 64 * SLOT_BYTES, SLOT_BYTES))  # where keys and answers begin
 
 
 class UdpListener:
@@ -40,36 +42,35 @@ class UdpListener:
 
     def _answer(self, lengths: list[int]) -> None:
         """This is the loop that answers hits: it calls nothing that it does not have to."""
-        batch = self._batch
+        batch, channel = self._batch, self._channel
         begun = time.monotonic()
-        memory, out = batch.memory, batch.lengths
-        data = batch.view[: len(lengths) * SLOT_BYTES].tobytes()
-        values = self._channel.tally.values
-        young = self._channel.table.young
+        count = len(lengths)
+        memory = batch.memory
+        data = batch.view[: count * SLOT_BYTES].tobytes()
+        find = channel.table.young.get
+        values = channel.tally.values
         turn = self._turn = self._turn + 1
         slot = -1
+        sizes: list[int] = []
         missed: list[int] = []
-        at = 0
-        for index, length in enumerate(lengths):
-            kept = young.get(data[at + 2 : at + length])
-            if kept is None or kept[2] <= begun:
-                missed.append(index)
-            else:
-                variants = kept[0]
-                body = variants[turn % len(variants)]
-                size = len(body) + 2
-                if size > SLOT_BYTES:
-                    missed.append(index)
-                else:
-                    memory[at + 2 : at + size] = body
-                    out[index] = size
-                    slot = kept[1]
-                    values[slot] += 1
-            at += SLOT_BYTES
+        for at, length in zip(BEHIND_IDS, lengths, strict=False):
+            kept = find(data[at : at + length - 2])
+            if kept is None or (kept[2] is not None and kept[2].is_for_others(begun)):
+                missed.append(len(sizes))
+                sizes.append(0)
+                continue
+            body, slot, terms, _ = kept
+            if terms is not None:
+                body = terms.body(body, turn)
+            size = len(body)
+            memory[at : at + size] = body
+            sizes.append(size + 2)
+            values[slot] += 1
+        batch.lengths[:count] = array("Q", sizes)
         unanswered = [i for i in missed if not self._work(i, lengths[i])] if missed else missed
-        batch.send(len(lengths), unanswered)
+        batch.send(count, unanswered)
         if slot >= 0:
-            self._time(slot, len(lengths) - len(missed), time.monotonic() - begun)
+            self._time(slot, count - len(missed), time.monotonic() - begun)
 
     def _time(self, slot: int, hits: int, seconds: float) -> None:
         """What a batch has taken goes to the labels of its last hit: over many batches each has its
@@ -87,7 +88,9 @@ class UdpListener:
         found = channel.table.find(message[2:], time.monotonic())
         if found is not None:
             channel.tally.values[found[1]] += 1
-            return self._put(index, message[:2] + found[0][self._turn % len(found[0])])
+            body, _, terms, _ = found
+            body = terms.body(body, self._turn) if terms is not None else body
+            return self._put(index, message[:2] + body)
         asked = begin(channel, message)
         if not isinstance(asked, Asked):
             return self._put(index, asked) if asked else False
