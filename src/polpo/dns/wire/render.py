@@ -49,6 +49,12 @@ def render_error(message: bytes, rcode: int) -> bytes:
     return HEADER.pack(id, QR | flags & _ECHOED | rcode & 15, 0, 0, 0, 0)
 
 
+def truncated(message: bytes, end: int) -> bytes:
+    """What is left of a reply that is too long: header, with TC, and question (until `end`)."""
+    flags = int.from_bytes(message[2:4], "big") | TC
+    return message[:2] + flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\0" + message[12:end]
+
+
 def render_query(
     id: int, name: bytes, type: int, *, class_: int = 1, flags: int = RD, edns: Edns | None = None
 ) -> bytes:
