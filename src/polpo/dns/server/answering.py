@@ -191,7 +191,8 @@ class Asked:
         ends = self.begun + reply.ttl_s if reply.ttl_s else FOREVER
         is_long = max(map(len, (self.wire, *variants))) + 2 > SLOT_BYTES
         terms = Terms(ends, variants, is_long) if reply.ttl_s or variants or is_long else None
-        about = (query.name, *reply.about) if query.name not in reply.about else reply.about
+        others = [name for name in reply.about if name != query.name]
+        about = (query.name, *others) if others else query.name
         kept: Kept = (self.wire[2:], self.channel.tally.slot(combination), terms, about)
         self.channel.table.keep(self.message[2:], kept)
 

@@ -31,11 +31,11 @@ class Terms(NamedTuple):
 
 
 # Wire after the ID; the slot of the metrics; what is special about it, mostly nothing, so that hot
-# code has one thing to look at; the names that it is about. A plain tuple: it is taken apart with
-# each query.
-Kept = tuple[bytes, int, Terms | None, tuple[bytes, ...]]
+# code has one thing to look at; the name that it is about, or several. A plain tuple: it is taken
+# apart with each query.
+Kept = tuple[bytes, int, Terms | None, bytes | tuple[bytes, ...]]
 About = dict[bytes, bytes | set[bytes]]  # a name: the key about it, or several
-MOST = 16_384  # entries of one generation: both and their indexes take some 25 MB at most
+MOST = 10_000  # entries of one generation, as many as CoreDNS's cache keeps of a kind
 
 
 class Table:
@@ -69,7 +69,8 @@ class Table:
 
     def _insert(self, key: bytes, kept: Kept) -> None:
         self.young[key] = kept
-        for name in kept[3]:
+        about = kept[3]
+        for name in (about,) if isinstance(about, bytes) else about:
             keys = self._young_about.get(name)
             if keys is None:
                 self._young_about[name] = key
