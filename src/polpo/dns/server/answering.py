@@ -114,6 +114,7 @@ class Asked:
             dnssec_ok=edns is not None and edns.dnssec_ok,
             size=self._size(),
             message=self.message,
+            options=edns.options if edns is not None else (),
         )
         refusal = self._refusal(chain)
         if refusal is not None or chain is None:

@@ -237,7 +237,7 @@ class _Attempt:
 
 
 def _message(query: Query) -> bytes:
-    edns = Edns(query.size, 0, query.dnssec_ok, ()) if query.edns else None
+    edns = Edns(query.size, 0, query.dnssec_ok, query.options) if query.edns else None
     return render_query(0, query.name, query.type, flags=query.flags, edns=edns)[2:]
 
 
