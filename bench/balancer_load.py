@@ -42,6 +42,7 @@ from polpo.testing.balancers import (
     end,
     member,
     placement,
+    worker,
 )
 from polpo.testing.hosts import HostUnderTest, eventually
 
@@ -109,7 +110,9 @@ class Load(NamedTuple):
 
 LOADS = (
     Load("HTTP, keep-alive", "--h1 -c 8 -n 20000", f"http://{VIP}/", f"http://{VIP}:9080/"),
-    Load("TCP, new connections", "--h1 -c 2000 -n 2000", f"http://{VIP}:81/", f"http://{VIP}:9081/"),
+    Load(
+        "TCP, new connections", "--h1 -c 2000 -n 2000", f"http://{VIP}:81/", f"http://{VIP}:9081/"
+    ),
     Load(
         "TLS handshakes",
         "--npn-list http/1.1 -c 400 -n 400",
@@ -156,11 +159,6 @@ def cpu_s(pid: int) -> float:
     """To the nanosecond, of all threads."""
     tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
-
-
-def worker(cloud: BalancerCloud, host: HostUnderTest) -> int:
-    master = cloud.pid(host)
-    return int(Path(f"/proc/{master}/task/{master}/children").read_text().split()[-1])
 
 
 def cost_us(pid: int, load: Load, url: str) -> float:
