@@ -21,6 +21,8 @@ app.command(programs.agent, name="agent")
 app.command(programs.dns, name="dns")
 app.command(programs.services, name="services")
 app.command(programs.policy, name="policy")
+app.command(programs.cloud_controller, name="cloud-controller")
+app.command(programs.ingress, name="ingress")
 app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
@@ -38,6 +40,8 @@ PROGRAMS = {
     "dns": programs.dns,
     "services": programs.services,
     "policy": programs.policy,
+    "cloud-controller": programs.cloud_controller,
+    "ingress": programs.ingress,
 }
 
 
@@ -61,12 +65,13 @@ def _is_for_users(error: Exception) -> bool:
     from polpo.cli.manifest import Unclear
     from polpo.client.agent import AgentError
     from polpo.client.clouds import NoCloud
+    from polpo.client.cluster.plan import Unfit
     from polpo.client.session import ApiError
     from polpo.image.build import Missing
     from polpo.image.libraries import NotLinked
     from polpo.lab.running import LabFailed
 
-    ours = AgentError | NoCloud | ApiError | LabFailed | Missing | NotLinked | Unclear
+    ours = AgentError | NoCloud | ApiError | LabFailed | Unfit | Missing | NotLinked | Unclear
     return isinstance(error, ours)
 
 

@@ -46,6 +46,15 @@ class Cluster:
         with step(f"{len(self.at.nodes)} nodes Ready"):
             self.running.until(self._all_ready, "kube-controller-manager", READY_S)
 
+    @property
+    def image(self) -> str:
+        """polpo's, as it is now: nodes have it."""
+        return self._delivery.polpo
+
+    def config_of(self, user: str) -> str:
+        """A kubeconfig for a user of the cluster, with a certificate of its own."""
+        return self._control.config_of(self._control.authority.issue(user))
+
     def kubectl(self, *words: str, stdin: str | None = None, timeout_s: float = 60) -> str:
         """What it printed. Raises CommandFailed."""
         who = f"--kubeconfig={self.at.kubeconfig}"
