@@ -19,7 +19,15 @@ BUSYBOX = (
     f"{REGISTRY}/e2e-test-images/busybox:1.36.1-1",
 )
 PAUSE = (f"{REGISTRY}/pause:3.10.2",)
-TOOLS = {"sh": "dash", "nc": "nc.openbsd", "curl": "curl", "dig": "dig", "ip": "ip"}
+GLIBC = (f"{REGISTRY}/e2e-test-images/glibc-dns-testing:2.0.0",)
+TOOLS = {
+    "getent": "getent",
+    "sh": "dash",
+    "nc": "nc.openbsd",
+    "curl": "curl",
+    "dig": "dig",
+    "ip": "ip",
+}
 ETC = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
     "etc/group": "root:x:0:\nnobody:x:65534:\n",
@@ -34,6 +42,7 @@ def write(path: Path, busybox: str, agnhost: str) -> None:
     images = [
         Image(BUSYBOX, (small,), {**env, "Cmd": ["sh"]}),
         Image(PAUSE, (small,), {**env, "Cmd": ["/bin/sleep", "2147483647"]}),
+        Image(GLIBC, (large,), {**env, "Cmd": ["sh"]}),
         Image(AGNHOST, (large,), {**env, "Entrypoint": ["/agnhost"], "Cmd": ["pause"]}),
     ]
     archive.write(path, images)
