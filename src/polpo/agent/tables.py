@@ -80,8 +80,9 @@ class Tables:
         taken, self._new_listeners = self._new_listeners, False
         return taken
 
-    def hear(self, batch: Iterable[Line]) -> None:
-        """The target has moved by these lines."""
+    def hear(self, batch: Iterable[Line]) -> bool:
+        """The target has moved by these lines. Whether more than tables has to follow."""
+        before = self.welcomes_guests
         lines = [line for line in batch if line.slice is not None]
         whole = {line.slice for line in lines if line.slice and (line.full or line.dropped)}
         for name in whole:
@@ -89,6 +90,7 @@ class Tables:
         for line in lines:
             if line.slice and line.slice not in whole:
                 self._apply(line.slice, line.rows, line.gone)
+        return self.welcomes_guests != before
 
     def _renew(self, name: str) -> None:
         rows = self._target.slices.get(name)
