@@ -85,7 +85,7 @@ SERVED: list[tuple[Any, bool]] = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(edits, st.integers(1, 6))
 def test_increments_give_what_a_full_compilation_gives(
     edits: list[tuple[Object, bool]], batch: int
@@ -93,7 +93,7 @@ def test_increments_give_what_a_full_compilation_gives(
     check_increments(SERVED, edits, batch)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(edits)
 def test_each_backend_is_a_services_and_of_its_family(edits: list[tuple[Object, bool]]) -> None:
     snapshot, _ = apply(Snapshot(), [*SERVED, *edits])

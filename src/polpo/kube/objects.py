@@ -41,6 +41,7 @@ class ServicePort(Struct, frozen=True):
     protocol: str = "TCP"
     node_port: int = 0
     target_port: int | str = 0
+    app_protocol: str | None = None
 
 
 class ClientIP(Struct, frozen=True):

@@ -141,7 +141,7 @@ class Following:
         async def those() -> bool:
             return [found["name"] for found in await listed(self.made)] == list(names)
 
-        await eventually(those, f"services {names}", 20.0)
+        await eventually(those, f"services {names}")
 
 
 @pytest_asyncio.fixture
@@ -174,7 +174,7 @@ async def test_services_come_change_and_go(following: Following) -> None:
     async def two() -> bool:
         return len((await listed(following.made))[0]["ports"][0]["backends"]) == 2
 
-    await eventually(two, "two backends", 20.0)
+    await eventually(two, "two backends")
     following.server.remove(a_service("b", "10.254.0.2"))
     await following.has("default/a")
 
