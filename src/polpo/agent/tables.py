@@ -70,6 +70,13 @@ class Tables:
         """Whether there are services for who comes from outside."""
         return self._entries.welcomes_guests
 
+    def checked(self) -> Mapping[int, str]:
+        """Ports at which the host says how many backends it has: names of Services."""
+        return self._entries.checked()
+
+    def ready_here(self, health_port: int) -> int:
+        return self._entries.ready_here(health_port)
+
     @property
     def full(self) -> Mapping[str, Mapping[bytes, bytes]]:
         """What every table must hold."""
