@@ -34,6 +34,7 @@ from polpo.agent.patience import Patience
 from polpo.agent.plugging import Plugging
 from polpo.agent.plugs import Plugs
 from polpo.agent.pods.assembly import Pods
+from polpo.agent.pods.health import Asked, Health
 from polpo.agent.pods.host_ports import HostPorts
 from polpo.agent.probes import Probes
 from polpo.agent.reconciler import Step
@@ -311,6 +312,23 @@ class Agent:
                 tasks.create_task(self.balancers.pings.run())
                 tasks.create_task(self._fetch_certificates())
                 tasks.create_task(self.pods.keeper.run())
+                tasks.create_task(self._check_health())
+
+    async def _check_health(self) -> None:
+        """As Services come and go."""
+        health = Health(
+            self.tables.checked,
+            self._backends_here,
+            lambda: self.loop.error() is None,
+            bool(self.config.clusters),
+        )
+        while True:
+            await health.look()
+            await self.loop.next_pass()
+
+    def _backends_here(self, port: int) -> Asked | None:
+        name = self.tables.checked().get(port)
+        return Asked(name, self.tables.ready_here(port)) if name is not None else None
 
     async def _fetch_certificates(self) -> None:
         """After each pass in which rows name some that are not here."""
