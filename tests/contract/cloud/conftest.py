@@ -27,7 +27,7 @@ RIGHTS = Path(__file__).parents[3] / "examples/cloud-controller/rights.yaml"
 USER = "polpo:cloud-controller"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApiServer]:
     with running(tmp_path_factory.mktemp("kubernetes")) as found:
         if found is None:
@@ -46,7 +46,7 @@ async def _give_rights(kubernetes: RealApiServer) -> None:
     await client.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     process = ControllerProcess(tmp_path_factory.mktemp("controller"))
     session = process.start()
