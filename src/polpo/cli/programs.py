@@ -48,3 +48,10 @@ def cloud_controller(*words: str) -> int:
     from polpo.apps import cloud_controller as program
 
     return program.main(words)
+
+
+def ingress(*words: str) -> int:
+    """Ingresses and Gateways of a Kubernetes cluster, on HAProxy. `polpo ingress --help`."""
+    from polpo.apps import ingress as program
+
+    return program.main(words)

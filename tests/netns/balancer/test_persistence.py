@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from polpo.agent.balancer.proxy import socket
+from polpo.kernel.haproxy import socket
 from polpo.model.load_balancer import Persistence
 from polpo.testing.balancers import (
     LISTENER,
