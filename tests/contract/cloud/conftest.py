@@ -23,8 +23,8 @@ from polpo.testing.controller_process import ControllerProcess
 from polpo.testing.kubernetes.real import RealApiServer, running
 from polpo.testing.obedient import ObedientHost
 
-RIGHTS = Path(__file__).parents[3] / "examples/cloud-controller/rights.yaml"
-USER = "polpo:cloud-controller"
+RIGHTS = Path(__file__).parents[3] / "deploy/kubernetes/cloud-controller.yaml"
+USER = "system:serviceaccount:kube-system:polpo-cloud-controller"
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +37,11 @@ def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApiServ
 
 
 async def _give_rights(kubernetes: RealApiServer) -> None:
-    """What examples/cloud-controller gives to the controller, and no more."""
+    """What deploy/kubernetes gives to the controller, and no more."""
     client = Client(kubernetes.cluster)
     for body in yaml.safe_load_all(RIGHTS.read_text()):
+        if not body["kind"].startswith("ClusterRole"):
+            continue
         group, _, version = body["apiVersion"].partition("/")
         path = f"/apis/{group}/{version}/{body['kind'].lower()}s"
         await client.call("POST", path, body=json.dumps(body).encode())
