@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent import futures
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -227,7 +228,7 @@ async def test_a_websocket_outlives_a_reload(client: Client, program: Program, c
 
 async def test_grpc_is_spoken_end_to_end(client: Client, program: Program, cafe: App) -> None:
     class Echo(grpc.GenericRpcHandler):
-        def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
             def answer(asked: bytes, context: grpc.ServicerContext) -> bytes:
                 return asked[::-1]
 
@@ -247,7 +248,7 @@ async def test_grpc_is_spoken_end_to_end(client: Client, program: Program, cafe:
         async with grpc.aio.secure_channel(
             f"127.0.0.1:{program.https}", trusted, options
         ) as channel:
-            ask = channel.unary_unary("/test.Echo/Reverse")
+            ask: Any = channel.unary_unary("/test.Echo/Reverse")
             async with asyncio.timeout(60):
                 while True:
                     with contextlib.suppress(grpc.aio.AioRpcError):
