@@ -11,11 +11,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
+from itertools import islice
 from pathlib import Path
 
 from polpo.ingress.composing import Ours
 from polpo.ingress.controller import Controller
+from polpo.ingress.gateway.compile import CONTROLLER as GATEWAYS
+from polpo.ingress.gateway.telling import Telling
 from polpo.ingress.plan import Door, Target
 from polpo.ingress.proxy.haproxy import Haproxy
 from polpo.ingress.proxy.identity import networks
@@ -29,6 +33,7 @@ from polpo.kube.lease import Election
 from polpo.runtime import log
 
 NAME = "polpo-ingress"
+MOST_ADDRESSES = 4096
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -50,6 +55,8 @@ def arguments() -> argparse.ArgumentParser:
     add("--default-backend-service", default="", help="namespace/name:port")
     add("--proxy-protocol-from", default="", help="networks whose connections begin with it")
     add("--trust-forwarded-from", default="", help="networks whose X-Forwarded-For is believed")
+    add("--gateway-controller", default=GATEWAYS, help="of the GatewayClasses that are ours")
+    add("--gateway-addresses", default="", help="addresses and networks for Gateways, one each")
     add("--threads", type=int, default=0, help="of HAProxy; 0: one for each CPU")
     add("--access-log", action="store_true")
     add("--place", type=Path, default=Path("/tmp/polpo-ingress"), help="a directory of its own")
@@ -107,7 +114,15 @@ def _ours(given: argparse.Namespace) -> Ours:
             Door("http", given.http_port, False, where, given.public_http_port),
             Door("https", given.https_port, True, where, given.public_https_port),
         ),
+        gateways=given.gateway_controller,
+        addresses=tuple(_addresses(given.gateway_addresses)),
     )
+
+
+def _addresses(text: str) -> Iterator[str]:
+    """Of a network all. ValueError if one is none."""
+    for part in _split(text):
+        yield from (str(address) for address in islice(ip_network(part), MOST_ADDRESSES))
 
 
 def _target(text: str) -> Target | None:
@@ -127,9 +142,15 @@ async def _run(given: argparse.Namespace, cluster: Cluster, settings: Settings, 
     reporting = Reporting(api, Events(api, ours.controller, instance))
     haproxy = Haproxy(settings)
     addresses = tuple(_address(text) for text in _split(given.publish_status_address))
-    controller = Controller(client, haproxy, ours, reporting, given.publish_service, addresses)
+    telling = Telling(api, ours.gateways)
+    service = given.publish_service
+    controller = Controller(client, haproxy, ours, reporting, service, addresses, telling)
+
+    async def speak() -> None:
+        await asyncio.gather(reporting.run(), telling.run())
+
     election = Election(api, given.lease_namespace or cluster.namespace, NAME, instance)
-    tasks = asyncio.gather(controller.run(), election.run(reporting.run))
+    tasks = asyncio.gather(controller.run(), election.run(speak))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, tasks.cancel)
     try:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from polpo.ingress import compile
+from polpo.ingress.gateway import compile as gateway
+from polpo.ingress.gateway.conditions import Status
 from polpo.ingress.objects import Ingress
 from polpo.ingress.plan import Backend, Certificate, Door, Plan, Target
 from polpo.ingress.proxy.certificates import FIRST
@@ -25,6 +27,8 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     classless     an Ingress without a class is ours, too
     certificate   namespace/name of the Secret for names without one of their own
     fallback      namespace/service:port for what nobody has asked for
+    gateways      controller of GatewayClasses that are ours
+    addresses     for Gateways, one each
     """
 
     controller: str = "polpo.dev/ingress"
@@ -32,26 +36,30 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str = ""
     fallback: Target | None = None
     doors: tuple[Door, ...] = ()
+    gateways: str = gateway.CONTROLLER
+    addresses: tuple[str, ...] = ()
 
 
 class Composed(NamedTuple):
     plan: Plan
     ingresses: tuple[Ingress, ...]
     complaints: tuple[Complaint, ...]
+    statuses: tuple[Status, ...] = ()
 
 
 def composed(state: State, ours: Ours) -> Composed:
     state.used_secrets.clear()
     ingresses = tuple(_ours(state, ours))
     found = compile.compiled(state, ingresses)
+    of_gateways = gateway.compiled(state, ours.addresses, ours.gateways)
     plan = Plan(
-        doors=ours.doors,
-        sites=found.sites,
-        passed=found.passed,
-        certificates=(_first(state, ours), *found.certificates),
+        doors=(*ours.doors, *of_gateways.doors),
+        sites=(*found.sites, *of_gateways.sites),
+        passed=(*found.passed, *of_gateways.passed),
+        certificates=(_first(state, ours), *found.certificates, *of_gateways.certificates),
         fallback=Backend(ours.fallback) if ours.fallback else None,
     )
-    return Composed(plan, ingresses, found.complaints)
+    return Composed(plan, ingresses, found.complaints, of_gateways.statuses)
 
 
 def _ours(state: State, ours: Ours) -> Iterator[Ingress]:

@@ -11,6 +11,8 @@ import structlog
 
 from polpo.ingress import objects
 from polpo.ingress.composing import Composed, Ours, composed
+from polpo.ingress.gateway.following import Following
+from polpo.ingress.gateway.telling import Telling
 from polpo.ingress.plan import Backend, Plan
 from polpo.ingress.proxy.haproxy import Failed, Haproxy
 from polpo.ingress.proxy.servers import Servers
@@ -45,11 +47,13 @@ class Controller:
         reporting: Reporting,
         service: str = "",
         addresses: tuple[dict[str, Any], ...] = (),
+        telling: Telling | None = None,
         pause_s: float = PAUSE_S,
     ) -> None:
         self.state = State()
         self._haproxy, self._ours, self._reporting = haproxy, ours, reporting
         self._service, self._addresses, self._pause_s = service, addresses, pause_s
+        self._telling = telling
         self._news = asyncio.Event()
         self._composed = Composed(Plan(), (), ())
         self._table: Table = table(Plan())
@@ -67,6 +71,8 @@ class Controller:
             self._reflector(client, objects.CONFIG_MAPS, kept.config_maps),
             Reflector(client, ENDPOINT_SLICES, self._slices, self._news.set),
         ]
+
+        self._following = Following(client, kept, self._news.set)
 
     def _reflector(
         self, client: Client, resource: Resource[Any], kept: Kept, fields: str = ""
@@ -91,11 +97,12 @@ class Controller:
         async with asyncio.TaskGroup() as group:
             for reflector in self._reflectors:
                 group.create_task(reflector.run())
+            group.create_task(self._following.run())
             group.create_task(self._follow())
 
     async def _follow(self) -> None:
         """Nothing is done before all is known: half of the routes would be too few."""
-        while not all(reflector.synced for reflector in self._reflectors):
+        while not self._synced():
             await self._news.wait()
             self._news.clear()
         while True:
@@ -107,6 +114,9 @@ class Controller:
             except TimeoutError:
                 pass
             self._news.clear()
+
+    def _synced(self) -> bool:
+        return self._following.synced and all(one.synced for one in self._reflectors)
 
     async def _step(self) -> float:
         """Brings HAProxy to what is wanted now; answers when to look again, in seconds."""
@@ -172,6 +182,8 @@ class Controller:
         addresses = self._addresses or addresses_of(self.state.services.get(self._service))
         complaints = [*self._composed.complaints, *self._of_bad()]
         self._reporting.tell(Told(self._composed.ingresses, addresses, tuple(complaints)))
+        if self._telling is not None:
+            self._telling.tell(self._composed.statuses)
 
     def _of_bad(self) -> list[Complaint]:
         return [

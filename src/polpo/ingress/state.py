@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from polpo.ingress.gateway.objects import Stated
 from polpo.ingress.objects import ConfigMap, Ingress, IngressClass, Secret, Service
 from polpo.ingress.plan import Target
 from polpo.ingress.proxy.servers import Endpoint, Servers, place
@@ -114,4 +115,11 @@ def _same(before: Any, after: Any) -> bool:
     if isinstance(after, Ingress) and isinstance(before, Ingress):
         a, b = before.metadata, after.metadata
         return (a.annotations, a.uid, before.spec) == (b.annotations, b.uid, after.spec)
+    if isinstance(after, Stated) and isinstance(before, Stated):
+        return _asked(before) == _asked(after)
     return False
+
+
+def _asked(of: Stated) -> tuple[Any, ...]:
+    meta = of.metadata
+    return meta.uid, meta.labels, meta.annotations, getattr(of, "spec", None), meta.generation

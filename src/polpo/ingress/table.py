@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from polpo.ingress.plan import Backend, Condition, Entry, Plan, Share, Site
@@ -125,7 +125,7 @@ class _Placed:
             return shares[0].backend.name
         names = [share.backend.name for share in shares]
         name = f"w.{_digest(repr((self._site, entry.how, entry.path, entry.rank, names)))}"
-        self._made.splits[name] = tuple(_grains(shares))
+        self._made.splits[name] = tuple((b.name, share) for b, share in grains(shares))
         return name
 
 
@@ -145,13 +145,13 @@ def _under(text: str, entries: list[Entry]) -> Iterator[Entry]:
         yield Entry(entry.how, entry.path, entry.shares, (fits, *entry.conditions), entry.rank)
 
 
-def _grains(shares: list[Share]) -> Iterator[tuple[str, int]]:
+def grains(shares: Sequence[Share]) -> Iterator[tuple[Backend, int]]:
     """Whole ones, GRAIN in all."""
     total, given, sum_before = sum(share.weight for share in shares), 0, 0
     for share in shares:
         sum_before += share.weight
         until = round(GRAIN * sum_before / total)
-        yield share.backend.name, until - given
+        yield share.backend, until - given
         given = until
 
 

@@ -46,10 +46,13 @@ def routes(*given: dict[str, Any]) -> Table:
     return table(Plan(sites=compile(*given).sites))
 
 
-def where(made: Table, host: str, path: str) -> str:
+def where(made: Table, host: str, path: str, door: str = "") -> str:
     """The Service that would be asked, by name; "" for none. As proxy/configuration.py asks."""
     wild = re.sub(r"^[^.]+", "*", host)
-    sites = (made.hosts.get(f"|{name}") for name in (host, wild, "*"))
+    sites = [made.hosts.get(f"{door}|{name}") for name in (host, wild)]
+    deep = sorted(made.deep.get(door, {}).items(), key=lambda item: -len(item[0]))
+    sites += [of for end, of in deep if host.endswith(end)]
+    sites.append(made.hosts.get(f"{door}|*"))
     site = next((found for found in sites if found), None)
     if site is None:
         return ""

@@ -24,8 +24,8 @@ _LIST = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]*")
 
 
 class Cors(Feature, frozen=True):
-    """`origins` may have a wildcard for what comes before a name. `preflights` is what an OPTIONS
-    request needs to be one (ingress-nginx answers all)."""
+    """`origins` may have a wildcard for what comes before a name. `strict`: an OPTIONS request is a
+    preflight only if it says so, and then it is always answered (ingress-nginx: if it may)."""
 
     origins: tuple[str, ...]
     methods: str
@@ -49,6 +49,9 @@ class Cors(Feature, frozen=True):
         more = [*told, *self._preflight()]
         words = " ".join(f"hdr {header} {value}" for header, value in more)
         yield f"http-request return status 204 {words} if {asks}"
+        if self.strict:
+            asks = asks.replace("{ var(txn.cors) -m bool }", "{ req.hdr(origin) -m found }")
+            yield f"http-request return status 204 if {asks}"
         for header, value in told:
             yield f"http-response set-header {header} {value} if {{ var(txn.cors) -m bool }}"
 

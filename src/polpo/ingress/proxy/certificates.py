@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from polpo.ingress.plan import Certificate, Door, Plan
+from polpo.ingress.plan import EVERY_HOST, Certificate, Door, Plan
 from polpo.ingress.proxy.settings import Settings
 
 FIRST = "default"
@@ -36,7 +36,7 @@ def lists(plan: Plan, settings: Settings) -> dict[Path, list[str]]:
         if door.tls:
             tag = "" if door.shared else door.name
             own = [c for c in plan.certificates if c.door == tag or c.name == FIRST]
-            own.sort(key=lambda c: (c.name != FIRST, c.name))
+            own.sort(key=lambda c: (EVERY_HOST not in c.hosts, c.name != FIRST, c.name))
             found[crt_list(settings, door)] = [_line(c, settings) for c in own]
     return found
 
@@ -46,11 +46,11 @@ def _line(certificate: Certificate, settings: Settings) -> str:
     if certificate.ca:
         ca = ca_path(settings, certificate)
         words.append(f"[alpn h2,http/1.1 ca-file {ca} verify {certificate.verify}]")
-    return " ".join([*words, *certificate.hosts])
+    return " ".join([*words, *(host for host in certificate.hosts if host != EVERY_HOST)])
 
 
 def commands(before: Plan, after: Plan, settings: Settings) -> Iterator[str] | None:
-    """None if only a reload can do it."""
+    """None if only a reload can do it: as where a list begins with another one."""
     old = {c.name: c for c in before.certificates}
     new = {c.name: c for c in after.certificates}
     for name in old.keys() & new.keys():
@@ -60,6 +60,12 @@ def commands(before: Plan, after: Plan, settings: Settings) -> Iterator[str] | N
     if any(len(c.pem) > LARGEST for c in after.certificates if old.get(c.name) != c):
         return None
     if before.doors != after.doors:
+        return None
+    if any(
+        EVERY_HOST in c.hosts
+        for c in [*old.values(), *new.values()]
+        if c.name not in old or c.name not in new
+    ):
         return None
     return _all(old, new, after, settings)
 
