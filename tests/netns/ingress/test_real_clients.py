@@ -18,8 +18,9 @@ import yaml
 from polpo.ingress.objects import INGRESS_CLASSES, INGRESSES, SECRETS
 from polpo.kube.api import Api
 from polpo.kube.client import Client
-from polpo.kube.events import EVENTS
+from polpo.kube.events import EVENTS, Event
 from polpo.kube.resources import ENDPOINT_SLICES, SERVICES, Resource
+from polpo.manifests import Values, render
 from polpo.testing.ingress import App, certificate, free_ports
 from polpo.testing.kubernetes.ingresses import ingress, ingress_class, tls_secret
 from polpo.testing.kubernetes.objects import Object, endpoints, service
@@ -74,6 +75,7 @@ class Program:
             f"--place={folder / 'haproxy'}",
             "--threads=1",
             "--grace=0",
+            "--lease-namespace=polpo-ingress",
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -93,8 +95,29 @@ class Program:
         self._process.wait()
 
 
+RIGHTS = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Namespace"}
+
+
+async def _allow(server: RealApiServer) -> None:
+    """What users apply, but for who it is that may."""
+    client = Client(server.cluster)
+    text = render("ingress", Values(cluster="x", image="x", api_host="x", dns_address="x"))
+    for one in yaml.safe_load_all(text):
+        if one["kind"] not in RIGHTS:
+            continue
+        if "subjects" in one:
+            user = {"kind": "User", "name": "polpo-ingress"}
+            one["subjects"] = [user | {"apiGroup": "rbac.authorization.k8s.io"}]
+        group, version = one["apiVersion"].rpartition("/")[::2]
+        plural = f"{one['kind'].lower()}s"
+        kind: Resource[Any] = Resource(group, version, plural, one["kind"], Event)
+        await Api(client, "test").apply(kind, one, force=True)
+    await client.close()
+
+
 @pytest.fixture(scope="module")
 def program(server: RealApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    asyncio.run(_allow(server))
     made = Program(server, tmp_path_factory.mktemp("ingress"))
     made.start()
     yield made
@@ -102,9 +125,10 @@ def program(server: RealApiServer, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _kubeconfig(server: RealApiServer) -> dict[str, object]:
-    certificate, key, authority = server.files
+    certificate, key = server.issue("polpo-ingress")
+    authority = server.cluster.ca_file
     of = {"server": server.cluster.server, "certificate-authority": authority}
-    user = {"client-certificate": certificate, "client-key": key}
+    user = {"client-certificate": str(certificate), "client-key": str(key)}
     return {
         "current-context": "x",
         "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
