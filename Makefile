@@ -6,7 +6,7 @@ BESIDE := -n auto --dist loadfile   # files side by side
 APART := --dist loadfile --tx '2*popen//python=tools/apart'   # each with namespaces of its own
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix conformance bench bench-lb bench-dns bench-kube setup packages lock
+.PHONY: up down test check fix conformance bench bench-lb bench-dns bench-kube bench-ingress setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
 	@$(BIN)/polpo lab up --kubernetes
@@ -41,6 +41,9 @@ bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/resu
 
 conformance: setup ## upstream's tests of Kubernetes' network, against a lab of its own (10 minutes)
 	tools/apart -m tests.conformance
+
+bench-ingress: setup   ## Ingress, beside a hand-written HAProxy
+	$(BIN)/python -m bench ingress
 
 bench-kube: setup  ## Services
 	$(BIN)/python -m bench services
