@@ -102,7 +102,7 @@ class Pods:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": name, "namespace": namespace, "labels": labels},
-            "spec": {"containers": [kept]},
+            "spec": {"containers": [kept], "nodeName": "here"},
         }
         self._apply([pod])
         ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
