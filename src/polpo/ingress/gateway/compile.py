@@ -173,6 +173,8 @@ class _Compiling:
     def _sites(self) -> Iterator[Site]:
         found: dict[tuple[str, str], list[Entry]] = {}
         for listener in self._serving():
+            if listener.spec.protocol == "TLS":
+                continue
             found.setdefault((listener.door, listener.spec.hostname.lower()), [])
         doors = {door for door, _ in found}
         for where, entries in self._entries.items():
