@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import marshal
+import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
@@ -73,7 +74,10 @@ def package(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _below(root: Path, to: str) -> Iterator[tuple[str, Path]]:
-    for path in sorted(root.rglob("*")):
+    """Links are followed: some of polpo's folders are elsewhere in its repository."""
+    folders = os.walk(root, followlinks=True)
+    found = (Path(folder, name) for folder, _, names in folders for name in names)
+    for path in sorted(found):
         parts = path.relative_to(root).parts
         left_out = NOT_NEEDED & set(parts) or any(part.startswith(NO_WINDOWS) for part in parts)
         if path.is_file() and not left_out:

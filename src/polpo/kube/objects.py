@@ -73,10 +73,11 @@ class ServiceSpec(Struct, frozen=True):
 
 
 class Ingress(Struct, frozen=True):
-    """One address (or name) of a load balancer."""
+    """One address (or name) of a load balancer; without a mode, VIP."""
 
     ip: str = ""
     hostname: str = ""
+    ip_mode: str | None = None
 
 
 class LoadBalancerStatus(Struct, frozen=True):

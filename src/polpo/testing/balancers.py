@@ -136,6 +136,12 @@ def holders(cloud: BalancerCloud, address: str = VIP) -> list[str]:
     ]
 
 
+def worker(cloud: BalancerCloud, host: HostUnderTest) -> int:
+    """The pid of HAProxy's, which does the work; its newest."""
+    master = cloud.pid(host)
+    return int(Path(f"/proc/{master}/task/{master}/children").read_text().split()[-1])
+
+
 def workload(number: int, host: str) -> Port:
     """10.7.0.<number> and fd07::<number>."""
     return Port(

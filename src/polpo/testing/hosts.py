@@ -86,7 +86,7 @@ class HostUnderTest:
 
     async def started(self) -> None:
         await self.start()
-        await until(self.answers, f"agent of {self.name}: {self.log.read_text()[-3000:]}")
+        await until(self.answers, f"agent of {self.name}: {self.log}", 30.0)
 
     @property
     def running(self) -> bool:

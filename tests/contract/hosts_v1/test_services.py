@@ -52,7 +52,7 @@ async def listed(made: Made) -> list[Any]:
 async def test_what_is_told_is_listed_and_becomes_rows(made: Made, parts: Parts) -> None:
     assert await tell(made, told()) == []
     (found,) = await listed(made)
-    assert found["ports"][0]["backends"] == [["10.100.0.1", 8080, "h1"]]
+    assert found["ports"][0]["backends"] == [["10.100.0.1", 8080, "h1", True, False]]
     (slice_,) = (s for name, s in all_slices(parts.store.snapshot).items() if "router/" in name)
     kinds = [type(row) for row in slice_.values() if isinstance(row, rows.Service | rows.Backend)]
     assert sorted(kind.__name__ for kind in kinds) == ["Backend", "Service"]

@@ -1,4 +1,4 @@
-"""Small pods that checks speak between: httpd at port 8080, which says the pod's name."""
+"""Small pods that checks speak between: httpd at 8080 says the pod's name, 9000 is an echo."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,8 @@ from polpo.lab.command import CommandFailed
 from polpo.lab.kubernetes.cluster import Cluster
 from polpo.lab.kubernetes.image import BOX
 
-PORT = 8080
-SERVE = f"hostname >/www/index.html; exec httpd -f -p {PORT} -h /www"
+PORT, ECHO = 8080, 9000
+SERVE = f"hostname >/www/index.html; nc -ll -p {ECHO} -e cat & exec httpd -f -p {PORT} -h /www"
 PROBE = {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1}
 
 
@@ -57,6 +57,31 @@ def get(cluster: Cluster, box: Box, host: str, port: int = PORT, patience_s: int
     """
     ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w {patience_s} {host} {port}"
     return sh(cluster, box, ask).strip().rpartition("\n")[2]
+
+
+def resolve(cluster: Cluster, box: Box, name: str) -> str:
+    """The first IPv4 address that the pod's resolver has for the name; "" for none."""
+    said = sh(cluster, box, f"nslookup -type=a {name}")
+    answer = said.partition("\nName:")[2]
+    return next((line.split()[1] for line in answer.splitlines() if "Address:" in line), "")
+
+
+def serve(
+    cluster: Cluster, name: str, labels: Mapping[str, str], namespace: str = "default"
+) -> None:
+    """A Service before the boxes with these labels: 80 for httpd, and the echo."""
+    ports = [
+        {"name": "http", "port": 80, "targetPort": PORT},
+        {"name": "echo", "port": ECHO, "targetPort": ECHO},
+    ]
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {"selector": dict(labels), "ports": ports},
+        }
+    )
 
 
 def sh(cluster: Cluster, box: Box, text: str) -> str:

@@ -1,6 +1,9 @@
 """From nothing, or what an earlier run left, to a cluster of which all nodes are Ready."""
 
 import json
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,9 +14,10 @@ from polpo.lab.kubernetes import node as nodes
 from polpo.lab.kubernetes import sysctls
 from polpo.lab.kubernetes.control import Control
 from polpo.lab.kubernetes.delivery import Delivery
-from polpo.lab.kubernetes.layout import Kubernetes
+from polpo.lab.kubernetes.layout import CLUSTER, DNS_SERVICE, DOMAIN, Kubernetes
 from polpo.lab.kubernetes.programs import Programs
 from polpo.lab.running import LabFailed, Running
+from polpo.manifests import Values, render
 
 READY_S = 90.0
 PATIENCE_S = 60.0
@@ -47,14 +51,35 @@ class Cluster:
         """polpo's, as it is now: nodes have it."""
         return self._delivery.polpo
 
+    def config_of(self, user: str) -> str:
+        """A kubeconfig for a user of the cluster, with a certificate of its own."""
+        return self._control.config_of(self._control.authority.issue(user))
+
     def kubectl(self, *words: str, stdin: str | None = None, timeout_s: float = 60) -> str:
         """What it printed. Raises CommandFailed."""
         who = f"--kubeconfig={self.at.kubeconfig}"
         return run(self._programs["kubectl"], who, *words, stdin=stdin, timeout_s=timeout_s)
 
+    def start_in(self, pod: str, text: str) -> subprocess.Popen[str]:
+        """A shell in the pod, of the namespace default, that goes on meanwhile."""
+        kubectl = (self._programs["kubectl"], f"--kubeconfig={self.at.kubeconfig}")
+        words = (*kubectl, "exec", pod, "--", "sh", "-c", text)
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
     def apply(self, *objects: dict[str, Any]) -> None:
         body = {"apiVersion": "v1", "kind": "List", "items": objects}
         self.kubectl("apply", "-f", "-", stdin=json.dumps(body))
+
+    def deploy(self, manifest: str) -> None:
+        """One of deploy/kubernetes, as `polpo cluster manifest` prints it."""
+        values = Values(
+            cluster=CLUSTER,
+            image=self._delivery.polpo,
+            api_host=self.at.address,
+            dns_address=DNS_SERVICE,
+            domain=DOMAIN,
+        )
+        self.kubectl("apply", "-f", "-", stdin=render(manifest, values))
 
     def show(self, *words: str) -> Any:
         return json.loads(self.kubectl("get", "-o", "json", *words))
@@ -74,6 +99,17 @@ class Cluster:
             f"--timeout={PATIENCE_S:.0f}s",
             timeout_s=PATIENCE_S + 5,
         )
+
+    def kill(self, label: str, namespace: str = "kube-system") -> int:
+        """kill -9 of the first process of each container of the pods with the label; how many."""
+        pods = self.show("--namespace", namespace, "pods", "--selector", label)["items"]
+        statuses = [s for pod in pods for s in pod["status"].get("containerStatuses", ())]
+        ids = {str(s["containerID"]).rpartition("/")[2] for s in statuses if "containerID" in s}
+        tasks = [task for node in self.at.nodes for task in nodes.tasks(node, self._programs)]
+        found = [pid for id, pid in tasks if id in ids]
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        return len(found)
 
     def _start_api(self) -> None:
         """Images are made and imported while it starts."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from polpo.lab.command import attempt, inside
 from polpo.lab.kubernetes.image import BOX, PAUSE, polpo_of_now, write_boxes, write_polpo
 from polpo.lab.kubernetes.layout import Kubernetes, Node
+from polpo.lab.kubernetes.node import ctr
 from polpo.lab.kubernetes.programs import Programs
 from polpo.lab.running import Running
 
@@ -53,15 +54,12 @@ class Delivery:
         return self._at.folder / f"{archive}.tar"
 
     def _import(self, node: Node, archive: str) -> tuple[str, ...]:
-        words = (*self._ctr(node), "images", "import", str(self._path(archive)))
+        words = (*ctr(node, self._programs), "images", "import", str(self._path(archive)))
         return inside(node.host.netns, *words)
 
     def _answers(self, node: Node) -> bool:
-        return attempt(*self._ctr(node), "version")[0] == 0
+        return attempt(*ctr(node, self._programs), "version")[0] == 0
 
     def _there(self, node: Node) -> set[str]:
-        _, said = attempt(*self._ctr(node), "images", "list", "--quiet")
+        _, said = attempt(*ctr(node, self._programs), "images", "list", "--quiet")
         return set(said.split())
-
-    def _ctr(self, node: Node) -> tuple[str, ...]:
-        return (self._programs["ctr"], "--address", str(node.socket), "--namespace", "k8s.io")

@@ -7,10 +7,24 @@ A new one is a module with `prove`, which yields each check when it is done, and
 from collections.abc import Callable, Iterator
 
 from polpo.lab.checks import Check
-from polpo.lab.kubernetes.checks import nodes, pods
+from polpo.lab.kubernetes.checks import (
+    killed,
+    load_balancers,
+    nodes,
+    pods,
+    policies,
+    services,
+)
 from polpo.lab.kubernetes.cluster import Cluster
 
-PROOFS: tuple[Callable[[Cluster], Iterator[Check]], ...] = (nodes.prove, pods.prove)
+PROOFS: tuple[Callable[[Cluster], Iterator[Check]], ...] = (
+    nodes.prove,
+    pods.prove,
+    services.prove,
+    policies.prove,
+    load_balancers.prove,
+    killed.prove,
+)
 
 
 def prove(cluster: Cluster) -> Iterator[Check]:
