@@ -6,7 +6,7 @@ BESIDE := -n auto --dist loadfile   # files side by side
 APART := --dist loadfile --tx '2*popen//python=tools/apart'   # each with namespaces of its own
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix bench bench-lb bench-dns bench-kube setup packages lock
+.PHONY: up down test check fix bench bench-lb bench-dns bench-kube conformance-gateway setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
 	@$(BIN)/polpo lab up --kubernetes
@@ -41,6 +41,10 @@ bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/resu
 
 bench-kube: setup  ## Services
 	$(BIN)/python -m bench services
+
+conformance-gateway: setup  ## Gateway API's own suite; writes tests/conformance/gateway-report.yaml
+	@if [ -z "$$(tools/kubernetes/programs kube-apiserver kubectl)" ]; then exit 1; fi
+	tools/apart tests/conformance/gateway.py
 
 setup: packages .venv/installed
 
