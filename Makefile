@@ -6,7 +6,8 @@ BESIDE := -n auto --dist loadfile   # files side by side
 APART := --dist loadfile --tx '2*popen//python=tools/apart'   # each with namespaces of its own
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix conformance bench bench-lb bench-dns bench-kube bench-ingress setup packages lock
+.PHONY: up down test check fix conformance conformance-gateway bench bench-lb bench-dns bench-kube bench-ingress \
+        setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
 	@$(BIN)/polpo lab up --kubernetes
@@ -47,6 +48,10 @@ bench-ingress: setup   ## Ingress, beside a hand-written HAProxy
 
 bench-kube: setup  ## Services
 	$(BIN)/python -m bench services
+
+conformance-gateway: setup  ## Gateway API's own suite; writes tests/conformance/gateway-report.yaml
+	@if [ -z "$$(tools/kubernetes/programs kube-apiserver kubectl)" ]; then exit 1; fi
+	tools/apart tests/conformance/gateway.py
 
 setup: packages .venv/installed
 
