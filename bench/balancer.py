@@ -38,6 +38,7 @@ from polpo.testing.balancers import (
     end,
     member,
     placement,
+    worker,
 )
 from polpo.testing.hosts import UNDERLAY, HostUnderTest, eventually, sh
 
@@ -92,11 +93,6 @@ HARMS: dict[str, Harm] = {
     "namespace deleted": delete_namespace,
     "host lost": lose,
 }
-
-
-def worker(cloud: BalancerCloud, host: HostUnderTest) -> int:
-    master = cloud.pid(host)
-    return int(Path(f"/proc/{master}/task/{master}/children").read_text().split()[-1])
 
 
 async def outage(cloud: BalancerCloud, harm: Harm) -> float:

@@ -1,7 +1,6 @@
 """What the owner of a port's addresses has to configure: leases and their subnets. Pure."""
 
 from collections.abc import Callable
-from ipaddress import ip_network
 
 import msgspec
 
@@ -30,7 +29,7 @@ def addresses(port: Port, subnet_of: SubnetOf) -> tuple[Address, ...]:
 def _address(address: str, subnet: Subnet) -> Address:
     return Address(
         address=address,
-        prefix_length=ip_network(subnet.cidr).prefixlen,
+        prefix_length=int(subnet.cidr.rpartition("/")[2]),
         gateway=subnet.gateway,
         routes=subnet.routes,
         dns_servers=subnet.dns_servers,

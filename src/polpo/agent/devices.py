@@ -2,7 +2,7 @@
 
 from polpo.agent.ownership import host_end
 from polpo.agent.plugs import Plug
-from polpo.kernel.events import LinkEvents
+from polpo.kernel.events import Changes
 from polpo.kernel.links import Link, dump_links, get_link, parse_link
 from polpo.kernel.netlink import Netlink
 from polpo.kernel.visits import Visits
@@ -19,7 +19,7 @@ class Devices:
     def __init__(self, netlink: Netlink) -> None:
         self.netlink, self.visits = netlink, Visits()
         self._raw: list[bytes] = []
-        self._events, self._read_at = LinkEvents(), -OLD_S
+        self._events, self._read_at = Changes(), -OLD_S
         self._by_name: dict[str, Link] = {}
 
     def read(self) -> dict[str, Link]:

@@ -14,6 +14,7 @@ from polpo.agent.wanted import Wire, Wired
 from polpo.kernel import addresses, netns
 from polpo.kernel.links import Link, delete_link, dump_links, parse_link, set_link
 from polpo.kernel.netlink import Netlink
+from polpo.kernel.visits import Mark
 from polpo.runtime.clock import Clock
 from polpo.target.changes import Changes
 
@@ -24,14 +25,14 @@ LOOPBACK = 1  # its index in every namespace
 class Workloads:
     noun = "workload"
 
-    """What is in other namespaces tells us of no change, and is looked at by time; at once where
-    we wrote, and where the host's end has changed.
+    """What is in others' namespaces tells us of no change, and is looked at by time; at once where
+    we wrote, and where the host's end has changed. Ours say so (Visits.mark).
     """
 
     def __init__(self, devices: Devices, ports: Mapping[str, Wired], clock: Clock) -> None:
         self._devices, self._ports, self._clock = devices, ports, clock
         self._seen: dict[str, tuple[list[list[bytes]], Wire]] = {}  # device -> raw, decoded
-        self._looked: dict[str, tuple[Plug, Link, float]] = {}  # device -> whose, when
+        self._looked: dict[str, tuple[Plug, Link, float, Mark | None]] = {}  # whose, when
 
     def read_actual(self) -> dict[str, Wire]:
         links = self._devices.read()
@@ -49,14 +50,22 @@ class Workloads:
     def _known(self, device: str, end: Link) -> Wire | None:
         """As it was a moment ago, or read."""
         plug, now = self._ports[device].plug, self._clock()
-        whose, at, when = self._looked.get(device, (None, None, 0.0))
-        if (whose, at) == (plug, end) and now - when < FRESH_S:
+        mark = self._mark(plug)
+        whose, at, when, before = self._looked.get(device, (None, None, 0.0, None))
+        fresh = mark == before if mark else now - when < FRESH_S
+        if (whose, at) == (plug, end) and fresh:
             return self._seen[device][1]
         wire = self._read(device, end)
         self._looked.pop(device, None)
         if wire is not None:
-            self._looked[device] = plug, end, now
+            self._looked[device] = plug, end, now, mark
         return wire
+
+    def _mark(self, plug: Plug) -> Mark | None:
+        """None of a namespace that others make, or that is gone."""
+        with contextlib.suppress(OSError):
+            return self._devices.visits.mark(plug.netns) if plug.gateway else None
+        return None
 
     def _read(self, device: str, end: Link) -> Wire | None:
         try:

@@ -8,13 +8,15 @@ within a pod wakes the agent too.
 import ctypes
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from polpo.kernel.netlink import SOL_NETLINK, route_socket
 
 NETLINK_ADD_MEMBERSHIP, NETLINK_LISTEN_ALL_NSID, NETLINK_NO_ENOBUFS = 1, 8, 5
-LINK = 1
-GROUPS = (LINK, 4, 5, 7, 9, 11)  # link, tc, IPv4 address and route, IPv6 address and route
+LINK, TRAFFIC_CONTROL = 1, 4
+ADDRESSES, ROUTES = (5, 9), (7, 11)  # IPv4, IPv6
+GROUPS = (LINK, TRAFFIC_CONTROL, *ADDRESSES, *ROUTES)
 IN_CREATE, IN_DELETE, IN_MOVED = 0x100, 0x200, 0xC0
 IN_NONBLOCK, IN_CLOEXEC = 0o4000, 0o2000000
 
@@ -33,14 +35,17 @@ def kernel_events() -> socket.socket:
     return sock
 
 
-class LinkEvents:
-    """Whether a device of this namespace has changed: said before the change is acknowledged."""
+class Changes:
+    """Whether something has changed in the socket's namespace: a device, or whatever `groups` are
+    about. Said before the change is acknowledged. `sock` may have been made in another one.
+    """
 
-    def __init__(self) -> None:
-        self._socket = route_socket()
+    def __init__(self, sock: socket.socket | None = None, groups: Sequence[int] = (LINK,)) -> None:
+        self._socket = sock or route_socket()
         self._socket.bind((0, 0))
         self._socket.setblocking(False)
-        self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, LINK)
+        for group in groups:
+            self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
 
     def any(self) -> bool:
         """Since last asked; also when there were too many to be kept."""
@@ -48,6 +53,9 @@ class LinkEvents:
             return drain(self._socket.fileno()) > 0
         except OSError:
             return True
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 def name_events(directory: Path) -> int:

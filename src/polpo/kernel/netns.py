@@ -8,6 +8,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,10 +26,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def identity(name: str) -> int | None:
     """The namespace's inode, which no other living one has; None if it does not exist."""
     try:
-        found = os.stat(DIRECTORY / name)
-        return None if found.st_dev == os.stat(DIRECTORY).st_dev else found.st_ino
+        found = os.stat(f"{DIRECTORY}/{name}")
     except FileNotFoundError:
         return None
+    return found.st_ino if found.st_dev == _file_system() else None
+
+
+@cache
+def _file_system() -> int:
+    """That of namespaces: a name that none is mounted on is a file of another one."""
+    return os.stat("/proc/self/ns/net").st_dev
 
 
 def create(name: str) -> None:

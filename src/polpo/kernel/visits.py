@@ -7,7 +7,10 @@ namespace has it (`look`), and kept only of those that nobody else makes.
 import contextlib
 
 from polpo.kernel import netns, nftables
-from polpo.kernel.netlink import Netlink
+from polpo.kernel.events import GROUPS, Changes
+from polpo.kernel.netlink import Netlink, route_socket
+
+Mark = tuple[int, int]
 
 
 class Room:
@@ -17,12 +20,18 @@ class Room:
         self.identity = identity
         with contextlib.ExitStack() as undone:
             self.route = undone.enter_context(netns.netlink_in(name))
-            self.rules = Netlink(netns.inside(name, nftables.rules_socket))
+            self.rules = undone.enter_context(Netlink(netns.inside(name, nftables.rules_socket)))
+            self._changes = Changes(netns.inside(name, route_socket), GROUPS)
             undone.pop_all()
+        self._moved = 0
+
+    def mark(self) -> Mark:
+        self._moved += self._changes.any()
+        return self.identity, self._moved
 
     def close(self) -> None:
-        self.route.close()
-        self.rules.close()
+        for kept in (self.route, self.rules, self._changes):
+            kept.close()
 
 
 class Visits:
@@ -32,6 +41,12 @@ class Visits:
     def route(self, name: str) -> Netlink:
         """Speaks for the namespace; is not to be closed. FileNotFoundError if it is gone."""
         return self._room(name).route
+
+    def mark(self, name: str) -> Mark:
+        """Another one as soon as something has moved there: a device, an address, a route. While
+        it is the same, what was read after it was taken is still so.
+        """
+        return self._room(name).mark()
 
     def generation(self, name: str) -> int:
         """See nftables.generation."""

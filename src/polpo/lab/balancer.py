@@ -16,6 +16,7 @@ from polpo.lab import asking
 from polpo.lab.command import inside, run
 from polpo.lab.layout import Lab
 
+UDP_PORT = 5000
 NAME, SUBNET, MEMBERS = "lab-web", "net-v4", ("10.0.0.11", "10.0.0.12")
 
 
@@ -26,16 +27,19 @@ class Balancer(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a client saw that opened a connection every few milliseconds."""
+    """What a client saw that opened a connection, and sent a datagram, every few milliseconds."""
 
     asked: int
     failed: int
     outage_s: float
+    datagrams: int
+    datagrams_lost: int
 
 
 def make(session: Session) -> Balancer:
     """Anew: HTTP on port 80; TCP on 8080, to members that are told of the client by the PROXY
-    protocol; TLS on 443, which ends at the load balancer. All divided between two members.
+    protocol; TLS on 443, which ends at the load balancer; UDP on 5000. All divided between two
+    members.
     """
     remove(session)
     (subnet,) = session.network("GET", "/subnets", name=SUBNET)["subnets"]
@@ -46,6 +50,7 @@ def make(session: Session) -> Balancer:
         {"protocol": "TCP", "protocol_port": 8080, "default_pool": _pool("PROXYV2")},
         {"protocol": "TERMINATED_HTTPS", "protocol_port": 443, "default_pool": _pool("HTTP")}
         | secure,
+        {"protocol": "UDP", "protocol_port": UDP_PORT, "default_pool": _pool("UDP")},
     ]
     tree = {"name": NAME, "vip_subnet_id": subnet["id"], "listeners": listeners}
     made = session.load_balancer("POST", "/lbaas/loadbalancers", {"loadbalancer": tree})
@@ -103,7 +108,8 @@ def kill_active(admin: Session, lab: Lab, balancer: Balancer) -> str:
 def ask_while(netns: str, address: str, harm: Callable[[], object]) -> Asked:
     """Has a client in the namespace ask all the while, from before the harm until after it."""
     seconds = 2.0
-    words = inside(netns, sys.executable, str(Path(asking.__file__)), address, str(seconds))
+    asks = (str(Path(asking.__file__)), address, str(seconds), str(UDP_PORT))
+    words = inside(netns, sys.executable, *asks)
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     time.sleep(seconds / 3)
     harm()

@@ -140,8 +140,16 @@ def balanced_tls(proof: Proof) -> Check:
     return Check("its TLS, ended there, with HTTP/2", passed, f"{got.took_ms:.1f} ms; {got.text}")
 
 
+def balanced_udp(proof: Proof) -> Check:
+    """Of so many flows each member gets some, and sees the client itself: no proxy is between."""
+    address = proof.find_balancer().address
+    said = probes.ask_by_datagrams(proof.at("client"), address, balancer.UDP_PORT, 32)
+    passed = {*said} == {"web1 to 10.0.0.10", "web2 to 10.0.0.10"} and len(said) == 32
+    return Check("its UDP, the client's address kept", passed, f"members say: {said[0]}")
+
+
 def balancer_killed(proof: Proof) -> Check:
-    """Its active instance's HAProxy is killed: the standby goes on."""
+    """Its active instance's HAProxy is killed: the standby goes on. UDP notices nothing."""
     made, where = proof.find_balancer(), ""
 
     def kill() -> None:
@@ -149,8 +157,9 @@ def balancer_killed(proof: Proof) -> Check:
         where = proof.kill_balancer(made)
 
     asked = balancer.ask_while(proof.at("client"), made.address, kill)
-    figure = f"{asked.outage_s * 1000:.0f} ms without an answer ({where})"
-    passed = asked.failed < asked.asked / 4
+    lost = f"{asked.datagrams_lost} of {asked.datagrams} datagrams lost"
+    figure = f"{asked.outage_s * 1000:.0f} ms without an answer, {lost} ({where})"
+    passed = asked.failed < asked.asked / 4 and asked.datagrams_lost == 0
     return Check("its active HAProxy is killed, the standby goes on", passed, figure)
 
 
@@ -252,6 +261,7 @@ CHECKS: tuple[Callable[[Proof], Check], ...] = (
     balanced,
     balanced_by_proxy_protocol,
     balanced_tls,
+    balanced_udp,
     balancer_killed,
     gateway_lost,
     agent_killed,

@@ -2,10 +2,12 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 
+from polpo.lab import datagrams
 from polpo.lab.command import attempt, inside
 
 TTL = 64  # of a packet when it is sent
@@ -39,6 +41,13 @@ def get_secure(netns: str, address: str) -> Got:
     code, said = attempt(*inside(netns, *words))
     text, _, seconds = said.rstrip().rpartition("\n")
     return Got(text.replace("\n", ", ") if code == 0 else None, float(seconds or 0) * 1000)
+
+
+def ask_by_datagrams(netns: str, address: str, port: int, count: int) -> list[str]:
+    """What was answered to one datagram from each of so many ports; then what went wrong."""
+    words = (sys.executable, str(Path(datagrams.__file__)), address, str(port), str(count))
+    _, said = attempt(*inside(netns, *words))
+    return said.splitlines() or ["nothing"]
 
 
 class Pinged(msgspec.Struct, frozen=True):

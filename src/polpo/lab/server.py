@@ -1,4 +1,5 @@
-"""A workload's HTTP server: says its name and who asked. `python -m polpo.lab.server NAME PORT…`
+"""A workload's server: says its name and who asked, by HTTP and to any datagram.
+`python -m polpo.lab.server NAME PORT…`
 
 Only the standard library, so that it starts at once.
 """
@@ -7,6 +8,7 @@ import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseRequestHandler, TCPServer, UDPServer
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 """With which a header of the PROXY protocol, version 2, begins (HAProxy's proxy-protocol.txt)."""
@@ -43,25 +45,38 @@ class Greeter(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-class DualStackServer(ThreadingHTTPServer):
+class DatagramGreeter(BaseRequestHandler):
+    """Answers any datagram."""
+
+    def handle(self) -> None:
+        _, link = self.request
+        client = self.client_address[0].removeprefix("::ffff:")
+        link.sendto(f"{Greeter.name} to {client}".encode(), self.client_address)
+
+
+class DualStack(TCPServer):
     """One socket for both families."""
 
     address_family = socket.AF_INET6
-    daemon_threads = True
 
     def server_bind(self) -> None:
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
 
 
+class RequestServer(DualStack, ThreadingHTTPServer):
+    daemon_threads = True
+
+
+class DatagramServer(DualStack, UDPServer):
+    """Answers one after the other."""
+
+
 def main() -> None:
     Greeter.name = sys.argv[1]
-    threads = [
-        threading.Thread(target=DualStackServer(("::", int(port)), Greeter).serve_forever)
-        for port in sys.argv[2:]
-    ]
-    for thread in threads:
-        thread.start()
+    for at in (("::", int(port)) for port in sys.argv[2:]):
+        for server in (RequestServer(at, Greeter), DatagramServer(at, DatagramGreeter)):
+            threading.Thread(target=server.serve_forever).start()
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ WORKLOADS = (
     Workload("other-web", "other", "h2", ("10.0.0.12",), "web", (80,)),
     Workload("other-only", "other", "h3", ("10.0.0.99",), "web", (80,)),
 )
-"""`web` lets in TCP 80 and ping; `client` lets in nothing, so that only replies reach it."""
+"""`web` lets in TCP 80, UDP 80 and ping; `client` nothing, so that only replies reach it."""
 
 
 ROUTER = "router"
@@ -138,15 +138,6 @@ def ensure_router(session: Session, name: str, networks: Iterable[str]) -> str:
     return router
 
 
-def ensure_open_group(session: Session, name: str) -> str:
-    """A group by which everything passes; its id."""
-    group = str(_ensure_net(session, "security-groups", {"name": name})["id"])
-    for family in ("IPv4", "IPv6"):
-        rule = {"security_group_id": group, "direction": "ingress", "ethertype": family}
-        _ensure_rule(session, rule)
-    return group
-
-
 def ensure_groups(session: Session) -> None:
     """The security groups `client` and `web`."""
     _ensure_net(session, "security-groups", {"name": "client"})
@@ -154,9 +145,9 @@ def ensure_groups(session: Session) -> None:
     for ethertype, ping in (("IPv4", "icmp"), ("IPv6", "ipv6-icmp")):
         rule = {"security_group_id": group["id"], "direction": "ingress", "ethertype": ethertype}
         _ensure_rule(session, {**rule, "protocol": ping})
-        _ensure_rule(
-            session, {**rule, "protocol": "tcp", "port_range_min": 80, "port_range_max": 80}
-        )
+        for protocol in ("tcp", "udp"):
+            ports = {"port_range_min": 80, "port_range_max": 80}
+            _ensure_rule(session, {**rule, "protocol": protocol, **ports})
 
 
 def ensure_port(session: Session, network: str, workload: Workload) -> str:

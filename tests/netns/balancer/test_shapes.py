@@ -104,13 +104,13 @@ async def test_one_without_a_peer_is_active_at_once_and_comes_back_by_itself(
     async def active() -> bool:
         return await cloud.active(SINGLE_VNI) == [cloud.a]
 
-    await eventually(active, "active", 20.0)
+    await eventually(active, "active")
     await until(lambda: answering(SINGLE_VIP, 1) == {"10.7.0.21"}, "it answers")
     assert "unicast_peer" not in (cloud.files(cloud.a, SINGLE_VNI) / "keepalived.conf").read_text()
     os.kill(int((cloud.files(cloud.a, SINGLE_VNI) / "haproxy.pid").read_text()), signal.SIGKILL)
-    await until(lambda: serves_again(), "again", 20.0)
+    await until(lambda: serves_again(), "again")
     await cloud.remove(*single())
-    await until(lambda: not cloud.files(cloud.a, SINGLE_VNI).exists(), "nothing is left", 20.0)
+    await until(lambda: not cloud.files(cloud.a, SINGLE_VNI).exists(), "nothing is left")
 
 
 def serves_again() -> bool:

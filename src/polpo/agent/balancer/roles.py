@@ -7,6 +7,7 @@ from polpo.agent.devices import Devices
 from polpo.agent.ownership import host_end
 from polpo.agent.pairs.transit import ACTIVE
 from polpo.kernel import addresses, netns
+from polpo.kernel.visits import Mark
 
 
 class Roles:
@@ -19,11 +20,13 @@ class Roles:
         is_whole: Callable[[int], bool],
     ) -> None:
         self._devices, self._instances, self._is_whole = devices, instances, is_whole
+        self._seen: dict[int, tuple[Mark, bool]] = {}
         self.active: tuple[int, ...] = ()
         self.ready: tuple[int, ...] = ()
 
     def look(self) -> None:
         instances = sorted(self._instances.items())
+        self._seen = {v: seen for v, seen in self._seen.items() if v in self._instances}
         self.active = tuple(vni for vni, instance in instances if self._is_active(instance))
         self.ready = tuple(vni for vni, _ in instances if self._is_whole(vni))
 
@@ -31,5 +34,9 @@ class Roles:
         end = self._devices.known.get(host_end(instance.row.port))
         if end is None or netns.identity(instance.netns) is None:
             return False
-        netlink = self._devices.visits.route(instance.netns)
-        return addresses.holds(addresses.dump_addresses(netlink, end.peer), ACTIVE[4])
+        vni, visits = instance.row.vni, self._devices.visits
+        mark, seen = visits.mark(instance.netns), self._seen.get(vni)
+        if seen is None or seen[0] != mark:
+            held = addresses.dump_addresses(visits.route(instance.netns), end.peer)
+            seen = self._seen[vni] = mark, addresses.holds(held, ACTIVE[4])
+        return seen[1]

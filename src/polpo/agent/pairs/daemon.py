@@ -60,16 +60,17 @@ class Texts:
     """Of small files, read anew only where the file is another one or has been written to."""
 
     def __init__(self) -> None:
-        self._read: dict[Path, tuple[tuple[int, ...], str]] = {}
+        self._read: dict[str, tuple[tuple[int, ...], str]] = {}
 
-    def read(self, path: Path) -> str | None:
-        """None if it can't be read."""
+    def read(self, place: Path, name: str) -> str | None:
+        """None if it can't be read. (Joined as text: pathlib takes longer than the kernel.)"""
+        path = f"{place}/{name}"
         try:
             found = os.stat(path)
             mark = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
             before = self._read.get(path)
             if before is None or before[0] != mark:
-                before = self._read[path] = mark, path.read_text()
+                before = self._read[path] = mark, Path(path).read_text()
         except OSError:
             self._read.pop(path, None)
             return None
@@ -77,7 +78,28 @@ class Texts:
 
     def forget(self, directory: Path) -> None:
         """It has been removed."""
-        self._read = {path: x for path, x in self._read.items() if path.parent != directory}
+        within = f"{directory}/"
+        self._read = {path: x for path, x in self._read.items() if not path.startswith(within)}
+
+
+def numbers(directory: Path) -> list[int]:
+    """Of the instances that have a directory in it."""
+    try:
+        return [int(name) for name in os.listdir(directory) if name.isdecimal()]
+    except FileNotFoundError:
+        return []
+
+
+class Places(dict[int, Path]):
+    """Instances' directories, each joined once."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self._directory = directory
+
+    def __missing__(self, vni: int) -> Path:
+        place = self[vni] = self._directory / str(vni)
+        return place
 
 
 def text(path: Path) -> str | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Protocol
 
-from polpo.agent.pairs.daemon import Everybody, Group, Starts, Texts, last_line
+from polpo.agent.pairs.daemon import Everybody, Group, Places, Starts, Texts, last_line, numbers
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, processes
 from polpo.kernel.processes import Process
@@ -75,8 +75,9 @@ class Keepalived:
         self._warm = warm
         self._watch, self._unwatch, self._soon = watch, unwatch, soon
         self._starts, self._group, self._texts = Starts(clock), group or Everybody(), Texts()
+        self._places = Places(directory)
         self._running: dict[int, Process] = {}
-        self._begun: set[int] = set()  # whose pid file said so, at some time
+        self._begun: set[int] = set()  # whose pid files said so, at some time
         self._ending: set[int] = set()
         self._children: dict[int, subprocess.Popen[bytes]] = {}  # to be waited for when they end
 
@@ -110,10 +111,7 @@ class Keepalived:
 
     def _known(self) -> list[int]:
         """All that run or have a directory, also of instances that the target has no more."""
-        found = self._directory.glob("*") if self._directory.is_dir() else ()
-        return sorted(
-            {int(path.name) for path in found if path.name.isdecimal()} | {*self._running}
-        )
+        return sorted({*numbers(self._directory), *self._running})
 
     def _look(self, vni: int) -> None:
         running = self._running.get(vni)
@@ -140,14 +138,16 @@ class Keepalived:
         return processes.of_child(child) if child is not None else None
 
     def _has_begun(self, vni: int) -> bool:
-        """Before that a signal would end it."""
-        if self._can_be_found(vni):
+        """Before that it does not hear: its own pid file is written first, then it listens to
+        signals, then its child writes its.
+        """
+        if self._can_be_found(vni) and (self._place(vni) / "vrrp.pid").exists():
             self._begun.add(vni)
         return vni in self._begun
 
     def _can_be_found(self, vni: int) -> bool:
         """By an agent after us."""
-        said = self._texts.read(self._place(vni) / "keepalived.pid") or ""
+        said = self._texts.read(self._place(vni), "keepalived.pid") or ""
         return said.strip() == str(self._running[vni].pid)
 
     def _forget(self, vni: int) -> None:
@@ -166,7 +166,7 @@ class Keepalived:
             return STALE
         if self._has_begun(vni) and not self._can_be_found(vni):
             return STALE
-        texts = {self._texts.read(place / name) for name in ("keepalived.conf", "loaded")}
+        texts = {self._texts.read(place, name) for name in ("keepalived.conf", "loaded")}
         return (texts.pop() or STALE) if len(texts) == 1 else STALE
 
     def _put(self, vni: int, configuration: str) -> None:
@@ -194,7 +194,7 @@ class Keepalived:
 
     def _check(self, vni: int, configuration: str) -> None:
         place = self._place(vni)
-        if configuration == self._texts.read(place / "loaded"):
+        if configuration == self._texts.read(place, "loaded"):
             return
         candidate = place / "candidate.conf"
         replace_file(candidate, configuration.encode())
@@ -226,7 +226,7 @@ class Keepalived:
         self._running[vni].signal(signal.SIGTERM)
 
     def _place(self, vni: int) -> Path:
-        return self._directory / str(vni)
+        return self._places[vni]
 
 
 def command(place: Path) -> list[str]:

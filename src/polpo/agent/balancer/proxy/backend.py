@@ -6,7 +6,7 @@ from polpo.agent.balancer.proxy.monitoring import check_words, checking
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.proxy.tls import server_words
 from polpo.agent.balancer.proxy.tree import HTTP, Tree, backend_name
-from polpo.agent.balancer.proxy.words import endpoint, name, token
+from polpo.kernel.haproxy.words import endpoint, name, token
 from polpo.model.load_balancer import Listener, Member, Persistence, Pool
 
 BALANCE = {
@@ -27,6 +27,7 @@ def backend(tree: Tree, pool: Pool, listener: Listener, settings: Settings) -> I
     reads = listener.protocol in HTTP
     yield f"backend {backend_name(pool, listener)}"
     yield f"  mode {'http' if reads else 'tcp'}"
+    yield "  log global"  # how its members are
     if pool.lb_algorithm not in BALANCE:
         raise ValueError(f"pool {pool.id}: algorithm {pool.lb_algorithm!r}")
     yield from (f"  {line}" for line in BALANCE[pool.lb_algorithm])

@@ -11,6 +11,7 @@ In <runtime_dir>/balancers/<its number>/ (settings.py):
 """
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -18,14 +19,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from polpo.agent.balancer.proxy import master, socket
+from polpo.agent.balancer.proxy import master
 from polpo.agent.balancer.proxy.changes import commands
-from polpo.agent.balancer.proxy.master import ILL, PROGRAM, WELL, Proc
+from polpo.agent.balancer.proxy.master import ILL, PROGRAM, WELL
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.proxy.states import kept
-from polpo.agent.pairs.daemon import LOG_BYTES, Group, Starts, Texts
+from polpo.agent.pairs.daemon import LOG_BYTES, Group, Places, Starts, Texts, numbers
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, nftables, processes
+from polpo.kernel.haproxy import socket
+from polpo.kernel.haproxy.workers import Proc, proc
 from polpo.kernel.processes import Process
 from polpo.runtime.clock import Clock
 from polpo.runtime.files import replace_file
@@ -96,6 +99,7 @@ class Haproxy:
         self._running: dict[int, Process] = {}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._starts, self._group, self._texts = Starts(clock), group, Texts()
+        self._places = Places(directory)
         self._told: dict[int, Balancer] = {}  # the row that each was last told of, by us
         self._reloads: dict[int, _Reload] = {}
         self._failed: dict[int, _Failed] = {}
@@ -111,8 +115,8 @@ class Haproxy:
 
     def listens(self, vni: int) -> bool:
         """As last looked at."""
-        health = self._directory / str(vni) / "health"
-        return vni in self._running and self._texts.read(health) == WELL.decode()
+        running = vni in self._running
+        return running and self._texts.read(self._place(vni), "health") == WELL.decode()
 
     def pids(self, vni: int) -> list[int]:
         """As last looked at."""
@@ -123,8 +127,7 @@ class Haproxy:
 
     def _known(self) -> list[int]:
         """All that have a directory, also of load balancers that the target has no more."""
-        found = self._directory.glob("*") if self._directory.is_dir() else ()
-        return [int(path.name) for path in found if path.name.isdecimal()]
+        return numbers(self._directory)
 
     def _look(self, vni: int) -> None:
         place, running = self._place(vni), self._running.get(vni)
@@ -157,8 +160,7 @@ class Haproxy:
 
     def _note_health(self, vni: int) -> None:
         """Well, from when it answers: before, nobody listens. The guard says when it is over."""
-        health = self._place(vni) / "health"
-        if vni not in self._instances or self._texts.read(health) == WELL.decode():
+        if vni not in self._instances or self.listens(vni):
             return
         try:
             socket.ask(self._place(vni) / "haproxy.sock", "show info")
@@ -166,7 +168,7 @@ class Haproxy:
         except OSError:
             self._soon()
         else:
-            replace_file(health, WELL)
+            replace_file(self._place(vni) / "health", WELL)
 
     def _forget(self, vni: int) -> None:
         self._reloads.pop(vni, None)
@@ -187,23 +189,24 @@ class Haproxy:
             return STALE
         if not self.listens(vni) or self._is_reloading(vni) or not self._has_its_files(vni):
             return STALE
-        texts = {self._texts.read(place / name) for name in ("haproxy.cfg", "haproxy.loaded")}
+        texts = {self._texts.read(place, name) for name in ("haproxy.cfg", "haproxy.loaded")}
         return (texts.pop() or STALE) if len(texts) == 1 else STALE
 
     def _has_its_files(self, vni: int) -> bool:
         """Those by which we speak to it, and by which an agent after us finds it."""
         place = self._place(vni)
-        known = (self._texts.read(place / "haproxy.pid") or "").strip() == str(
+        known = (self._texts.read(place, "haproxy.pid") or "").strip() == str(
             self._running[vni].pid
         )
-        return known and all((place / name).exists() for name in ("haproxy.sock", "master.sock"))
+        names = ("haproxy.sock", "master.sock")
+        return known and all(os.path.exists(f"{place}/{name}") for name in names)
 
     def _is_reloading(self, vni: int) -> bool:
         """Until another worker is there than before, or none has begun."""
         reload, place = self._reloads.get(vni), self._place(vni)
         if reload is None:
             return False
-        now = master.proc(place)
+        now = proc(place / "master.sock")
         if now.workers - reload.before.workers:
             del self._reloads[vni]
             return False
@@ -217,13 +220,13 @@ class Haproxy:
     def _note_failure(self, vni: int) -> None:
         """The former worker goes on. Said until there is another configuration, or for a while."""
         place = self._place(vni)
-        configuration = self._texts.read(place / "haproxy.cfg") or ""
+        configuration = self._texts.read(place, "haproxy.cfg") or ""
         self._failed[vni] = _Failed(configuration, self._clock(), self._words(vni))
         (place / "haproxy.loaded").unlink(missing_ok=True)
 
     def _words(self, vni: int) -> str:
         """What was wrong when it was last to begin anew."""
-        log = self._texts.read(self._place(vni) / "haproxy.log") or ""
+        log = self._texts.read(self._place(vni), "haproxy.log") or ""
         return _first_alert(log.rpartition(BEGINS)[2])
 
     def _mark_log(self, vni: int) -> None:
@@ -256,7 +259,7 @@ class Haproxy:
             self._spare(vni, configuration)
         if not told and running is not None:
             self._check(vni, configuration)
-        before = self._texts.read(place / "haproxy.cfg") or ""
+        before = self._texts.read(place, "haproxy.cfg") or ""
         if not told and running is not None:
             configuration = self._rebinding(vni, before, configuration)
         replace_file(place / "haproxy.cfg", configuration.encode())
@@ -279,7 +282,7 @@ class Haproxy:
         if not (place / "master.sock").exists():
             self._remove(vni)
             raise BlockingIOError(11, "the one whose master nobody can speak to has to end first")
-        if (self._texts.read(place / "haproxy.pid") or "").strip() != str(running.pid):
+        if (self._texts.read(place, "haproxy.pid") or "").strip() != str(running.pid):
             replace_file(place / "haproxy.pid", f"{running.pid}\n".encode())
 
     def _rebinding(self, vni: int, before: str, configuration: str) -> str:
@@ -315,7 +318,7 @@ class Haproxy:
     def _check(self, vni: int, configuration: str) -> None:
         """Before a reload. Where none runs, one that can't begin says why."""
         instance = self._instances[vni]
-        if configuration == self._texts.read(instance.settings.place / "haproxy.loaded"):
+        if configuration == self._texts.read(instance.settings.place, "haproxy.loaded"):
             return
         candidate = instance.settings.place / "candidate.cfg"
         replace_file(candidate, configuration.encode())
@@ -334,7 +337,7 @@ class Haproxy:
             states = kept(said, before, after)
         replace_file(place / "states", states.encode())
         (place / "haproxy.sock.2").unlink(missing_ok=True)
-        self._reloads[vni] = _Reload(master.proc(place), self._clock() + BEGIN_S)
+        self._reloads[vni] = _Reload(proc(place / "master.sock"), self._clock() + BEGIN_S)
         self._mark_log(vni)
         running.signal(signal.SIGUSR2)
 
@@ -365,7 +368,7 @@ class Haproxy:
         self._running[vni].signal(signal.SIGTERM)
 
     def _place(self, vni: int) -> Path:
-        return self._directory / str(vni)
+        return self._places[vni]
 
 
 def _prepare(place: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from polpo.agent.balancer.proxy.words import token, word
+from polpo.kernel.haproxy.words import token, word
 from polpo.model.load_balancer import L7Rule
 
 HOW = {
@@ -13,7 +13,10 @@ HOW = {
     "EQUAL_TO": "-m str",
 }
 MOST_REGEX = 512
-"""Characters of a regular expression. HAProxy's (PCRE2, JIT) is bounded by PCRE's match limit."""
+"""Characters of a regular expression."""
+MOST_STEPS = "(*LIMIT_MATCH=100000)"
+"""What begins each (pcre2pattern(3)): of itself PCRE gives up after a hundred times as many, which
+takes 50 ms, and a thread of HAProxy that does not come back for a second has it end itself."""
 
 
 def condition(rules: Sequence[L7Rule]) -> str:
@@ -35,7 +38,8 @@ def _what(rule: L7Rule) -> str:
             return "ssl_c_used"
         case "SSL_VERIFY_RESULT":
             return f"ssl_c_verify eq {int(rule.value)}"
-    return f"{_sample(rule)} {HOW[rule.compare_type]} -- {word(rule.value)}"
+    value = MOST_STEPS + rule.value if rule.compare_type == "REGEX" else rule.value
+    return f"{_sample(rule)} {HOW[rule.compare_type]} -- {word(value)}"
 
 
 def _sample(rule: L7Rule) -> str:
