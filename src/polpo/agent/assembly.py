@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 
@@ -72,7 +73,10 @@ class Agent:
         self._stale = bpf.stale(config.bpffs, self.switch)
         self.devices = Devices(Netlink())
         self.gateways = self._gateways()
-        self.certificates = Certificates(config.state / "certificates", lambda: self.loop.wake())
+        mounted = Path(config.certificate_dir) if config.certificate_dir else None
+        self.certificates = Certificates(
+            config.state / "certificates", lambda: self.loop.wake(), mounted
+        )
         self.access_logs = AccessLogs(config.state / "access")
         self.balancers = self._balancers()
         self.host_ports = HostPorts(config.clusters, own_netns(config.runtime), self.target)
