@@ -33,8 +33,8 @@ fix: setup         ## what ruff can mend by itself
 bench: setup       ## figures beside the peers' in the same run; writes bench/results/network.json
 	$(BIN)/python -m bench
 
-bench-lb: setup    ## load balancers only
-	$(BIN)/python -m bench balancer
+bench-lb: setup    ## load balancers: some twelve minutes, and ten of full load
+	$(BIN)/python -m bench balancer balancer_busy
 
 bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/results/network.json too
 	$(BIN)/python -m bench dns dns_kubernetes

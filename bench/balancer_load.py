@@ -1,5 +1,5 @@
 """A load balancer under load: what a request costs beside a hand-written HAProxy, whether changes
-fail any, what many cost, and whether a busy host is taken for a dead one.
+fail any, and what many cost.
 
 Steps of bench/balancer.py. The hand-written HAProxy runs in the same namespace, with the same
 number of threads, before the same member, which is a third HAProxy; both take turns. It has the
@@ -15,7 +15,6 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -49,7 +48,6 @@ from polpo.testing.hosts import HostUnderTest, eventually
 BEHIND = 8090
 TURNS, RELOADS, CHANGES, REQUESTS = 12, 50, 1000, 100_000
 CROWD, CROWD_VNI, CROWD_IDLE_S = 200, 1000, 20.0
-BUSY_S = 60.0
 Figures = list[dict[str, Any]]
 MEMBER = f"""
 global
@@ -174,10 +172,6 @@ def certificate() -> bytes:
     words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x"
     more = ("-keyout", "-", "-out", "-")
     return subprocess.run([*words.split(), *more], check=True, capture_output=True).stdout
-
-
-def spinning() -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
 
 
 @contextlib.asynccontextmanager
@@ -346,21 +340,6 @@ def memory_mib(pid: int) -> float:
     """Its own, and its share of what it shares."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-
-
-async def busy(cloud: BalancerCloud) -> Figures:
-    """Every core has twice what it can do, and nothing is broken: who takes over?"""
-    await cloud.settled()
-    before = takeovers(cloud)
-    loops = [spinning() for _ in range(2 * (os.cpu_count() or 1))]
-    try:
-        await asyncio.sleep(BUSY_S)
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
-    name = f"failovers in {BUSY_S:.0f} s with twice the work that the host can do"
-    return [figure(name, takeovers(cloud) - before, "1")]
 
 
 def takeovers(cloud: BalancerCloud) -> int:
