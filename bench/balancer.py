@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -234,8 +235,11 @@ async def measure(folder: Path) -> Figures:
 
 async def said(name: str, measuring: Coroutine[None, None, Figures]) -> Figures:
     """On standard error, how far it is: the whole takes its time."""
-    began = time.monotonic()
-    found = await measuring
+    began, found = time.monotonic(), list[dict[str, Any]]()
+    try:
+        found = await measuring
+    except AssertionError:
+        traceback.print_exc()  # the other steps have their figures
     print(f"balancer: {name}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return found
 
