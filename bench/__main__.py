@@ -17,7 +17,7 @@ from polpo.testing.alone import take_the_machine
 BENCHMARKS = (
     *("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway"),
     *("balancer", "balancer_busy"),
-    *("dns", "dns_kubernetes", "services"),
+    *("dns", "dns_kubernetes", "services", "cloud"),
 )
 RESULTS = Path(__file__).parent / "results" / "network.json"
 

@@ -55,9 +55,7 @@ class Server(NamedTuple):
     process: subprocess.Popen[bytes]
 
     def pids(self) -> list[int]:
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [pid, *map(int, children)]
+        return tree(self.process.pid)
 
     def cpu_s(self) -> float:
         ticks = 0
@@ -73,6 +71,12 @@ class Server(NamedTuple):
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
             total_kb += int(text.split("Pss:")[1].split()[0])
         return total_kb / 1024
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all that come from it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(found for child in children for found in tree(int(child)))]
 
 
 class Load(NamedTuple):

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.dns import coredns
+from bench.dns import coredns, tree
 from polpo.dns.wire.name import from_text
 from polpo.testing.kubernetes.filled import Filled, filled, place
 
@@ -125,19 +125,14 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def pids(process: subprocess.Popen[bytes]) -> list[int]:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    return [process.pid, *map(int, children.split())]
-
-
 def cpu_of(process: subprocess.Popen[bytes]) -> float:
     ticks = 0
-    for pid in pids(process):
+    for pid in tree(process.pid):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def memory_of(process: subprocess.Popen[bytes]) -> float:
-    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids(process)]
+    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in tree(process.pid)]
     return sum(int(text.split("Pss:")[1].split()[0]) for text in texts) / 1024

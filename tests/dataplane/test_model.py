@@ -9,7 +9,6 @@ from tests.dataplane.traffic import turns
 WAYS = st.sampled_from(("port", "port", "port", "overlay"))
 quick = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 

@@ -8,7 +8,6 @@ from tests.dataplane.routed_traffic import Turn, routed_scenes, routed_turns
 
 quick = settings(
     max_examples=200,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 

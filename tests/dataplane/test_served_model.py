@@ -10,7 +10,6 @@ from tests.dataplane.served_traffic import requests, served_scenes
 
 quick = settings(
     max_examples=200,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 AFTER = ("", "", "answer", "answer", "again", "error")

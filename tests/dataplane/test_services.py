@@ -309,6 +309,8 @@ def test_a_local_service_has_only_what_is_on_the_clients_host(rig: Rig) -> None:
     got = [arrives(rig, 1, request(1, source_port=port)) for port in range(20000, 20020)]
     assert {owner(ends_of(frame)[2]) for frame in got} == {8}
     rig.set(*served_scene(service("web", local=True), far))
+    assert sent(rig, 1, request(1)) == Verdict(drop=Drop.NO_LOCAL_BACKEND)
+    rig.set(*served_scene(service("web", local=True)))
     assert sent(rig, 1, request(1)).drop == Drop.NO_BACKEND
 
 

@@ -51,7 +51,6 @@ MORE = [replace(made, host=host) for made, host in zip(MORE, ("h1", "h2", "h1"),
 PLACES = ("h1", "h1", "h2", "h2", "h3", "")
 quick = settings(
     max_examples=400,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 

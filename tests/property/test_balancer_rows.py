@@ -238,7 +238,7 @@ BALANCED: list[tuple[Any, bool]] = [
 """B0 is in N0, with both instances placed."""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(edits, st.integers(1, 6))
 def test_increments_give_what_a_full_compilation_gives(
     edits: list[tuple[Object, bool]], batch: int
@@ -246,7 +246,7 @@ def test_increments_give_what_a_full_compilation_gives(
     check_increments(BALANCED, edits, batch)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(edits)
 def test_each_balancer_has_all_that_it_refers_to(edits: list[tuple[Object, bool]]) -> None:
     snapshot, _ = apply(Snapshot(), [*BALANCED, *edits])

@@ -306,7 +306,7 @@ def follow(slices: Slices, before: View, after: View, changes: list[Change[Any]]
     return {name: found for name, found in slices.items() if found}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(([], BASE, ROUTED)), edits, st.integers(1, 8))
 def test_increments_give_what_a_full_compilation_gives(
     base: list[tuple[Any, bool]], edits: list[tuple[Object, bool]], batch: int
@@ -314,7 +314,7 @@ def test_increments_give_what_a_full_compilation_gives(
     check_increments(base, edits, batch)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(routed_edits, st.integers(1, 4))
 def test_so_do_those_that_join_networks_and_part_them(
     edits: list[tuple[Object, bool]], batch: int
@@ -335,7 +335,7 @@ def check_increments(
         view = after
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(edits, st.randoms(use_true_random=False))
 def test_the_order_in_which_objects_came_does_not_matter(
     edits: list[tuple[Object, bool]], random: Random
@@ -349,7 +349,7 @@ def test_the_order_in_which_objects_came_does_not_matter(
     assert all(list(found) == sorted(found) for found in slices.values())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(edits, edits)
 def test_rewinding_leads_back(
     first: list[tuple[Object, bool]], second: list[tuple[Object, bool]]
@@ -385,7 +385,7 @@ def test_one_port_more_of_a_domain_is_one_port_more() -> None:
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(([], ROUTED)), st.one_of(edits, routed_edits))
 def test_a_host_has_all_of_a_domain_or_nothing_and_those_that_have_it_are_its_members(
     base: list[tuple[Any, bool]], edits: list[tuple[Object, bool]]
@@ -413,7 +413,7 @@ def of_kind(kind: type[R], found: dict[str, rows.AnyRow]) -> list[R]:
     return [row for row in found.values() if isinstance(row, kind)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(edits)
 def test_every_set_of_groups_that_endpoints_are_in_is_there(
     edits: list[tuple[Object, bool]],

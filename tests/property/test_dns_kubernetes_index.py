@@ -75,7 +75,7 @@ items = st.one_of(
 events = st.lists(st.tuples(items, st.booleans(), st.booleans()), max_size=30)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(COREFILES), events)
 def test_each_change_leads_to_the_records_of_all_objects(
     corefile: str, events: list[tuple[Object, bool, bool]]
@@ -99,7 +99,7 @@ def test_each_change_leads_to_the_records_of_all_objects(
     assert asked.table == dict(whole.index.everything()) == whole.table
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(events)
 def test_what_is_said_to_change_is_what_changes(events: list[tuple[Object, bool, bool]]) -> None:
     asked = Asked(COREFILES[0], addresses=OWN)

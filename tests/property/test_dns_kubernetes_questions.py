@@ -38,7 +38,7 @@ labels = st.one_of(st.sampled_from(WORDS), st.binary(min_size=1, max_size=12).ma
 zones = st.sampled_from([b"", *(from_text(z) for z in ("cluster.local", "10.in-addr.arpa", "org"))])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(labels, max_size=7), zones, st.integers(0, 65535))
 @example([b"x\x03pin\x05_zone", b"db", b"a", b"svc"], from_text("cluster.local"), 1)
 @example([b"\x07cluster\x05local"], b"", 1)

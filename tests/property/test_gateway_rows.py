@@ -206,7 +206,7 @@ OUTSIDE: list[tuple[Any, bool]] = [
 """Router T1 has a gateway in N2, with both instances placed."""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(edits, st.integers(1, 6))
 def test_increments_give_what_a_full_compilation_gives(
     edits: list[tuple[Object, bool]], batch: int
@@ -214,7 +214,7 @@ def test_increments_give_what_a_full_compilation_gives(
     check_increments(OUTSIDE, edits, batch)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(edits)
 def test_each_gateway_has_all_that_it_refers_to(edits: list[tuple[Object, bool]]) -> None:
     snapshot, _ = apply(Snapshot(), [*OUTSIDE, *edits])

@@ -142,7 +142,7 @@ nasty = st.sampled_from(
 texts = st.one_of(st.text(max_size=20), st.lists(nasty, max_size=4).map("".join))
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(TEXTS), texts)
 def test_no_text_is_more_than_a_word(where: tuple[str, int, str], text: str) -> None:
     field, number, name = where

@@ -192,7 +192,7 @@ def of(cluster: Cluster) -> Wanted:
     return wanted(read, cluster.namespaces, filter(None, members))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=200, suppress_health_check=SLOW)
 @given(clusters)
 def test_switches_let_pass_what_the_documentation_allows(cluster: Cluster) -> None:
     switches = Switches(of(cluster))
@@ -208,7 +208,7 @@ def test_switches_let_pass_what_the_documentation_allows(cluster: Cluster) -> No
                 assert (leaves, enters) == cluster.allows(*asked), asked
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=200, suppress_health_check=SLOW)
 @given(clusters)
 def test_all_rules_of_a_group_are_different_and_for_the_network_api(cluster: Cluster) -> None:
     for group in of(cluster).groups.values():
@@ -276,7 +276,7 @@ def _put(told: dict[str, Any], key: str, found: Any) -> None:
         told[key] = found
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=200, suppress_health_check=SLOW)
 @given(st.lists(st.tuples(events, st.booleans()), min_size=4, max_size=16))
 def test_increments_come_to_the_whole(steps: list[tuple[Event, bool]]) -> None:
     followed = Followed()
@@ -288,7 +288,7 @@ def test_increments_come_to_the_whole(steps: list[tuple[Event, bool]]) -> None:
     assert followed.told == followed.whole()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=100, suppress_health_check=SLOW)
 @given(clusters, pods)
 def test_a_pod_without_a_named_port_touches_no_group_and_no_other_pod(
     cluster: Cluster, pod: Json

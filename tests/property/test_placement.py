@@ -187,7 +187,7 @@ def settle(cloud: Cloud) -> None:
     assert cloud.writes == writes, "nothing flaps"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(clouds, routers, acts("drain", "enable", "cut", "join"))
 def test_every_router_ends_up_with_what_there_is_for_it(
     cloud: Cloud, routers: list[tuple[int, frozenset[str]]], acts: Acts
@@ -204,7 +204,7 @@ def test_every_router_ends_up_with_what_there_is_for_it(
             assert len(homes) <= need.instances
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(clouds, routers, acts("drain", "enable"))
 def test_draining_loses_no_router_at_any_time(
     cloud: Cloud, routers: list[tuple[int, frozenset[str]]], acts: Acts
@@ -215,7 +215,7 @@ def test_draining_loses_no_router_at_any_time(
     assert cloud.deaf == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(clouds, routers, acts("drain", "enable", "mute", "join"))
 def test_agents_that_are_away_while_their_hosts_live_neither(
     cloud: Cloud, routers: list[tuple[int, frozenset[str]]], acts: Acts
@@ -226,7 +226,7 @@ def test_agents_that_are_away_while_their_hosts_live_neither(
     assert cloud.deaf == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(clouds, routers)
 def test_what_is_well_placed_stays_and_is_spread(
     cloud: Cloud, routers: list[tuple[int, frozenset[str]]]

@@ -29,19 +29,22 @@ clusters = st.builds(
     few,
 )
 backends = st.builds(
-    lambda last, port, host: ServiceBackend(last, port, host),
+    ServiceBackend,
     st.sampled_from(("10.0.0.1", "10.0.0.2", "fd00::1")),
     st.sampled_from((80, 81)),
     st.sampled_from(("", "h0", "h1", "gone")),
+    st.booleans(),
+    st.booleans(),
 )
 ports = st.builds(
     ServicePort,
     st.sampled_from(("tcp", "udp")),
     st.sampled_from((80, 443)),
     st.lists(backends, max_size=3).map(tuple),
+    st.sampled_from((0, 30080)),
 )
 services = st.builds(
-    lambda n, cluster, addresses, given, sticks_s, local: Service(
+    lambda n, cluster, addresses, given, sticks_s, local, guests, health_port: Service(
         id=f"s{n}",
         cluster_id=f"C{cluster}",
         name=f"default/s{n}",
@@ -49,6 +52,11 @@ services = st.builds(
         ports=given,
         sticks_s=sticks_s,
         local=local,
+        guests=guests,
+        health_port=health_port,
+        external=("203.0.113.7",) if sticks_s else (),
+        balanced=("203.0.113.8", "2001:db8::8") if guests else (),
+        sources=("192.0.2.0/24",) if local else (),
     ),
     few,
     st.integers(0, 1),
@@ -56,6 +64,8 @@ services = st.builds(
     st.lists(ports, max_size=2).map(tuple),
     st.sampled_from((0, 60)),
     st.booleans(),
+    st.sampled_from(("", "cluster", "local")),
+    st.sampled_from((0, 32000)),
 )
 some = st.one_of(hosts, routers, interfaces, clusters, services, services)
 edits = st.lists(st.tuples(some, kept), max_size=20)
@@ -75,7 +85,7 @@ SERVED: list[tuple[Any, bool]] = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(edits, st.integers(1, 6))
 def test_increments_give_what_a_full_compilation_gives(
     edits: list[tuple[Object, bool]], batch: int
@@ -83,7 +93,7 @@ def test_increments_give_what_a_full_compilation_gives(
     check_increments(SERVED, edits, batch)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(edits)
 def test_each_backend_is_a_services_and_of_its_family(edits: list[tuple[Object, bool]]) -> None:
     snapshot, _ = apply(Snapshot(), [*SERVED, *edits])

@@ -45,6 +45,7 @@ from polpo.agent.target import Target
 from polpo.agent.target_file import TargetFile
 from polpo.agent.tunnel import TunnelDevice
 from polpo.agent.wanted import Wire
+from polpo.agent.ways_in import Outside, WaysIn
 from polpo.agent.workloads import Workloads
 from polpo.agent.world import Function, World
 from polpo.dataplane.tables import RING
@@ -82,6 +83,12 @@ class Agent:
         self.host_ports = HostPorts(config.clusters, own_netns(config.runtime), self.target)
         self.world = World(self.target, self.plugs, self._functions(), self.devices, self.patience)
         self.guards = Guards(self.devices, self.plugs, self.switch.programs)
+        self.ways_in = WaysIn(
+            self.devices,
+            self.switch.programs,
+            lambda: [plug.device for plug in self.plugs if plug.kind == "tap"],
+            lambda: self.host_ports.devices,
+        )
         self.observed = Observed(self.switch, self.world.ports, self.devices)
         self.tables = self._tables()
         self.announcer = Announcer(
@@ -156,6 +163,7 @@ class Agent:
         return Tables(
             self.switch,
             self.config.underlay,
+            self.config.vxlan_port,
             self.target,
             self.world.ports,
             self.devices,
@@ -185,6 +193,7 @@ class Agent:
             self.tables,
             Step(self.guards, lambda: wanted.programs(ports, *guards), *around),
             Step(Gates(devices, plugs), lambda: wanted.gates(ports, self.guards.guarded), *around),
+            Step(self.ways_in, self._outside().wanted, *around),
             Step(
                 Workloads(devices, ports, monotonic),
                 self._wires,
@@ -194,6 +203,16 @@ class Agent:
             *self.gateways.after(),
             *self.balancers.after(),
         ]
+
+    def _outside(self) -> Outside:
+        return Outside(
+            self.devices,
+            self.switch.programs,
+            self.config.guest_devices,
+            self.config.underlay,
+            lambda: self.host_ports.devices,
+            lambda: self.tables.welcomes_guests,
+        )
 
     def _wires(self) -> dict[str, Wire]:
         ports = self.world.ports

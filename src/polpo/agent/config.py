@@ -31,6 +31,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     there are none on this host
     uplinks         physical network -> device that leads there, for gateways: a table in the
                     file; elsewhere as text: "physnet1=eth1,physnet2=eth2"
+    guest_devices   devices by which clients from outside come to Services (node ports, addresses
+                    of load balancers): a list, or text as below; empty: the one with `underlay`
     clusters        Kubernetes clusters whose pods run here: a list in the file; elsewhere as
                     text: "one,other"
     warm_pods       how many ports wait for pods of each, at least; twice as many at most
@@ -48,6 +50,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     balancer_memory_mib: Annotated[int, msgspec.Meta(ge=LEAST_MEMORY_MIB)] = 1024
     certificate_dir: str | None = None
     uplinks: dict[str, str] = {}
+    guest_devices: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
     warm_pods: int = 8
 
@@ -83,8 +86,9 @@ def load(
     settings |= {name: value for name, value in flags.items() if value is not None}
     if isinstance(uplinks := settings.get("uplinks"), str):
         settings["uplinks"] = _read_uplinks(uplinks)
-    if isinstance(clusters := settings.get("clusters"), str):
-        settings["clusters"] = [name.strip() for name in clusters.split(",") if name.strip()]
+    for name in ("clusters", "guest_devices"):
+        if isinstance(text := settings.get(name), str):
+            settings[name] = [part.strip() for part in text.split(",") if part.strip()]
     return msgspec.convert(settings, Config, strict=False)
 
 

@@ -17,9 +17,11 @@ from polpo.agent.ownership import (
 )
 from polpo.agent.pairs import keepalived
 from polpo.agent.plugs import Plug, Plugs, SpoiltPlugs
+from polpo.agent.ways_in import WaysIn
 from polpo.kernel import bpf, mounts, netns
 from polpo.kernel.links import delete_link, set_link
 from polpo.kernel.netlink import Netlink
+from polpo.target.changes import Changes
 
 
 def purge(config: Config) -> None:
@@ -33,12 +35,19 @@ def purge(config: Config) -> None:
         for link in devices.read().values():
             if any(ours(link) for ours in (is_host_end, is_tunnel, is_vlan_device, is_metadata)):
                 delete_link(netlink, link.index)
+        close_ways_in(devices)
         netns.delete(metadata_netns(config.runtime))
         for plug in _plugs(config):
             _unplug(plug, devices)
     _remove_pins(config)
     shutil.rmtree(config.runtime, ignore_errors=True)
     shutil.rmtree(config.state, ignore_errors=True)
+
+
+def close_ways_in(devices: Devices) -> None:
+    """Our filters at devices of the host's own."""
+    ways = WaysIn(devices, {}, tuple, tuple)
+    ways.apply(Changes(put={}, remove=tuple(ways.read_actual())))
 
 
 def _plugs(config: Config) -> list[Plug]:

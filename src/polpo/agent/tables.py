@@ -41,6 +41,7 @@ class Tables:
         self,
         switch: Switch,
         underlay: str,
+        vxlan_port: int,
         target: Target,
         ports: Mapping[str, Wired],
         devices: Devices,
@@ -51,7 +52,7 @@ class Tables:
         self._switch, self._target = switch, target
         self._ports, self._devices = ports, devices
         self._drift, self._patience = drift, patience
-        self._entries = Entries(vtep=underlay, vxlan=0)
+        self._entries = Entries(vtep=underlay, vxlan=0, tunnel=vxlan_port)
         self._began = False
         self._clock, self._verify_at = clock, 0.0
         self._log = structlog.get_logger("polpo.agent")
@@ -63,6 +64,11 @@ class Tables:
     def listeners(self) -> Mapping[int, str]:
         """What the switch carries of load balancers: number -> the listener's id."""
         return self._entries.listeners
+
+    @property
+    def welcomes_guests(self) -> bool:
+        """Whether there are services for who comes from outside."""
+        return self._entries.welcomes_guests
 
     @property
     def full(self) -> Mapping[str, Mapping[bytes, bytes]]:

@@ -19,6 +19,8 @@ from polpo.dns.plugins.nodecache.node import Wanted
 from polpo.dns.plugins.nodecache.setup import INTERFACE
 from polpo.dns.server.control import Control, Options
 from polpo.dns.server.generation import Identity
+from polpo.dns.server.nursery import Nursery
+from polpo.dns.server.processes import Launcher
 
 MOST_WORKERS = 4  # without -workers
 
@@ -42,8 +44,9 @@ def main(words: Sequence[str] | None = None) -> int:
             version("polpo"),
             _node(options),
         )
+        launcher = Launcher(Nursery())
         with _pid_file(options.pidfile):
-            asyncio.run(Control(given).run())
+            asyncio.run(Control(given, launcher).run())
     except (CorefileError, OSError, TimeoutError, ValueError) as failed:
         print(f"polpo: {failed}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from polpo.client.clouds import NoCloud, admin_cloud
+from polpo.client.clouds import Cloud, NoCloud, admin_cloud
 from polpo.client.session import Session
 from polpo.kube.client import Client
 from polpo.kube.configuration import Cluster, ConfigurationError, from_kubeconfig, in_cluster
@@ -34,22 +34,32 @@ async def _run(makes: Makes, name: str, cluster: Cluster, session: Session, of: 
     await client.close()
 
 
-def main(name: str, description: str | None, makes: Makes, argv: Sequence[str] | None) -> int:
-    """`polpo NAME`: 0 after SIGTERM, 1 when it cannot begin."""
-    parser = argparse.ArgumentParser(prog=f"polpo {name}", description=description)
-    parser.add_argument("--cluster", required=True, help="its name, as `polpo cluster list` has it")
-    parser.add_argument("--kubeconfig", type=Path, help="without it, as a pod of the cluster")
-    parser.add_argument("--context", default="", help="of the kubeconfig; else its current one")
-    parser.add_argument("--cloud", help="of clouds.yaml: whose project has the cluster")
-    parser.add_argument("--log-level", default="info")
-    given = parser.parse_args(argv)
+def parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """What all of them are told."""
+    made = argparse.ArgumentParser(prog=f"polpo {name}", description=description)
+    made.add_argument("--cluster", required=True, help="its name, as `polpo cluster list` has it")
+    made.add_argument("--kubeconfig", type=Path, help="without it, as a pod of the cluster")
+    made.add_argument("--context", default="", help="of the kubeconfig; else its current one")
+    made.add_argument("--cloud", help="of clouds.yaml: whose project has the cluster")
+    made.add_argument("--log-level", default="info")
+    return made
+
+
+def follow(name: str, given: argparse.Namespace, makes: Makes, cloud: Callable[[], Cloud]) -> int:
+    """0 after SIGTERM, 1 when it cannot begin."""
     log.set_up(given.log_level)
     try:
         file = given.kubeconfig
         cluster = from_kubeconfig(file, given.context) if file else in_cluster()
-        session = Session(admin_cloud(given.cloud))
+        session = Session(cloud())
         asyncio.run(_run(makes, name, cluster, session, given.cluster))
     except (ConfigurationError, NoCloud) as failed:
         print(f"polpo: {failed}", file=sys.stderr)
         return 1
     return 0
+
+
+def main(name: str, description: str | None, makes: Makes, argv: Sequence[str] | None) -> int:
+    """`polpo NAME`: 0 after SIGTERM, 1 when it cannot begin."""
+    given = parser(name, description).parse_args(argv)
+    return follow(name, given, makes, lambda: admin_cloud(given.cloud))

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from polpo.cli import cluster_options as options
 from polpo.cli.output import console, print_json, print_table
 
 app = App(name="cluster", help="Kubernetes clusters: create, list, delete.")
@@ -16,32 +17,38 @@ _JSON = Parameter(name="--json", negative=())
 def create(
     name: str,
     *,
-    network: str,
-    router: str,
-    service_cidr: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    security_group: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    policies: Annotated[bool, Parameter(negative=())] = False,
+    masters: options.Masters = 0,
+    workers: options.Workers = 0,
+    node_cidr: options.NodeCidr = "10.90.0.0/24",
+    pod_cidr: options.PodCidrs = ("10.100.0.0/16",),
+    service_cidr: options.ServiceCidrs = (),
+    ssh_cidr: options.SshCidr = "",
+    outside: options.Outside = "",
+    internal: options.Internal = False,
+    network: options.Network = "",
+    router: options.Router = "",
+    security_group: options.Groups = (),
+    policies: options.Policies = False,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
-    """Make a cluster known: hosts get ports for its pods in this network.
+    """Make what a cluster needs, or a cluster known: hosts get ports for its pods.
+
+    With --masters all is made: networks of nodes and pods, a router, groups, a port for each node,
+    a load balancer for the API. With --network and --router these are used as they are.
 
     Parameters
     ----------
     name
         As `clusters` in the agents' configuration names it.
-    network
-        Of its pods: id or name.
-    router
-        By which they reach Services and the outside: id or name.
-    service_cidr
-        Prefix of ClusterIPs, as kube-apiserver's --service-cluster-ip-range; once a family.
-    security_group
-        Of pods that no policy selects: id or name; more than once for several. Without it a group
-        NAME-pods is made that lets everything pass, as Kubernetes has it.
-    policies
-        Pods are in the groups that NetworkPolicies come to, and in no others: nothing passes to or
-        from a pod until `polpo policy --cluster NAME` runs.
     """
+    from polpo.client.cluster.plan import SERVICES, Plan, Unfit
+
+    if bool(masters) == bool(network or router):
+        raise Unfit("say --masters, so that all is made, or --network and --router, that are there")
+    if masters:
+        asked = (node_cidr, pod_cidr, service_cidr or SERVICES, ssh_cidr, outside)
+        _make(Plan(name, masters, workers, *asked, internal, policies), as_json)
+        return
     session = _session()
     groups = [_id(session, "security_groups", group) for group in security_group]
     body = {
@@ -52,11 +59,36 @@ def create(
         "security_group_ids": groups if groups or policies else [_open_group(session, name)],
         "policies": policies,
     }
+    _know(session, body, as_json)
+
+
+def _know(session: Any, body: dict[str, Any], as_json: bool) -> None:
     made = session.hosts("POST", "/clusters", {"cluster": body})["cluster"]
     if as_json:
         print_json(made)
     else:
+        name = made["name"]
         console.print(f"cluster {name}: name it in `clusters` of the agents' configuration")
+
+
+def _make(plan: Any, as_json: bool) -> None:
+    from polpo.client.cluster.making import Making
+
+    made = Making(_session(), plan).make()
+    if as_json:
+        print_json(made)
+        return
+    print_table(("node", "address"), list(made.nodes.items()))
+    for edit in made.edited:
+        console.print(f"[yellow]edited by somebody, and left so:[/yellow] {edit}")
+    console.print(
+        f"the API is asked at {made.endpoint}. On the first master:\n"
+        f"  kubeadm init --control-plane-endpoint {made.endpoint}"
+        f" --apiserver-cert-extra-sans {','.join(made.names)}"
+        f" --pod-network-cidr {','.join(plan.pod_cidrs)}"
+        f" --service-cidr {','.join(plan.service_cidrs)} --skip-phases addon/kube-proxy",
+        soft_wrap=True,
+    )
 
 
 @app.command(name="list")
@@ -72,16 +104,19 @@ def list_(*, as_json: Annotated[bool, _JSON] = False) -> None:
 
 @app.command
 def delete(name: str) -> None:
-    """Forget a cluster that has no pods, and the group that was made with it.
+    """Forget a cluster that has no pods; all that was made with it is removed.
 
     Parameters
     ----------
     name
         Its name or id.
     """
+    from polpo.client.cluster.removing import remove
+
     session = _session()
     cluster = session.hosts("GET", f"/clusters/{name}")["cluster"]
     session.hosts("DELETE", f"/clusters/{name}")
+    remove(session, cluster["name"])
     for group in session.network("GET", "/security-groups", name=_group(cluster["name"]))[
         "security_groups"
     ]:

@@ -85,7 +85,7 @@ def _up(lab: "Lab", as_json: bool) -> int:
         checks.append(check)
         mark = "[green]ok[/green]  " if check.passed else "[red]FAIL[/red]"
         if not as_json:
-            say(f"{mark} {check.what:<58} [bold]{check.figure}[/bold]")
+            say(f"{mark} {check.what:<58} [bold]{check.figure}[/bold]", emoji=False)
     report = Report(checks, time.monotonic() - begun)
     if as_json:
         print_json(report)

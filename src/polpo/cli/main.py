@@ -8,7 +8,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.text import Text
 
-from polpo.cli import clusters, cni, hosts, lab, ports, programs, status, trace
+from polpo.cli import clusters, cni, hosts, image, lab, manifest, ports, programs, status, trace
 
 app = App(
     name="polpo",
@@ -21,13 +21,17 @@ app.command(programs.agent, name="agent")
 app.command(programs.dns, name="dns")
 app.command(programs.services, name="services")
 app.command(programs.policy, name="policy")
+app.command(programs.cloud_controller, name="cloud-controller")
+app.command(programs.ingress, name="ingress")
 app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
 app.command(trace.trace, name="trace")
+clusters.app.command(manifest.manifest, name="manifest")
 app.command(hosts.app)
 app.command(clusters.app)
 app.command(cni.app)
+app.command(image.image, name="image")
 app.command(lab.app)
 
 PROGRAMS = {
@@ -36,6 +40,8 @@ PROGRAMS = {
     "dns": programs.dns,
     "services": programs.services,
     "policy": programs.policy,
+    "cloud-controller": programs.cloud_controller,
+    "ingress": programs.ingress,
 }
 
 
@@ -56,12 +62,17 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _is_for_users(error: Exception) -> bool:
+    from polpo.cli.manifest import Unclear
     from polpo.client.agent import AgentError
     from polpo.client.clouds import NoCloud
+    from polpo.client.cluster.plan import Unfit
     from polpo.client.session import ApiError
+    from polpo.image.build import Missing
+    from polpo.image.libraries import NotLinked
     from polpo.lab.running import LabFailed
 
-    return isinstance(error, AgentError | NoCloud | ApiError | LabFailed)
+    ours = AgentError | NoCloud | ApiError | LabFailed | Unfit | Missing | NotLinked | Unclear
+    return isinstance(error, ours)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`polpo controller`, `agent`, `dns`, `services` and `policy`: the programs that stay."""
+"""`polpo controller`, `agent`, `dns`, `services` and others: the programs that stay."""
 
 import os
 import sys
@@ -36,5 +36,22 @@ def services(*words: str) -> int:
 def policy(*words: str) -> int:
     """Follow a Kubernetes cluster's NetworkPolicies. `polpo policy --help` lists its options."""
     from polpo.apps import policy as program
+
+    return program.main(words)
+
+
+def cloud_controller(*words: str) -> int:
+    """Be a Kubernetes cluster's cloud provider. `polpo cloud-controller --help` lists its options.
+
+    Services of type LoadBalancer get load balancers, nodes are known by their machines.
+    """
+    from polpo.apps import cloud_controller as program
+
+    return program.main(words)
+
+
+def ingress(*words: str) -> int:
+    """Ingresses and Gateways of a Kubernetes cluster, on HAProxy. `polpo ingress --help`."""
+    from polpo.apps import ingress as program
 
     return program.main(words)

@@ -1,7 +1,7 @@
 """Who to be and where: clouds.yaml, found where every OpenStack tool looks for it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,33 @@ def admin_cloud(chosen: str | None) -> Cloud:
         return read_cloud(chosen)
     name = os.environ.get("OS_CLOUD", "polpo")
     return read_cloud(f"{name}-admin", name)
+
+
+def user_cloud(chosen: str | None) -> Cloud:
+    """The cloud as chosen, or as the environment says (OS_AUTH_URL and so on), or $OS_CLOUD.
+
+    Raises NoCloud.
+    """
+    if chosen is None and "OS_AUTH_URL" in os.environ:
+        return _of_environment(os.environ)
+    return read_cloud(chosen or os.environ.get("OS_CLOUD", "polpo"))
+
+
+def _of_environment(given: Mapping[str, str]) -> Cloud:
+    """As `openstackrc` files export it."""
+    values = {field: given[_name(field)] for field in _FIELDS if given.get(_name(field))}
+    missing = [_name(field) for field in _NEEDED if field not in values]
+    if missing:
+        raise NoCloud(f"OS_AUTH_URL is exported, and not {', '.join(missing)}")
+    return msgspec.convert(values, Cloud)
+
+
+_FIELDS = Cloud.__struct_fields__
+_NEEDED = ("auth_url", "username", "password", "project_name")
+
+
+def _name(field: str) -> str:
+    return f"OS_{field.upper()}"
 
 
 def _places() -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """What the switches have of a Kubernetes Service: rows of the slice of its cluster's router. Pure.
 
-Its addresses are in no network: who sends by the router finds them.
+Its addresses are in no network: who sends by the router finds them, and guests of the hosts.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from polpo.model.cluster import Cluster
 from polpo.model.router import Router
 from polpo.model.service import Service, ServicePort
 from polpo.target import service as rows
-from polpo.target.service import Backend
+from polpo.target.service import Backend, Face
 
 Row = rows.Service | Backend
 
@@ -28,6 +28,7 @@ def service_rows(view: View, service: Service) -> dict[str, Row]:
 
 def _of_port(view: View, service: Service, address: str, port: ServicePort) -> Iterator[Row]:
     id = f"{service.id}/{address}/{port.protocol}/{port.port}"
+    faces = tuple(_faces(service, ":" in address, port))
     yield rows.Service(
         id=id,
         address=address,
@@ -35,13 +36,36 @@ def _of_port(view: View, service: Service, address: str, port: ServicePort) -> I
         port=port.port,
         sticks_s=service.sticks_s,
         local=service.local,
-        sources=service.sources,
+        sources=service.sources if service.balanced else (),
+        faces=faces,
+        guests=service.guests if faces else "",
+        name=service.name if service.health_port else "",
+        health_port=service.health_port,
     )
     for backend in port.backends:
         if (":" in backend.address) == (":" in address):
-            host = view.host(backend.host) if service.local else None
+            host = view.host(backend.host) if service.is_placed else None
             at = host.address if host is not None else ""
-            yield Backend(id, backend.address, backend.port, host=at)
+            yield Backend(
+                id,
+                backend.address,
+                backend.port,
+                up=backend.up,
+                host=at,
+                spare=backend.spare,
+            )
+
+
+def _faces(service: Service, six: bool, port: ServicePort) -> Iterator[Face]:
+    """What it is at besides its own address, of a family."""
+    if port.node_port:
+        yield Face("", port.node_port)
+    for address in service.external:
+        if (":" in address) == six:
+            yield Face(address, port.port)
+    for address in service.balanced:
+        if (":" in address) == six and address not in service.external:
+            yield Face(address, port.port, limited=True)
 
 
 def slice_rows(view: View, router: Router) -> Iterator[Row]:

@@ -45,4 +45,4 @@ def _concerned(view: View, state: Any) -> Iterator[str]:
         case Router(id=id):
             yield from (service.id for service in services_of(view, id))
         case Host():
-            yield from (s.id for s in view.snapshot.by(Service, "local", "yes"))
+            yield from (s.id for s in view.snapshot.by(Service, "placed", "yes"))

@@ -53,6 +53,7 @@ def port_entries(port: Port, plug: Plug, policy: int, asks: PortFlag = NOTHING) 
         | PortFlag.VETH * plug.veth
         | limit_flags(port)
         | PortFlag.ASKS_METADATA * (port.instance is not None)
+        | PortFlag.DOOR * bool(port.host_of)
         | asks
     )
     value = PORT.pack(port.vni, pack_mac(port.mac), flags, port.dscp or 0, policy)

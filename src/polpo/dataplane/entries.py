@@ -11,13 +11,14 @@ from functools import lru_cache
 
 from polpo.dataplane.claims import Claims
 from polpo.dataplane.copies import Copies
+from polpo.dataplane.doors import Doors
 from polpo.dataplane.endpoints import Plug, endpoint_entries, port_entries
 from polpo.dataplane.metadata import neighbour_entries
 from polpo.dataplane.policies import peer_entries, policy_entries, version_of
 from polpo.dataplane.questions import Questions
 from polpo.dataplane.routes import check_row, router_entries
 from polpo.dataplane.services import Services
-from polpo.dataplane.tables import HOST, ORDER, U32, pack_address
+from polpo.dataplane.tables import HOST, ORDER, U32, Offering, pack_address, pack_port
 from polpo.target.rows import (
     AnyRow,
     Endpoint,
@@ -46,10 +47,11 @@ Place = tuple[str, str]
 class Entries:
     """The entries of all tables in `ORDER`, kept up with the target's rows.
 
-    vtep: this host's own tunnel address; vxlan: ifindex of its VXLAN device, 0 while it has none.
+    vtep: this host's own tunnel address; vxlan: ifindex of its VXLAN device, 0 while it has none;
+    tunnel: UDP port of the tunnel.
     """
 
-    def __init__(self, vtep: str, vxlan: int) -> None:
+    def __init__(self, vtep: str, vxlan: int, tunnel: int = 4789) -> None:
         self._vtep = pack_address(vtep)
         self._slices: dict[str, dict[str, AnyRow]] = {}
         self._plugs: dict[str, Plug] = {}
@@ -60,7 +62,9 @@ class Entries:
         self._claims = Claims(ORDER)
         self._copies = Copies(self._claims)
         self._questions = Questions()
-        self._services = Services(self._claims, vtep)
+        self._doors = Doors(self._claims)
+        self._services = Services(self._claims, vtep, self._doors)
+        self._tunnel = pack_port(tunnel)
         self._vxlan = self._metadata = 0
         self.set_vxlan(vxlan)
 
@@ -73,6 +77,11 @@ class Entries:
     def listeners(self) -> Mapping[int, str]:
         """Services of load balancers: number -> the listener's id."""
         return self._services.listeners()
+
+    @property
+    def welcomes_guests(self) -> bool:
+        """Whether there are services for who comes by the host's own devices."""
+        return bool(self._services.offers & Offering.FOR_GUESTS)
 
     def take_touched(self) -> dict[str, set[bytes]]:
         """Keys whose entries came, went or changed since last asked, by table."""
@@ -89,7 +98,8 @@ class Entries:
         self._set_host()
 
     def _set_host(self) -> None:
-        value = HOST.pack(self._vxlan, self._metadata, bool(self._services))
+        offers = self._services.offers
+        value = HOST.pack(self._vxlan, self._metadata, offers, self._tunnel)
         self._claims.put(("",), [("host", U32.pack(0), value)])
 
     def apply(self, name: str, put: Iterable[AnyRow] = (), gone: Iterable[str] = ()) -> None:
@@ -113,8 +123,12 @@ class Entries:
             if is_router and rerouted:
                 self._settle_router(name, rows.values())
             self._copies.settle()
-            self._services.settle()
-            self._set_host()
+            self._settle_services()
+
+    def _settle_services(self) -> None:
+        self._doors.settle()
+        self._services.settle()
+        self._set_host()
 
     def _settle_router(self, name: str, rows: Collection[AnyRow]) -> None:
         """All of one piece, though services are apart: hops need interfaces."""
@@ -122,7 +136,10 @@ class Entries:
         interfaces = [row for row in own if isinstance(row, Interface)]
         routers = [row for row in own if isinstance(row, Router)]
         self._claims.put(("router", name), router_entries(own, self._vtep))
-        self._services.set_router(_number((name, "")), interfaces if routers else ())
+        number, joins = _number((name, "")), interfaces if routers else ()
+        self._services.set_router(number, joins)
+        if self._doors.set_router(number, joins):
+            self._services.doors_moved()
 
     def replace(self, name: str, rows: Iterable[AnyRow]) -> None:
         """The slice begins anew with these rows; only what differs is touched."""
@@ -143,6 +160,7 @@ class Entries:
             for place, row in self._rows_of(port):
                 self._learn(place, row)
         self._copies.settle()
+        self._settle_services()
 
     def _rows_of(self, port: str) -> Iterator[tuple[Place, AnyRow]]:
         for name, rows in self._slices.items():
@@ -189,6 +207,8 @@ class Entries:
         asks = self._questions.of(row.vni)
         self._claims.put(place, port_entries(row, plug, version, asks) if plug else ())
         self._copies.put(place, (row.vni, plug.ifindex) if plug else None)
+        if self._doors.put(place, row, plug):
+            self._services.doors_moved()
 
     def _learn_policy(self, place: Place, row: Policy) -> None:
         version = version_of(row)
@@ -219,6 +239,8 @@ class Entries:
                         self._learn_port(at, port)
 
     def _unguard(self, place: Place, port: Port) -> None:
+        if self._doors.put(place, port, None):
+            self._services.doors_moved()
         del self._guarded[port.policy][place]
         if not self._guarded[port.policy]:
             del self._guarded[port.policy]

@@ -9,11 +9,11 @@ from polpo.dataplane import metadata
 from polpo.dataplane.calls import Caller, CallerKey
 from polpo.dataplane.endpoints import Plug, link_local
 from polpo.dataplane.frames import Transport
+from polpo.dataplane.held import Asked, Held, found_at, found_by_guests
 from polpo.dataplane.policies import what_of
 from polpo.dataplane.prefixes import inside, is_ipv6
 from polpo.dataplane.questions import asks
 from polpo.dataplane.router_model import RouterModel
-from polpo.dataplane.services import PROTOCOLS
 from polpo.dataplane.steps import Judged, Recorder, unheard
 from polpo.dataplane.tables import PortFlag, State, pack_address, pack_mac
 from polpo.dataplane.turned import Turn
@@ -31,7 +31,6 @@ from polpo.target.rows import (
     Rule,
     Subnet,
 )
-from polpo.target.service import Backend, Service
 
 
 class Flow(msgspec.Struct):
@@ -42,13 +41,6 @@ class Flow(msgspec.Struct):
     transport: Transport
     state: State = State(0)
     turn: Turn | None = None
-
-
-class Held(NamedTuple):
-    """A service with its backends."""
-
-    row: Service
-    backends: list[Backend]
 
 
 class Chosen(NamedTuple):
@@ -112,7 +104,7 @@ class Knowledge:
         self.moved_fdb: dict[tuple[int, bytes], Where] = {}
         self.callers: dict[CallerKey, Caller] = {}
         self.chosen: dict[ChosenKey, Chosen] = {}
-        self.sticky: dict[tuple[str, bytes], tuple[bytes, int]] = {}
+        self.sticky: dict[tuple[tuple[str, bool], bytes], tuple[bytes, int]] = {}
 
     def endpoints(self, vni: int) -> Iterator[Endpoint]:
         rows = self.rows.get(f"network/{vni}", ())
@@ -147,11 +139,23 @@ class Knowledge:
         networks = [i.vni for i in self.routers[router].interfaces] if router else [vni]
         names = [f"router/{router}"] if router else []
         for name in (*names, *(f"network/{n}" for n in networks)):
-            for row in self.rows.get(name, ()):
-                if isinstance(row, Service) and is_at(row, t, address):
-                    every = (r for r in self.rows[name] if isinstance(r, Backend))
-                    return Held(row, [r for r in every if r.service == row.id])
+            found = found_at(self.rows.get(name, ()), self.asked(t, address), router > 0)
+            if found:
+                return found
         return None
+
+    def asked(self, t: Transport, address: bytes) -> Asked:
+        return Asked(t, address, self.hosts, self.vtep)
+
+    def router_for_guests(self, t: Transport, address: bytes) -> int:
+        """That of a service for guests; 0 if there is none at the address."""
+        for number in sorted(self.routers):
+            if found_by_guests(self.rows[f"router/{number}"], self.asked(t, address)):
+                return number
+        return 0
+
+    def service_for_guests(self, router: int, t: Transport, address: bytes) -> Held | None:
+        return found_by_guests(self.rows[f"router/{router}"], self.asked(t, address))
 
     def neighbour(self, vni: int, address: bytes) -> tuple[bytes, int] | None:
         """MAC and group set number of an address."""
@@ -208,11 +212,6 @@ class Knowledge:
             if isinstance(row, GroupSet) and neighbour and row.number == neighbour[1]:
                 return row.groups
         return ()
-
-
-def is_at(row: Service, t: Transport, address: bytes) -> bool:
-    of = PROTOCOLS[row.protocol], row.port, pack_address(row.address)
-    return of == (t.protocol, t.destination_port, address)
 
 
 def names_of(interface: Interface) -> set[bytes]:

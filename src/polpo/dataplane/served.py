@@ -5,15 +5,22 @@ import struct
 from msgspec.structs import replace
 
 from polpo.dataplane.frames import IPV6, TCP, UDP, Transport, parse
-from polpo.dataplane.knowledge import Chosen, ChosenKey, Flow, Held, flow_key
+from polpo.dataplane.held import Held
+from polpo.dataplane.knowledge import Chosen, ChosenKey, Flow, flow_key
 from polpo.dataplane.metadata import ADDRESSES
 from polpo.dataplane.passage import ACK, FIN, RST, SYN, Passage
 from polpo.dataplane.prefixes import inside
 from polpo.dataplane.rendezvous import UNIT, hash_of, mixed, score
-from polpo.dataplane.services import usable
 from polpo.dataplane.tables import PAGE, Drop, State, pack_address, pack_mac, pack_port
-from polpo.dataplane.turned import Turn, turned, turned_back, with_destination, with_source
-from polpo.dataplane.verdicts import Dropped
+from polpo.dataplane.turned import (
+    Guest,
+    Turn,
+    turned,
+    turned_back,
+    with_destination,
+    with_source,
+)
+from polpo.dataplane.verdicts import Dropped, Verdict
 from polpo.dataplane.ways import spread
 
 SOURCE_PORTS = 8
@@ -21,12 +28,18 @@ ENDED = State.RESET | State.FIN_SENT | State.FIN_REPLIED
 
 
 class Served(Passage):
-    """`next_mac`: to whom the frame goes within its network, once a backend has been chosen."""
+    """`next_mac`: to whom the frame goes within its network, once a backend has been chosen.
+
+    `guest`: that the sender is one, and `inner` its address within networks, if it has one there.
+    """
 
     asked_of: Turn | None = None
     refused: Drop | None = None
     next_mac: bytes | None = None
     direct = own = False
+    guest: Guest | None = None
+    inner: bytes | None = None
+    seed = 0
 
     def serve(self, t: Transport) -> Transport:
         """Layer 4 as the backend gets it. What hinders it is `refused` when the sender may send."""
@@ -38,9 +51,13 @@ class Served(Passage):
         where = self.model.where(self.vni, frame.destination_mac)
         router = where.router if where else 0
         held = self.model.service(self.vni, router, t, frame.destination)
-        if held is None:
-            return t
-        self.asked_of = Turn(frame.destination, t.destination_port, t.source_port)
+        return self.served_by(held, router, t) if held else t
+
+    def served_by(self, held: Held, router: int, t: Transport) -> Transport:
+        frame, ports = self.frame, (t.destination_port, t.source_port)
+        self.asked_of = Turn(frame.destination, *ports, guest=self.guest)
+        if held.keeps:
+            self.inner = None
         try:
             return self._aim(held, self._choice(held, router, t), router, t)
         except Dropped as dropped:
@@ -49,7 +66,7 @@ class Served(Passage):
 
     def _choice(self, held: Held, router: int, t: Transport) -> Chosen:
         service, frame = held.row, self.frame
-        if service.sources and not any(inside(frame.source, p) for p in service.sources):
+        if held.limited and not any(inside(frame.source, p) for p in service.sources):
             raise Dropped(Drop.NOT_ADMITTED)
         key = self.vni, frame.source, frame.destination, t.protocol, t.source_port
         known = self.model.chosen.get((*key, t.destination_port))
@@ -62,8 +79,10 @@ class Served(Passage):
         return chosen
 
     def _choose(self, held: Held, router: int, t: Transport) -> Chosen:
+        self.seed = spread(self.frame, t)
         address, number = self._kept(held) or self._best(held, t)
-        if address == self.frame.source:
+        self.frame.source = self.inner or self.frame.source
+        if address == self.frame.source and not self.guest:
             return Chosen(address, number, t.source_port, False)
         out = self.model.routers.get(router or self._router_at(held.row.via))
         direct = self._is_direct(address, out.row.vni if out else 0)
@@ -74,25 +93,25 @@ class Served(Passage):
 
     def _kept(self, held: Held) -> tuple[bytes, int] | None:
         """The backend that the client had a while ago."""
-        kept = self.model.sticky.get((held.row.id, self.frame.source))
+        kept = self.model.sticky.get((held.lot, self.frame.source))
         working = {(pack_address(b.address), b.port) for b in held.backends if b.up}
         return kept if kept in working else None
 
     def _best(self, held: Held, t: Transport) -> tuple[bytes, int]:
-        flow = spread(self.frame, t)
+        flow = self.seed
         if held.row.by_source or held.row.sticks_s:
             words = struct.unpack("<4I", self.frame.source)
             flow = (words[0] ^ words[1] ^ words[2] ^ words[3]) * 0x9E3779B1 & 0xFFFFFFFF
         scores = []
-        for index, row in enumerate(usable(held.row, held.backends, self.model.vtep)):
+        for index, row in enumerate(held.taking):
             address, port = pack_address(row.address), pack_port(row.port)
             found = score(flow, hash_of(address + port), UNIT // row.weight)
             scores.append((found | index % PAGE, index, address, row.port))
         if not scores:
-            raise Dropped(Drop.NO_BACKEND)
+            raise Dropped(Drop.NO_LOCAL_BACKEND if held.silent else Drop.NO_BACKEND)
         best = min(scores)[2:]
         if held.row.sticks_s:
-            self.model.sticky[held.row.id, self.frame.source] = best
+            self.model.sticky[held.lot, self.frame.source] = best
         return best
 
     def _router_at(self, mac: str) -> int:
@@ -107,11 +126,14 @@ class Served(Passage):
         return model is None or model.find(self.frame.source) == model.find(backend)
 
     def _source_port(self, realm: int, t: Transport, address: bytes, port: int) -> int:
+        """A guest shares the host's address with its programs, whose ports are others."""
+        start = 0x400 if self.inner else 0x8000
+        first = () if self.inner and not 0x400 <= t.source_port < 0x8000 else (t.source_port,)
+        hashes = (mixed((self.seed + i + 1) & 0xFFFFFFFF) for i in range(SOURCE_PORTS))
         own = t.source_port
-        for i in range(SOURCE_PORTS):
+        for own in (*first, *(start | found & 0x7FFF for found in hashes)):
             if self._is_free(realm, replace(t, source_port=own, destination_port=port), address):
-                return own
-            own = 0x8000 | mixed((spread(self.frame, t) + i + 1) & 0xFFFFFFFF) & 0x7FFF
+                break
         return own
 
     def _is_free(self, realm: int, t: Transport, address: bytes) -> bool:
@@ -122,12 +144,12 @@ class Served(Passage):
     def _is_asked(self, flow: Flow) -> bool:
         asked = self.asked_of
         assert asked is not None
-        names = asked.address, asked.port, asked.client_port
-        return flow.turn is not None and flow.turn.names(*names)
+        return flow.turn is not None and flow.turn.names(asked)
 
     def _aim(self, held: Held, chosen: Chosen, router: int, t: Transport) -> Transport:
         self.next_mac = self.frame.destination_mac if router else pack_mac(held.row.via or NOBODY)
-        self.own = chosen.address == self.frame.source
+        self.own = chosen.address == self.frame.source and not self.guest
+        self.frame.source = self.inner or self.frame.source
         if chosen.direct:
             neighbour = self.model.neighbour(self.vni, chosen.address)
             self.next_mac = neighbour[0] if neighbour else None
@@ -174,7 +196,7 @@ class Served(Passage):
             return
         if flow is None or (known and not self._is_asked(flow)):
             raise Dropped(Drop.PORT_TAKEN)
-        if known is None and self.asked_of:
+        if (known is None or self.guest) and self.asked_of:
             flow.turn = replace(self.asked_of, client=end)
         self.judged = True
 
@@ -191,6 +213,15 @@ class Served(Passage):
         if turn is None or self.next_mac is not None or self._from_client(turn, t):
             return raw
         return turned_back(raw, self.frame, t, turn)
+
+    def for_guest(self, frame: bytes) -> Verdict | None:
+        """What becomes of an answer, already turned back, if a guest has asked."""
+        turn, t = self.flow.turn if self.flow else None, self.transport
+        if turn is None or turn.guest is None or self.next_mac or t is None:
+            return None
+        if self._from_client(turn, t):
+            return None
+        return Verdict(port=turn.guest.device, frame=turn.guest.macs + frame[12:])
 
     def _from_client(self, turn: Turn, t: Transport) -> bool:
         if self.frame.icmp:  # an error, whose own ports are none

@@ -1,111 +1,44 @@
-"""Rows of services and backends -> entries of the switch. Pure."""
+"""Rows of services and backends -> entries of the switch, as they come and go. Pure."""
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from polpo.dataplane.claims import Claims
-from polpo.dataplane.policies import Entry
-from polpo.dataplane.prefixes import is_ipv6
-from polpo.dataplane.rendezvous import UNIT, hash_of
-from polpo.dataplane.tables import (
-    BACKEND,
-    BACKENDS,
-    BY_ROUTER,
-    MEMBER_KEY,
-    PAGE,
-    PAGE_KEY,
-    PAGES,
-    PREFIX_KEY,
-    SERVICE,
-    SERVICE_KEY,
-    SOURCES,
-    U32,
-    U64,
-    Serving,
-    Side,
-    Working,
-    pack_address,
-    pack_mac,
-    pack_port,
-    pack_prefix,
+from polpo.dataplane.doors import Doors
+from polpo.dataplane.serving import (
+    At,
+    Name,
+    member_key,
+    number_of,
+    packed_backend,
+    service_entries,
 )
+from polpo.dataplane.tables import BY_ROUTER, Offering
 from polpo.target.rows import Interface
 from polpo.target.service import Backend, Service
-
-PROTOCOLS = {"tcp": 6, "udp": 17}
-
-Name = tuple[str, str]
-"""slice name, service's id"""
-
-
-def number_of(name: Name) -> int:
-    """What a service goes by in the tables: 64 bits."""
-    digest = hashlib.blake2b("/".join(name).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
-
-
-def usable(row: Service, backends: Iterable[Backend], vtep: str) -> list[Backend]:
-    """Those that new flows may have on the host, in the order of the tables."""
-    found = [b for b in backends if b.up and b.weight and (not row.local or b.host == vtep)]
-    return sorted(found, key=lambda row: (pack_address(row.address), row.port))[: PAGE * PAGES]
-
-
-def service_entries(
-    name: Name, row: Service, scopes: Iterable[int], backends: Iterable[Backend], vtep: str
-) -> Iterator[Entry]:
-    """All that one service comes to, on the host of that VTEP."""
-    given, number = list(backends), number_of(name)
-    by_source = row.by_source or row.sticks_s > 0
-    flags = Serving.BY_SOURCE * by_source | Serving.RESTRICTED * bool(row.sources)
-    via = pack_mac(row.via) if row.via else bytes(6)
-    taking = usable(row, given, vtep)
-    value = SERVICE.pack(number, -(-len(taking) // PAGE), flags, row.sticks_s, via)
-    for scope in scopes:
-        yield "services", _service_key(row, scope), value
-    for page in range(0, len(taking), PAGE):
-        yield _page(number, page // PAGE, taking[page : page + PAGE])
-    for backend in given:
-        state = Working.WORKS if backend.up else Working.IS_DOWN
-        yield "members", _member_key(number, backend), U32.pack(state)
-    for prefix in row.sources:
-        address, length = pack_prefix(prefix)
-        side = SOURCES | (Side.IPV6 if is_ipv6(address) else 0)
-        yield "prefixes", PREFIX_KEY.pack(96 + length, side, number, address), U64.pack(0)
-
-
-def _service_key(row: Service, scope: int) -> bytes:
-    protocol, port = PROTOCOLS[row.protocol], pack_port(row.port)
-    return SERVICE_KEY.pack(scope, protocol, port, pack_address(row.address))
-
-
-def _member_key(number: int, row: Backend) -> bytes:
-    return MEMBER_KEY.pack(number, pack_address(row.address), pack_port(row.port))
-
-
-def _page(number: int, page: int, backends: list[Backend]) -> Entry:
-    packed = b"".join(map(_backend, backends))
-    value = BACKENDS.pack(len(backends), packed)
-    return "backends", PAGE_KEY.pack(number, page), value
-
-
-def _backend(row: Backend) -> bytes:
-    address, port = pack_address(row.address), pack_port(row.port)
-    return BACKEND.pack(address, hash_of(address + port), UNIT // row.weight, port)
 
 
 class Services:
     """Kept up as rows of services, backends and routers' interfaces come and go."""
 
-    def __init__(self, claims: Claims, vtep: str) -> None:
-        self._claims, self._vtep = claims, vtep
+    def __init__(self, claims: Claims, vtep: str, doors: Doors) -> None:
+        self._claims, self._vtep, self._doors = claims, vtep, doors
         self._services: dict[Name, Service] = {}
         self._backends: defaultdict[Name, dict[str, Backend]] = defaultdict(dict)
         self._networks: dict[int, frozenset[int]] = {}
         self._unsettled: set[Name] = set()
+        self._for_hosts: set[Name] = set()
+        self._for_guests: set[Name] = set()
 
-    def __bool__(self) -> bool:
-        return bool(self._services)
+    @property
+    def offers(self) -> Offering:
+        """What kinds of services there are."""
+        there = {
+            Offering.SERVES: self._services,
+            Offering.NODE_PORTS: self._for_hosts,
+            Offering.FOR_GUESTS: self._for_guests,
+        }
+        return Offering(sum(kind for kind, services in there.items() if services))
 
     def listeners(self) -> dict[int, str]:
         """Of load balancers: number in the tables -> the listener's id."""
@@ -118,17 +51,20 @@ class Services:
     def put(self, name: str, row: Service | Backend) -> None:
         """A row of the slice, new or in the place of one with its key. ValueError if malformed."""
         if isinstance(row, Service):
-            list(service_entries((name, row.id), row, (0,), (), self._vtep))
+            list(service_entries((name, row.id), row, (0,), (), At(self._vtep, 1)))
             self._services[name, row.id] = row
+            self._note(name, row)
             self._unsettled.add((name, row.id))
         else:
-            _backend(row) if row.weight else _member_key(0, row)
+            packed_backend(row) if row.weight else member_key(0, row)
             self._backends[name, row.service][row.key] = row
             self._unsettled.add((name, row.service))
 
     def remove(self, name: str, row: Service | Backend) -> None:
         if isinstance(row, Service):
             del self._services[name, row.id]
+            self._for_hosts.discard((name, row.id))
+            self._for_guests.discard((name, row.id))
             self._unsettled.add((name, row.id))
             return
         place = name, row.service
@@ -136,6 +72,15 @@ class Services:
         if not self._backends[place]:
             del self._backends[place]
         self._unsettled.add(place)
+
+    def _note(self, name: str, row: Service) -> None:
+        hosts = any(not face.address for face in row.faces)
+        for noted, yes in ((self._for_hosts, hosts), (self._for_guests, bool(row.guests))):
+            (noted.add if yes else noted.discard)((name, row.id))
+
+    def doors_moved(self) -> None:
+        """Guests come in by another way."""
+        self._unsettled |= self._for_guests
 
     def set_router(self, number: int, interfaces: Iterable[Interface]) -> None:
         """The networks that a router is in: who sends by it finds their services."""
@@ -152,9 +97,14 @@ class Services:
             row = self._services.get(name)
             backends = self._backends.get(name, {}).values()
             scopes = self._scopes(name[0])
-            made = service_entries(name, row, scopes, backends, self._vtep) if row else ()
+            at = At(self._vtep, self._door(name[0]))
+            made = service_entries(name, row, scopes, backends, at) if row else ()
             self._claims.put(("service", *name), made)
         self._unsettled.clear()
+
+    def _door(self, slice_name: str) -> int:
+        kind, _, number = slice_name.partition("/")
+        return self._doors.of(int(number)) if kind == "router" else 0
 
     def _scopes(self, slice_name: str) -> list[int]:
         kind, _, number = slice_name.partition("/")

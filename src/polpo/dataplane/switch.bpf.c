@@ -38,6 +38,7 @@
 #define PAGE 16        // backends in one entry of `backends`
 #define PAGES 256      // of them, for a service
 #define BY_ROUTER (1U << 31) // scope of a service: a router's number, not a network's
+#define GUESTS (1U << 30) // scope: of who is at no port, and comes by the host's own devices
 #define SOURCES 4      // `prefixes`, side: who may use a service
 #define SOURCE_PORTS 8 // that are tried, where a client's own is taken at the backend
 
@@ -83,18 +84,21 @@ enum reason { // of a drop; the same numbers as tables.Drop
 	NO_BACKEND,
 	NOT_ADMITTED,
 	PORT_TAKEN,
+	NO_LOCAL_BACKEND,
 	REASONS,
 };
 
 enum { PORT_SECURITY = 1, ADMIN_UP = 2, VETH = 4 };         // struct port, flags
 enum { ASKS_DHCPV4 = 8, ASKS_DHCPV6 = 16, ASKS_ROUTER = 32 };
 enum { LIMITED_INGRESS = 64, LIMITED_EGRESS = 128, MARKED = 256, ASKS_METADATA = 512 };
+enum { DOOR = 1024 };
 enum { FIXED = 1, PAIR = 2, MAC_ONLY = 3 };                 // allowed
 enum { INGRESS = 0, EGRESS = 1, IPV6_SIDE = 2 };            // side of a policy
 enum { REPLIED = 1, FIN_SENT = 2, FIN_REPLIED = 4, RESET = 8, REVOKED = 16 }; // struct flow, state
 enum { OTHER, FLOW, SINGLE, ERROR };                        // struct transport, kind
 enum { EXEMPT_SENDING = 1, EXEMPT_RECEIVING = 2 };          // from policies
-enum { BY_SOURCE = 1, RESTRICTED = 2 };                     // struct service, flags
+enum { BY_SOURCE = 1, RESTRICTED = 2, KEEPS_GUEST = 4, LOCAL_ONLY = 8 }; // struct service, flags
+enum { SERVES = 1, NODE_PORTS = 2, FOR_GUESTS = 4 };        // struct host, services
 enum { WORKS = 1, IS_DOWN = 2 };                            // members
 enum { REQUEST = 1, REPLY = 2 };                            // struct transport, echo
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_ACK = 16 };
@@ -227,10 +231,12 @@ struct flood_key {
 	__u32 index;
 };
 
-struct host { // ifindexes, 0 while there is no such device; whether there are services
+struct host { // ifindexes, 0 while there is no such device; what services there are
 	__u32 vxlan;
 	__u32 metadata;
 	__u32 services;
+	__be16 tunnel; // UDP port
+	__u16 pad;
 };
 
 struct counter { // as the workload sees it: `in` is what was delivered to it
@@ -271,6 +277,10 @@ struct turn { // what a client calls the other end of its flow, and the port tha
 	__u8 client_high; // the client is the key's high end
 	__u8 pad[3];
 	__u64 service;
+	union address guest; // its address, if it is at no port
+	__u32 device;        // by which it came; 0 if it is at a port
+	__u8 guest_mac[6];   // the ends of frames there
+	__u8 own_mac[6];
 };
 
 struct flow {
@@ -300,7 +310,19 @@ struct service {
 	__u32 flags;
 	__u32 sticks; // seconds for which a client keeps its backend, 0 for one connection
 	__u8 via[6]; // the router's that leads out of its own network
-	__u8 pad[6];
+	__u16 pad;
+	__u32 door;  // of guests: the port that they come in by
+	__u64 sources; // for flag RESTRICTED: in the place of a policy
+};
+
+struct door { // the host's own port in a network, and the router there
+	__u32 vni;
+	__u32 mtu;
+	__u8 mac[6];
+	__u8 gateway[6];
+	__u32 pad;
+	union address address; // that guests have within
+	union address address6;
 };
 
 struct carried { // of a service: what clients of this host sent (`in`), and got
@@ -465,6 +487,7 @@ TABLE(flood, HASH, struct flood_key, struct where, 1 << 18, BPF_F_NO_PREALLOC);
 TABLE(members, HASH, struct member_key, __u32, 1 << 20, BPF_F_NO_PREALLOC);
 TABLE(backends, HASH, struct page_key, struct page, 1 << 18, BPF_F_NO_PREALLOC);
 TABLE(services, HASH, struct service_key, struct service, 1 << 18, BPF_F_NO_PREALLOC);
+TABLE(doors, HASH, __u32, struct door, 1024, BPF_F_NO_PREALLOC);
 // written by the switch
 TABLE(moved, LRU_HASH, struct address_key, struct neighbour, 16384, 0);
 TABLE(moved_fdb, LRU_HASH, struct mac_key, struct where, 16384, 0);
@@ -510,10 +533,12 @@ struct packet { // what a program run knows of its packet
 	struct transport transport;
 	struct way way;
 	struct turn asked;     // the service that it was sent to; `destination` is the backend then
+	union address inner;   // that a guest has within the network; none if it keeps its own
 	__u64 now;
 	__u32 vni;
 	__u32 ifindex; // of the port that sent it, 0 from the overlay
 	__u32 fragment_id;
+	__u32 seed;   // of ports for the client, as it has spoken
 	__u16 ethertype;
 	__u8 source_mac[6];
 	__u8 destination_mac[6];
@@ -543,6 +568,8 @@ struct packet { // what a program run knows of its packet
 struct scratch { // too large for the stack
 	struct packet packet;
 	struct flow flow; // one that is not in `flows` yet
+	struct chosen_key choosing; // for whom a backend is looked for, and which it is
+	struct chosen now;
 	__u8 quote[QUOTE];
 };
 
@@ -1126,6 +1153,8 @@ SUBPROGRAM int turn(struct __sk_buff *skb, struct packet *p)
 	set_end(skb, p, false, &p->asked.address, &p->destination);
 	set_l4_port(skb, p, false, p->asked.port, p->transport.destination_port);
 	set_l4_port(skb, p, true, p->asked.client_port, p->transport.source_port);
+	if (p->asked.device && !same(&p->asked.guest, &p->source))
+		set_end(skb, p, true, &p->asked.guest, &p->source);
 	if (p->direct)
 		set_macs(skb, p->source_mac, p->next_mac);
 	return 0;
@@ -1151,27 +1180,45 @@ static __always_inline void turn_quote_back(struct __sk_buff *skb, struct packet
 	}
 	if (bpf_skb_load_bytes(skb, ports, before, sizeof(before)))
 		return;
+	if (turn->device && p->ethertype == ETH_P_IP) {
+		bpf_l3_csum_replace(skb, ip + 10, p->destination.word[3], turn->guest.word[3], 4);
+		bpf_skb_store_bytes(skb, ip + 12, &turn->guest.word[3], 4, 0);
+	} else if (turn->device) {
+		__s64 diff = bpf_csum_diff((__be32 *)&p->destination, 16, (__be32 *)&turn->guest,
+					   16, 0);
+		bpf_l4_csum_replace(skb, sum, 0, diff, 0);
+		bpf_skb_store_bytes(skb, ip + 8, &turn->guest, 16, 0);
+	}
 	bpf_l4_csum_replace(skb, sum, before[0], turn->client_port, 2);
 	bpf_l4_csum_replace(skb, sum, before[1], turn->port, 2);
 	bpf_skb_store_bytes(skb, ports, &turn->client_port, 2, 0);
 	bpf_skb_store_bytes(skb, ports + 2, &turn->port, 2, 0);
 }
 
-static __always_inline void turn_error_back(struct __sk_buff *skb, struct packet *p,
-					    const union address *backend, const struct turn *turn)
+// One of the ends of an ICMP error itself.
+static __always_inline void set_error_end(struct __sk_buff *skb, struct packet *p, bool source,
+					  const union address *from, const union address *to)
 {
-	union address source = p->source;
-	turn_quote_back(skb, p, backend, turn);
-	if (!same(&source, backend))
-		return; // a router on the way said it
 	if (p->ethertype == ETH_P_IP) {
-		bpf_l3_csum_replace(skb, ETH_HLEN + 10, source.word[3], turn->address.word[3], 4);
-		bpf_skb_store_bytes(skb, ETH_HLEN + 12, &turn->address.word[3], 4, 0);
+		bpf_l3_csum_replace(skb, ETH_HLEN + 10, from->word[3], to->word[3], 4);
+		bpf_skb_store_bytes(skb, ETH_HLEN + (source ? 12 : 16), &to->word[3], 4, 0);
 		return;
 	}
-	__s64 diff = bpf_csum_diff((__be32 *)&source, 16, (__be32 *)&turn->address, 16, 0);
+	__s64 diff = bpf_csum_diff((__be32 *)from, 16, (__be32 *)to, 16, 0);
 	bpf_l4_csum_replace(skb, p->offset + 2, 0, diff, BPF_F_PSEUDO_HDR);
-	bpf_skb_store_bytes(skb, ETH_HLEN + 8, &turn->address, 16, 0);
+	bpf_skb_store_bytes(skb, ETH_HLEN + (source ? 8 : 24), to, 16, 0);
+}
+
+SUBPROGRAM int turn_error_back(struct __sk_buff *skb, struct packet *p,
+			       const union address *backend, struct turn *turn)
+{
+	REQUIRE(p && backend && turn);
+	turn_quote_back(skb, p, backend, turn);
+	if (turn->device)
+		set_error_end(skb, p, false, &p->destination, &turn->guest);
+	if (same(&p->source, backend)) // else a router on the way said it
+		set_error_end(skb, p, true, &p->source, &turn->address);
+	return 0;
 }
 
 // What comes to a client from a backend comes from the service that the client knows.
@@ -1190,6 +1237,8 @@ SUBPROGRAM int turn_back(struct __sk_buff *skb, struct packet *p, struct flow *f
 	set_end(skb, p, true, &p->source, &turn->address);
 	set_l4_port(skb, p, true, p->transport.source_port, turn->port);
 	set_l4_port(skb, p, false, p->transport.destination_port, turn->client_port);
+	if (turn->device && !same(&p->destination, &turn->guest))
+		set_end(skb, p, false, &p->destination, &turn->guest);
 	return 0;
 }
 
@@ -1763,6 +1812,16 @@ static __always_inline int leave(struct packet *p, struct flow *flow, struct por
 	return may(p, flow, sender->policy, EGRESS) ? PASSED : EGRESS_POLICY;
 }
 
+// An answer of a service to who came by one of the host's own devices: out by the same one.
+static __always_inline int to_guest(struct __sk_buff *skb, struct packet *p, struct flow *flow)
+{
+	struct turn *turn = &flow->turn;
+	set_macs(skb, turn->own_mac, turn->guest_mac);
+	skb->cb[1] = turn->device;
+	skb->cb[4] = 0;
+	return bpf_redirect(turn->device, 0);
+}
+
 static __always_inline int enter(struct __sk_buff *skb, struct packet *p, struct flow *flow,
 				 __u32 ifindex)
 {
@@ -1783,6 +1842,9 @@ static __always_inline int enter(struct __sk_buff *skb, struct packet *p, struct
 		turn(skb, p);
 	else if (flow && flow->turn.port)
 		turn_back(skb, p, flow);
+	if (!p->served && flow && flow->turn.port && flow->turn.device &&
+	    p->from_high != flow->turn.client_high)
+		return to_guest(skb, p, flow);
 	return to_port(skb, ifindex, receiver);
 }
 
@@ -2043,7 +2105,7 @@ static __always_inline union address *speaks(struct packet *p, __u32 reason)
 	struct interface_key key = {.router = p->way.router,
 				    .vni = p->way.at,
 				    .family = p->ethertype == ETH_P_IP ? 4 : 6};
-	if (reason == NO_BACKEND)
+	if (reason == NO_BACKEND || p->asked.device)
 		return &p->asked.address;
 	struct interface *interface = bpf_map_lookup_elem(&interfaces, &key);
 	return interface ? &interface->address : NULL;
@@ -2059,6 +2121,7 @@ SUBPROGRAM int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
 	struct icmp_error icmp = {};
 	__u32 header = (family == 4 ? sizeof(struct ipv4) : sizeof(struct ipv6)) + sizeof(icmp);
 	__u64 quoted = skb->len - ETH_HLEN;
+	__u8 macs[12]; // of the frame as it came: guests have others by now
 	int dropped = drop(skb, reason, p->ifindex);
 	if (!speaker || !own || !may_be_told(p) || !may_speak(p))
 		return dropped;
@@ -2070,9 +2133,10 @@ SUBPROGRAM int say(struct __sk_buff *skb, struct packet *p, __u32 reason)
 	set_kind(p, &icmp, reason);
 	__s64 sum = bpf_csum_diff(NULL, 0, (__be32 *)own->quote, QUOTE, pseudo(p, speaker, quoted));
 	icmp.checksum = fold(bpf_csum_diff(NULL, 0, (__be32 *)&icmp, sizeof(icmp), sum));
-	if (bpf_skb_change_tail(skb, ETH_HLEN + header + quoted, 0))
+	if (bpf_skb_change_tail(skb, ETH_HLEN + header + quoted, 0) ||
+	    bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)))
 		return dropped;
-	set_macs(skb, p->destination_mac, p->source_mac);
+	set_macs(skb, macs, macs + 6);
 	if (family == 4)
 		say4(skb, p, &icmp, speaker, quoted);
 	else
@@ -2273,12 +2337,13 @@ SUBPROGRAM int take_sticky(struct packet *p, struct service *service, struct cho
 	return 1;
 }
 
-static __always_inline void keep_sticky(struct packet *p, struct service *service,
-					const struct chosen *now)
+SUBPROGRAM int keep_sticky(struct packet *p, struct service *service, struct chosen *now)
 {
+	REQUIRE(p && service && now);
 	struct sticky_key key = {.service = service->id, .client = p->source};
 	struct sticky sticky = {.seen = p->now, .address = now->address, .port = now->port};
 	bpf_map_update_elem(&stickies, &key, &sticky, BPF_ANY);
+	return 0;
 }
 
 SUBPROGRAM int choose_backend(struct packet *p, struct service *service, struct chosen *now)
@@ -2302,8 +2367,9 @@ SUBPROGRAM int choose_backend(struct packet *p, struct service *service, struct 
 }
 
 // The client and the backend are in one subnet: what the backend answers passes no router.
-static __always_inline bool is_direct(struct packet *p, __u32 router, const union address *backend)
+SUBPROGRAM int is_direct(struct packet *p, __u32 router, const union address *backend)
 {
+	REQUIRE(p && backend);
 	if (!neighbour_of(p->vni, backend))
 		return false;
 	return !router || route_of(router, &p->source) == route_of(router, backend);
@@ -2312,7 +2378,7 @@ static __always_inline bool is_direct(struct packet *p, __u32 router, const unio
 static __always_inline bool is_asked(const struct packet *p, const struct turn *turn)
 {
 	return turn->port == p->asked.port && turn->client_port == p->asked.client_port &&
-	       same(&turn->address, &p->asked.address);
+	       same(&turn->address, &p->asked.address) && same(&turn->guest, &p->asked.guest);
 }
 
 // The client may speak to the backend from this port: no other flow of its does.
@@ -2328,14 +2394,26 @@ SUBPROGRAM int is_free(struct packet *p, struct chosen *now)
 	       is_asked(p, &flow->turn) || (flow->state & (RESET | FIN_SENT | FIN_REPLIED));
 }
 
-static __always_inline void choose_source_port(struct packet *p, struct chosen *now)
+// A guest shares the host's address with its programs, whose ports are others (ip_local_port_range).
+static __always_inline bool is_inner(const struct packet *p)
 {
+	return !unspecified(&p->inner);
+}
+
+SUBPROGRAM int choose_source_port(struct packet *p, struct chosen *now)
+{
+	REQUIRE(p && now);
+	__u32 range = is_inner(p) ? 0x400 : 0x8000, own = bpf_ntohs(p->asked.client_port);
 	now->source_port = p->asked.client_port;
-	for (__u32 i = 1; i <= SOURCE_PORTS; i++) {
+	for (__u32 i = 0; i <= SOURCE_PORTS; i++) {
+		if (i)
+			now->source_port = bpf_htons(range | (mixed(p->seed + i) & 0x7fff));
+		else if (is_inner(p) && (own < 0x400 || own >= 0x8000))
+			continue;
 		if (is_free(p, now))
-			return;
-		now->source_port = bpf_htons(0x8000 | (mixed(spread(p) + i) & 0x7fff));
+			return 0;
 	}
+	return 0;
 }
 
 SUBPROGRAM int choose(struct packet *p, struct service *service, struct where *where,
@@ -2344,11 +2422,14 @@ SUBPROGRAM int choose(struct packet *p, struct service *service, struct where *w
 	REQUIRE(p && service && now);
 	struct where *out = where && where->router ? where : where_is(p->vni, service->via);
 	__u32 router = out ? out->router : 0;
+	p->seed = spread(p);
 	if (!choose_backend(p, service, now))
-		return NO_BACKEND;
+		return service->flags & LOCAL_ONLY ? NO_LOCAL_BACKEND : NO_BACKEND;
+	if (is_inner(p))
+		p->source = p->inner;
 	now->seen = now->checked = p->now;
 	now->source_port = p->asked.client_port;
-	if (same(&now->address, &p->source))
+	if (same(&now->address, &p->source) && !p->asked.device)
 		return PASSED;
 	now->direct = is_direct(p, router, &now->address);
 	if (!now->direct && !router)
@@ -2378,13 +2459,14 @@ SUBPROGRAM int stays(struct packet *p, struct service *service, struct chosen *c
 	return 1;
 }
 
-static __always_inline bool is_admitted(const struct packet *p, const struct service *service)
+SUBPROGRAM int is_admitted(struct packet *p, struct service *service)
 {
+	REQUIRE(p && service);
 	struct prefix_key key = {
-		.prefixlen = 224, .side = SOURCES, .policy = service->id, .address = p->source};
+		.prefixlen = 224, .side = SOURCES, .policy = service->sources, .address = p->source};
 	if (p->ethertype == ETH_P_IPV6)
 		key.side |= IPV6_SIDE;
-	return !(service->flags & RESTRICTED) || bpf_map_lookup_elem(&prefixes, &key);
+	return bpf_map_lookup_elem(&prefixes, &key) != NULL;
 }
 
 // To whom the packet goes next within the sender's network.
@@ -2392,7 +2474,9 @@ static __always_inline bool aim(struct packet *p, const struct chosen *chosen,
 				const struct where *where, const struct service *service)
 {
 	const __u8 *mac = where && where->router ? p->destination_mac : service->via;
-	p->own = same(&chosen->address, &p->source);
+	p->own = same(&chosen->address, &p->source) && !p->asked.device;
+	if (is_inner(p))
+		p->source = p->inner;
 	if (p->own)
 		mac = p->source_mac;
 	if (chosen->direct) {
@@ -2410,42 +2494,75 @@ static __always_inline bool aim(struct packet *p, const struct chosen *chosen,
 	return true;
 }
 
+// The backend that the flow has, or a new one.
+static __always_inline int take_backend(struct packet *p, struct service *service,
+					struct where *where)
+{
+	__u32 zero = 0;
+	struct scratch *own = bpf_map_lookup_elem(&scratch, &zero);
+	if (!own)
+		return UNREACHABLE;
+	struct chosen_key *key = &own->choosing; // built here, as the stack is short
+	__builtin_memset(key, 0, sizeof(*key));
+	key->vni = p->vni;
+	key->protocol = p->transport.protocol;
+	key->client = p->source;
+	key->service = p->destination;
+	key->client_port = p->transport.source_port;
+	key->service_port = p->transport.destination_port;
+	struct chosen *known = bpf_map_lookup_elem(&chosen, key);
+	if (known && stays(p, service, known))
+		return aim(p, known, where, service) ? PASSED : UNREACHABLE;
+	__builtin_memset(&own->now, 0, sizeof(own->now));
+	int reason = choose(p, service, where, &own->now);
+	if (reason)
+		return reason;
+	bpf_map_update_elem(&chosen, key, &own->now, BPF_ANY);
+	return aim(p, &own->now, where, service) ? PASSED : UNREACHABLE;
+}
+
+static __always_inline __u32 what_services(void)
+{
+	__u32 zero = 0;
+	struct host *own = bpf_map_lookup_elem(&host, &zero);
+	return own ? own->services : 0;
+}
+
+// By its address; what is at a port of every host's own address (NodePort) has none.
+static __noinline struct service *find_service(__u32 scope, __u8 protocol, __be16 port,
+					       const union address *address)
+{
+	struct service_key key = {
+		.scope = scope, .protocol = protocol, .port = port, .address = *address};
+	struct service *service = bpf_map_lookup_elem(&services, &key);
+	if (service || !(scope & (BY_ROUTER | GUESTS)) || !(what_services() & NODE_PORTS) ||
+	    !bpf_map_lookup_elem(&vteps, address))
+		return service;
+	key.address.half[0] = key.address.half[1] = 0;
+	if (is_v4(address))
+		set_v4(&key.address, 0);
+	return bpf_map_lookup_elem(&services, &key);
+}
+
 // A packet to the address of a service is one to a backend from here on; it is rewritten last, so
-// that errors quote what its sender has sent.
-SUBPROGRAM int serve(struct packet *p, struct where *where)
+// that errors quote what its sender has sent. `scope` is where its sender looks for services.
+SUBPROGRAM int serve(struct packet *p, struct where *where, __u32 scope)
 {
 	REQUIRE(p);
 	struct transport *t = &p->transport;
-	struct service_key key = {.scope = p->vni,
-				  .protocol = t->protocol,
-				  .port = t->destination_port,
-				  .address = p->destination};
-	if (where && where->router)
-		key.scope = where->router | BY_ROUTER;
-	struct service *service = bpf_map_lookup_elem(&services, &key);
+	struct service *service =
+		find_service(scope, t->protocol, t->destination_port, &p->destination);
 	if (!service)
 		return PASSED;
-	struct chosen_key chosen_key = {.vni = p->vni,
-					.protocol = t->protocol,
-					.client = p->source,
-					.service = p->destination,
-					.client_port = t->source_port,
-					.service_port = t->destination_port};
+	if (service->flags & KEEPS_GUEST)
+		p->inner.half[0] = p->inner.half[1] = 0;
 	p->asked.address = p->destination;
 	p->asked.port = t->destination_port;
 	p->asked.client_port = t->source_port;
 	p->asked.service = service->id;
-	if (!is_admitted(p, service))
+	if ((service->flags & RESTRICTED) && !is_admitted(p, service))
 		return NOT_ADMITTED;
-	struct chosen *known = bpf_map_lookup_elem(&chosen, &chosen_key);
-	if (known && stays(p, service, known))
-		return aim(p, known, where, service) ? PASSED : UNREACHABLE;
-	struct chosen now = {};
-	int reason = choose(p, service, where, &now);
-	if (reason)
-		return reason;
-	bpf_map_update_elem(&chosen, &chosen_key, &now, BPF_ANY);
-	return aim(p, &now, where, service) ? PASSED : UNREACHABLE;
+	return take_backend(p, service, where);
 }
 
 // To the port itself, in the name of the network: else it would answer to itself at once.
@@ -2527,15 +2644,109 @@ static __always_inline int note_turn(struct packet *p, struct flow *flow)
 			       : PASSED;
 	if (!flow || (turned && !is_asked(p, &flow->turn)))
 		return PORT_TAKEN;
-	if (!turned) {
+	if (!turned || p->asked.device) { // guests' routers may have changed
 		flow->turn = p->asked;
 		flow->turn.client_high = p->from_high;
+	}
+	if (!turned) {
 		struct carried *found = carried_of(p->asked.service);
 		if (found)
 			found->flows++;
 	}
 	p->judged = 1;
 	return PASSED;
+}
+
+static __always_inline bool is_for_guest(const struct packet *p, const struct flow *flow)
+{
+	return !p->served && flow && flow->turn.port && flow->turn.device &&
+	       p->from_high != flow->turn.client_high && p->way.first &&
+	       same(&p->destination, &flow->turn.guest);
+}
+
+// What a port answers to a guest that has kept its own address.
+SUBPROGRAM int answer_guest(struct __sk_buff *skb, struct packet *p, struct flow *flow)
+{
+	REQUIRE(p && flow);
+	if (shape(skb, p))
+		return drop(skb, OVER_LIMIT, p->ifindex);
+	remember(p, flow);
+	turn_back(skb, p, flow);
+	return to_guest(skb, p, flow);
+}
+
+static __always_inline bool is_told(__u32 trouble)
+{
+	return trouble != NOT_ADMITTED && trouble != NO_LOCAL_BACKEND && trouble != PORT_TAKEN;
+}
+
+// The way of what a guest sends: as if the host's own port had sent it.
+static __always_inline int way_of_guest(struct __sk_buff *skb, struct packet *p, struct door *door,
+					__u32 scope)
+{
+	struct where *where = where_is(p->vni, door->gateway);
+	if (scope != GUESTS)
+		scope = (where ? where->router : 0) | BY_ROUTER;
+	int trouble = serve(p, where, scope);
+	if (trouble)
+		return trouble;
+	if (!p->served)
+		return SPOOFED_ADDRESS;
+	where = where_is(p->vni, p->next_mac);
+	if (!where)
+		return UNREACHABLE;
+	if (where->router) {
+		trouble = begin_way(skb, p, where);
+		return trouble ?: p->way.own ? FOR_ROUTER : PASSED;
+	}
+	p->way.ifindex = where->ifindex;
+	p->way.vtep = where->vtep;
+	p->way.mtu = door->mtu;
+	return length_of(skb, p) > door->mtu ? TOO_BIG : PASSED;
+}
+
+SUBPROGRAM int deliver(struct __sk_buff *skb, struct packet *p, struct flow *flow)
+{
+	REQUIRE(p);
+	if (p->way.ifindex)
+		return enter(skb, p, flow, p->way.ifindex);
+	remember(p, flow);
+	return to_overlay(skb, p, &p->way.vtep);
+}
+
+// A guest is at no port: it comes by a device of the host's own, or is the host itself, under an
+// address that is none of its port's. Services are all that it can reach, by the host's port.
+SUBPROGRAM int pass_guest(struct __sk_buff *skb, struct packet *p, __u32 ifindex, __u32 scope)
+{
+	REQUIRE(p);
+	struct door *door = bpf_map_lookup_elem(&doors, &ifindex);
+	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	if (!door || !port || !(port->flags & ADMIN_UP))
+		return drop(skb, ADMIN_DOWN, 0);
+	p->ifindex = ifindex;
+	p->vni = p->key.vni = p->way.from = p->way.to = door->vni;
+	p->inner = p->ethertype == ETH_P_IP ? door->address : door->address6;
+	if (unspecified(&p->inner))
+		return drop(skb, UNREACHABLE, ifindex);
+	p->asked.guest = p->source;
+	__builtin_memcpy(p->asked.guest_mac, p->source_mac, 6);
+	__builtin_memcpy(p->asked.own_mac, p->destination_mac, 6);
+	__builtin_memcpy(p->source_mac, door->mac, 6);
+	__builtin_memcpy(p->destination_mac, door->gateway, 6);
+	int trouble = way_of_guest(skb, p, door, scope), reason = trouble;
+	struct flow *flow = trouble ? NULL : flow_of(skb, p);
+	if (!reason && is_inner(p) && (port->flags & PORT_SECURITY) &&
+	    !may(p, flow, port->policy, EGRESS))
+		reason = EGRESS_POLICY;
+	if (!reason)
+		reason = note_turn(p, flow);
+	if (trouble && p->asked.port && is_told(trouble)) {
+		p->source = p->asked.guest;
+		return say(skb, p, trouble);
+	}
+	if (reason)
+		return drop(skb, reason, ifindex);
+	return deliver(skb, p, flow);
 }
 
 // An IP packet; `sender` is NULL from the overlay, where the sender's host has checked it.
@@ -2547,7 +2758,7 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 	bool calls = sender && !group && (sender->flags & ASKS_METADATA) && calls_metadata(p);
 	bool served = sender && !calls && !group && has_services(p);
 	if (served) {
-		trouble = serve(p, where);
+		trouble = serve(p, where, where && where->router ? where->router | BY_ROUTER : p->vni);
 		if (p->served && !p->own)
 			where = where_is(p->vni, p->next_mac);
 	}
@@ -2566,6 +2777,8 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 		reason = leave(p, flow, sender);
 	else
 		reason = sender && is_astray(p) ? REVERSE_PATH : PASSED;
+	if (!reason && sender && is_for_guest(p, flow))
+		return answer_guest(skb, p, flow);
 	if (!reason && !trouble)
 		reason = note_turn(p, flow);
 	if (reason)
@@ -2621,8 +2834,10 @@ static __always_inline int vet_arp(struct packet *p, struct arp *arp, union addr
 	return kind;
 }
 
-static __always_inline int answer_arp(struct __sk_buff *skb, struct arp *arp, const __u8 *mac)
+SUBPROGRAM int answer_arp(struct __sk_buff *skb, struct arp *arp, struct neighbour *neighbour)
 {
+	REQUIRE(arp && neighbour);
+	const __u8 *mac = neighbour->mac;
 	struct ethhdr ethernet = {.h_proto = bpf_htons(ETH_P_ARP)};
 	struct arp reply = *arp;
 	reply.operation = bpf_htons(2);
@@ -2644,11 +2859,20 @@ static __always_inline struct neighbour *answerable(struct packet *p, union addr
 	return neighbour && !same_mac(neighbour->mac, p->source_mac) ? neighbour : NULL;
 }
 
+// An address that has moved to the port that says so, or to another host. The stack is short.
+static __noinline int learn_from(struct packet *p, const union address *address, const __u8 *mac,
+				 const union address *vtep)
+{
+	struct where where = {.ifindex = p->ifindex};
+	if (vtep)
+		where.vtep = *vtep;
+	return learn(p->vni, address, mac, &where);
+}
+
 SUBPROGRAM int arp_from_port(struct __sk_buff *skb, struct packet *p, bool secured)
 {
 	REQUIRE(p);
 	union address address;
-	struct where here = {.ifindex = p->ifindex};
 	struct arp arp;
 	int kind = PAIR;
 	if (parse_arp(skb, &arp))
@@ -2660,12 +2884,12 @@ SUBPROGRAM int arp_from_port(struct __sk_buff *skb, struct packet *p, bool secur
 		return drop(skb, -kind, p->ifindex);
 	if (announces(&arp)) {
 		if (kind == PAIR)
-			p->announces = learn(p->vni, &address, arp.sender_mac, &here);
+			p->announces = learn_from(p, &address, arp.sender_mac, NULL);
 		return forward(skb, p);
 	}
 	set_v4(&address, *(__be32 *)arp.target);
 	struct neighbour *neighbour = answerable(p, &address);
-	return neighbour ? answer_arp(skb, &arp, neighbour->mac) : forward(skb, p);
+	return neighbour ? answer_arp(skb, &arp, neighbour) : forward(skb, p);
 }
 
 SUBPROGRAM int arp_from_overlay(struct __sk_buff *skb, struct packet *p,
@@ -2673,13 +2897,12 @@ SUBPROGRAM int arp_from_overlay(struct __sk_buff *skb, struct packet *p,
 {
 	REQUIRE(p && vtep);
 	union address address;
-	struct where there = {.vtep = *vtep};
 	struct arp arp;
 	if (parse_arp(skb, &arp))
 		return drop(skb, MALFORMED, 0);
 	set_v4(&address, *(__be32 *)arp.sender);
 	if (announces(&arp) && *(__u32 *)arp.sender)
-		learn(p->vni, &address, arp.sender_mac, &there);
+		learn_from(p, &address, arp.sender_mac, vtep);
 	return forward(skb, p);
 }
 
@@ -2826,6 +3049,18 @@ static __always_inline struct packet *new_packet(void)
 	return own ? &own->packet : NULL;
 }
 
+// Not from the port's own address, but another one of the host's.
+static __always_inline bool is_the_hosts(const struct packet *p)
+{
+	__u32 ifindex = p->ifindex;
+	struct door *door = bpf_map_lookup_elem(&doors, &ifindex);
+	__u8 protocol = p->transport.protocol;
+	if (!door || p->transport.kind != FLOW ||
+	    (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+		return false;
+	return !same(&p->source, p->ethertype == ETH_P_IP ? &door->address : &door->address6);
+}
+
 SEC("tc")
 int from_port(struct __sk_buff *skb)
 {
@@ -2853,7 +3088,92 @@ int from_port(struct __sk_buff *skb)
 	int reason = parse_ip(skb, p);
 	if (reason)
 		return drop(skb, reason, ifindex);
-	return is_nd(p) ? nd_from_port(skb, p, port) : pass(skb, p, port);
+	if (is_nd(p))
+		return nd_from_port(skb, p, port);
+	if ((port->flags & DOOR) && is_the_hosts(p)) {
+		p->asked.device = ifindex;
+		return pass_guest(skb, p, ifindex, BY_ROUTER);
+	}
+	return pass(skb, p, port);
+}
+
+// What may be for a service, of what the host's devices see. As little as possible is looked at.
+static __always_inline bool may_be_for_service(struct __sk_buff *skb)
+{
+	__u32 zero = 0, at = ETH_HLEN + sizeof(struct ipv4);
+	struct host *own = bpf_map_lookup_elem(&host, &zero);
+	union address to;
+	__u8 protocol;
+	__be16 ports[2];
+	if (!own || !(own->services & FOR_GUESTS))
+		return false;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		struct ipv4 ip;
+		if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)))
+			return false;
+		protocol = ip.protocol;
+		at = ETH_HLEN + (ip.version_ihl & 15) * 4;
+		set_v4(&to, ip.destination);
+		if (bpf_ntohs(ip.fragment) & 0x1fff)
+			return protocol == IPPROTO_UDP;
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6 ip;
+		if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)))
+			return false;
+		protocol = ip.next;
+		at = ETH_HLEN + sizeof(ip);
+		to = ip.destination;
+		if (protocol == IPPROTO_FRAGMENT)
+			return true;
+	} else {
+		return false;
+	}
+	if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) ||
+	    bpf_skb_load_bytes(skb, at, ports, sizeof(ports)) ||
+	    (protocol == IPPROTO_UDP && ports[1] == own->tunnel))
+		return false;
+	return find_service(GUESTS, protocol, ports[1], &to);
+}
+
+// At the ingress of the devices that lead out of the cloud: what comes from outside to a service.
+// All else is the host's, as if we were not there.
+SEC("tc")
+int from_outside(struct __sk_buff *skb)
+{
+	struct packet *p = may_be_for_service(skb) ? new_packet() : NULL;
+	if (!p)
+		return TC_ACT_UNSPEC;
+	p->vni = GUESTS; // whose fragments these are
+	if (parse_ethernet(skb, p) || parse_ip(skb, p) || p->transport.kind != FLOW)
+		return TC_ACT_UNSPEC;
+	struct service *service = find_service(GUESTS, p->transport.protocol,
+					       p->transport.destination_port, &p->destination);
+	if (!service || skb->pkt_type == PACKET_OTHERHOST)
+		return TC_ACT_UNSPEC;
+	p->asked.device = skb->ifindex;
+	return pass_guest(skb, p, service->door, GUESTS);
+}
+
+// At the egress of the same devices, and of `lo`: what the host itself sends to a service is for
+// its port among the pods.
+SEC("tc")
+int to_outside(struct __sk_buff *skb)
+{
+	struct packet *p = may_be_for_service(skb) ? new_packet() : NULL;
+	if (!p)
+		return TC_ACT_UNSPEC;
+	p->vni = GUESTS;
+	if (parse_ethernet(skb, p) || parse_ip(skb, p) || p->transport.kind != FLOW)
+		return TC_ACT_UNSPEC;
+	struct service *service = find_service(GUESTS, p->transport.protocol,
+					       p->transport.destination_port, &p->destination);
+	__u32 ifindex = service ? service->door : 0;
+	struct door *door = ifindex ? bpf_map_lookup_elem(&doors, &ifindex) : NULL;
+	if (!door)
+		return TC_ACT_UNSPEC;
+	set_macs(skb, door->mac, door->gateway);
+	skb->cb[1] = ifindex;
+	return bpf_redirect(ifindex, BPF_F_INGRESS);
 }
 
 static __always_inline int overlay(struct __sk_buff *skb, __u32 vni, const union address *vtep)

@@ -47,6 +47,7 @@ class Drop(enum.IntEnum):
     NO_BACKEND = 29  # the service has none that takes connections
     NOT_ADMITTED = 30  # the service is for other sources
     PORT_TAKEN = 31  # the sender speaks to this backend of a service already, from this port
+    NO_LOCAL_BACKEND = 32  # the service is for backends on this host only, and has them elsewhere
 
 
 class PortFlag(enum.IntFlag):
@@ -62,6 +63,7 @@ class PortFlag(enum.IntFlag):
     LIMITED_EGRESS = 128
     MARKED = 256  # what the port sends gets its DSCP
     ASKS_METADATA = 512  # the metadata service knows the port
+    DOOR = 1024  # the host's own port, by which guests come: there is a row in `doors`
 
 
 class Allowed(enum.IntEnum):
@@ -85,6 +87,16 @@ class Serving(enum.IntFlag):
 
     BY_SOURCE = 1  # one client, one backend
     RESTRICTED = 2  # to the sources in `prefixes`
+    KEEPS_GUEST = 4  # backends see the guest's own address
+    LOCAL_ONLY = 8  # without a backend on this host packets are dropped, not refused
+
+
+class Offering(enum.IntFlag):
+    """`host`, services: what kinds there are."""
+
+    SERVES = 1
+    NODE_PORTS = 2  # at a port of every host's address
+    FOR_GUESTS = 4  # for who comes by the host's own devices
 
 
 class Working(enum.IntEnum):
@@ -145,13 +157,16 @@ PAGE, PAGES = 16, 256
 BY_ROUTER = 1 << 31
 """`services`, scope: added to a router's number, which is no network's."""
 
+GUESTS = 1 << 30
+"""`services`, scope: of who is at no port, but comes by the host's own devices."""
+
 SOURCES = 4
 """`prefixes`, side: with the id of a service in the place of a policy, who may use it."""
 
 U32 = Layout("__u32", value="I")
 U64 = Layout("__u64", value="Q")
 ADDRESS = Layout("address", byte="16s")
-HOST = Layout("host", vxlan="I", metadata="I", services="I")
+HOST = Layout("host", vxlan="I", metadata="I", services="I", tunnel="2s", pad="2x")
 PORT = Layout("port", vni="I", mac="6s", flags="H", dscp="B", pad="3x", policy="Q")
 LIMIT_KEY = Layout("limit_key", ifindex="I", side="I")
 LIMIT = Layout("limit", kbps="Q", burst="Q")
@@ -190,7 +205,17 @@ FLOW_KEY = Layout(
     pad2="4x",
 )
 TURN = Layout(
-    "turn", address="16s", port="2s", client_port="2s", client_high="B", pad="3x", service="Q"
+    "turn",
+    address="16s",
+    port="2s",
+    client_port="2s",
+    client_high="B",
+    pad="3x",
+    service="Q",
+    guest="16s",
+    device="I",
+    guest_mac="6s",
+    own_mac="6s",
 )
 FLOW = Layout(
     "flow",
@@ -206,7 +231,27 @@ FLOW = Layout(
     turn=f"{TURN.size}s",
 )
 SERVICE_KEY = Layout("service_key", scope="I", protocol="B", pad="x", port="2s", address="16s")
-SERVICE = Layout("service", id="Q", pages="I", flags="I", sticks="I", via="6s", pad="6x")
+SERVICE = Layout(
+    "service",
+    id="Q",
+    pages="I",
+    flags="I",
+    sticks="I",
+    via="6s",
+    pad="2x",
+    door="I",
+    sources="Q",
+)
+DOOR = Layout(
+    "door",
+    vni="I",
+    mtu="I",
+    mac="6s",
+    gateway="6s",
+    pad="4x",
+    address="16s",
+    address6="16s",
+)
 CARRIED = Layout("carried", flows="Q", packets_in="Q", bytes_in="Q", packets_out="Q", bytes_out="Q")
 PAGE_KEY = Layout("page_key", service="Q", page="I", pad="4x")
 BACKEND = Layout("backend", address="16s", hash="I", inverse="I", port="2s", pad="6x")
@@ -279,6 +324,7 @@ TABLES = {
         Table("flood", "hash", FLOOD_KEY, WHERE),
         Table("members", "hash", MEMBER_KEY, U32),
         Table("backends", "hash", PAGE_KEY, BACKENDS),
+        Table("doors", "hash", U32, DOOR),
         Table("services", "hash", SERVICE_KEY, SERVICE),
         Table("moved", "lru_hash", ADDRESS_KEY, NEIGHBOUR, ours=False),
         Table("moved_fdb", "lru_hash", MAC_KEY, WHERE, ours=False),

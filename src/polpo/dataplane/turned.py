@@ -11,6 +11,15 @@ HEADER_SUM = 24
 """Of IPv4."""
 
 
+class Guest(msgspec.Struct, frozen=True):
+    """A client that is at no port: its address, the device it came by, both ends of its frames."""
+
+    address: bytes
+    device: int
+    macs: bytes = b""
+    """Where answers go, and from whom."""
+
+
 class Turn(msgspec.Struct, frozen=True):
     """What a client calls the other end of its flow, and the port that it has itself.
 
@@ -21,9 +30,15 @@ class Turn(msgspec.Struct, frozen=True):
     port: int
     client_port: int
     client: tuple[bytes, int] = (b"", 0)
+    guest: Guest | None = None
 
-    def names(self, address: bytes, port: int, client_port: int) -> bool:
-        return (self.address, self.port, self.client_port) == (address, port, client_port)
+    def names(self, other: "Turn") -> bool:
+        """It is about the same flow."""
+        return self._ends() == other._ends()
+
+    def _ends(self) -> tuple[bytes, int, int, bytes]:
+        own = self.guest.address if self.guest else b""
+        return self.address, self.port, self.client_port, own
 
 
 class Rewriting:
@@ -61,17 +76,22 @@ class Rewriting:
     def quote(self, backend: bytes, turn: Turn) -> None:
         """An ICMP error: what it quotes is what the client has sent."""
         ip, total = self.body + 8, self.body + 2
-        if self.six:
-            self.put(ip + 24, turn.address, total)
-            ports = ip + 40
-        else:
-            self.put(ip + 16, turn.address[12:], ip + 10)
-            ports = ip + (self.raw[ip] & 15) * 4
+        ports = ip + (40 if self.six else (self.raw[ip] & 15) * 4)
+        self._quoted_end(False, turn.address)
+        if turn.guest:
+            self._quoted_end(True, turn.guest.address)
+            start, stop = DESTINATION[self.six]
+            self.put(start, turn.guest.address[start - stop :], total if self.six else HEADER_SUM)
         self.put(ports, turn.client_port.to_bytes(2, "big"), total)
         self.put(ports + 2, turn.port.to_bytes(2, "big"), total)
         if self.frame.source == backend:
             start, stop = SOURCE[self.six]
             self.put(start, turn.address[start - stop :], total if self.six else HEADER_SUM)
+
+    def _quoted_end(self, source: bool, address: bytes) -> None:
+        ip, (start, stop) = self.body + 8, (SOURCE if source else DESTINATION)[self.six]
+        total = self.body + 2 if self.six else ip + 10
+        self.put(ip + start - 14, address[start - stop :], total)
 
 
 def turned(raw: bytes, frame: Frame, t: Transport) -> bytes:
@@ -101,5 +121,6 @@ def turned_back(raw: bytes, frame: Frame, t: Transport, turn: Turn) -> bytes:
         rewriting.quote(frame.source, turn)
         return bytes(rewriting.raw)
     rewriting.end(True, turn.address, turn.port, t.protocol)
-    rewriting.end(False, frame.destination, turn.client_port, t.protocol)
+    client = turn.guest.address if turn.guest else frame.destination
+    rewriting.end(False, client, turn.client_port, t.protocol)
     return bytes(rewriting.raw)

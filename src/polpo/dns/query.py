@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from polpo.dns.wire.message import Option
 from polpo.dns.wire.record import Reply
 
 Peer = tuple[str, int]
@@ -15,7 +16,8 @@ class Query:
     `name` is the question's name in wire form, lower-case (the server puts the asker's own case
     back); `type` and `class_` numbers; `client` the asker's address as text and `port`; `protocol`
     "udp", "tcp" or "tls"; `flags` those of the header (RD, CD, AD are of use); `dnssec_ok` and
-    `size` what EDNS said (size 512 without it), `edns` whether it said anything. `message` is the
+    `size` what EDNS said (size 512 without it), `edns` whether it said anything
+    and with which `options`. `message` is the
     query as it came, empty when a plugin has made or changed it.
 
     A handler whose answer must not be kept for the next asker of the same bytes (it depends on the
@@ -35,6 +37,7 @@ class Query:
         "keep",
         "message",
         "name",
+        "options",
         "protocol",
         "size",
         "type",
@@ -53,6 +56,7 @@ class Query:
         dnssec_ok: bool = False,
         size: int = 512,
         message: bytes = b"",
+        options: tuple[Option, ...] = (),
     ) -> None:
         self.name = name
         self.type = type
@@ -64,6 +68,7 @@ class Query:
         self.flags = flags
         self.edns = edns
         self.message = message
+        self.options = options
         self.cached = ""
         self.error = ""
         self.keep = True
@@ -101,6 +106,7 @@ class Query:
             edns=self.edns,
             dnssec_ok=self.dnssec_ok,
             size=self.size,
+            options=self.options,
         )
         query.keep = self.keep
         return query

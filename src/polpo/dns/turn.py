@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 Call = Callable[[], None]
@@ -9,12 +10,14 @@ Call = Callable[[], None]
 
 class Turn:
     """A turn begins when something is readable. What is asked for in it is done at its end, without
-    another round of the loop; what is asked for at other times, in the next round."""
+    another round of the loop; what is asked for at other times, in the next round. `now` is when
+    what is worked on was read: the same object for all of it."""
 
     def __init__(self, call_soon: Callable[[Call], object]) -> None:
         self._call_soon = call_soon
         self._calls: list[Call] = []
         self._within = False
+        self.now = time.monotonic()
 
     def at_end(self, call: Call) -> None:
         self._calls.append(call)

@@ -73,6 +73,12 @@ def everybody(netlink: Netlink) -> list[str]:
     return [str(address) for address in texts if not address.is_loopback]
 
 
+def holders(netlink: Netlink, address: str) -> set[int]:
+    """The devices that have the address."""
+    bodies = dump_addresses(netlink, 0)
+    return {_ADDRESS.unpack_from(body)[4] for body in bodies if holds([body], address)}
+
+
 def holds(bodies: list[bytes], address: str) -> bool:
     """Whether the address is among them, whoever put it there."""
     packed = ipaddress.ip_address(address).packed

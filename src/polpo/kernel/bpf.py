@@ -20,7 +20,10 @@ from polpo.kernel.libbpf import RunOptions, checked, failure, lib
 from polpo.kernel.table import Table
 
 OBJECT = Path(str(resources.files("polpo.dataplane").joinpath("switch.bpf.o")))
-PROGRAMS = ("from_port", "from_overlay", "from_metadata", "send_in")
+PROGRAMS = (
+    *("from_port", "from_overlay", "from_metadata", "send_in"),
+    *("from_outside", "to_outside"),
+)
 TEST_PROGRAMS = (*PROGRAMS, "overlay_test")
 IFINDEX_AT, CONTEXT_REST = 40, 148  # bytes before and after `ifindex` in struct __sk_buff
 

@@ -12,11 +12,14 @@ import ctypes
 import errno
 import os
 import socket
+from array import array
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 SLOT_BYTES = 1280  # a query is far smaller; answers of more than this are sent one by one
-IN_SLOTS, IN_SLOT_BYTES = 32, 4096  # what upstreams answer is longer
+IN_SLOTS, IN_SLOT_BYTES = 64, 4096  # what upstreams answer is longer
+_IN_PLACES = tuple(range(0, IN_SLOTS * IN_SLOT_BYTES, IN_SLOT_BYTES))
 _HEADER_BYTES = 64  # struct mmsghdr: msghdr (56), msg_len, padding
 _NAME_BYTES = 28  # sockaddr_in6, the larger
 _CONTROL_BYTES = 64
@@ -76,7 +79,8 @@ class Batch:
             iovec, header = self._iovecs[index], self._headers[index]
             iovec.base = memory + index * self._slot_bytes
             iovec.length = self._slot_bytes
-            header.name, header.name_length = names + index * _NAME_BYTES, _NAME_BYTES
+            header.name = names + index * _NAME_BYTES
+            header.name_length = self._name_bytes
             header.iov, header.iov_count = ctypes.addressof(iovec), 1
             if self._informed:
                 header.control = control + index * _CONTROL_BYTES
@@ -84,6 +88,7 @@ class Batch:
 
     def _views(self) -> None:
         self.view = memoryview(self.memory)
+        self._names_view = memoryview(self._names)
         self._header_bytes = memoryview(self._headers).cast("B")
         self._iovec_bytes = memoryview(self._iovecs).cast("B")
         self._pristine_headers = bytes(self._header_bytes)
@@ -158,26 +163,43 @@ class Batch:
     def envelope(self, index: int) -> Envelope:
         """What is needed to answer slot `index` later."""
         at = index * _NAME_BYTES
-        name = bytes(self._names[at : at + self._name_bytes])
+        name = self._names_view[at : at + self._name_bytes].tobytes()
         if not self._informed:
             return name, b""
         at = index * _CONTROL_BYTES
         return name, bytes(self._control[at : at + self._headers[index].control_length])
 
-    def enclose(self, index: int, envelope: Envelope, message: bytes) -> None:
-        """Put a message for somebody who has asked earlier into slot `index`, to be sent."""
-        name, control = envelope
-        at = index * self._slot_bytes
-        self.view[at : at + len(message)] = message
-        self.lengths[index] = len(message)
-        at = index * _NAME_BYTES
-        self._names[at : at + len(name)] = name
-        header = self._headers[index]
-        header.name_length = len(name)
+    def envelopes(self, indexes: Sequence[int]) -> list[Envelope]:
+        """Those of several slots."""
         if self._informed:
+            return [self.envelope(index) for index in indexes]
+        names, width = bytes(self._names), self._name_bytes
+        places = [index * _NAME_BYTES for index in indexes]
+        return [(names[at : at + width], b"") for at in places]
+
+    def post(self, letters: list[tuple[Envelope, bytes, bytes]]) -> None:
+        """Send messages under their own IDs to those who have asked earlier."""
+        memory, names = self.memory, self._names
+        width = self._name_bytes
+        at = to = 0
+        for (name, _), id, message in letters:
+            memory[at : at + len(message)] = message
+            memory[at : at + 2] = id
+            names[to : to + width] = name
+            at += self._slot_bytes
+            to += _NAME_BYTES
+        count = len(letters)
+        self.lengths[:count] = array("Q", [len(letter[2]) for letter in letters])
+        self._header_bytes[:] = self._pristine_headers
+        if self._informed:
+            self._address_controls(letters)
+        self.send(count, [])
+
+    def _address_controls(self, letters: list[tuple[Envelope, bytes, bytes]]) -> None:
+        for index, ((_, control), _, _) in enumerate(letters):
             at = index * _CONTROL_BYTES
             self._control[at : at + len(control)] = control
-            header.control_length = len(control)
+            self._headers[index].control_length = len(control)
 
     def _close_up(self, count: int, unanswered: list[int]) -> int:
         headers = self._header_bytes
@@ -206,32 +228,30 @@ class Connected:
         self._in = Batch(sock, IN_SLOTS, IN_SLOT_BYTES)
         for batch in (self._out, self._in):
             batch.forget_names()
-        self._queued = 0
-
-    def queue(self, message: bytes) -> bool:
-        """Gather one; False when there is no room for it: flush first."""
-        if self._queued == self._out.slots or len(message) > SLOT_BYTES:
-            return False
-        at = self._queued * SLOT_BYTES
-        self._out.view[at : at + len(message)] = message
-        self._out.lengths[self._queued] = len(message)
-        self._queued += 1
-        return True
+        self._queue: list[bytes] = []
+        self.queue = self._queue.append  # gather one message, of at most SLOT_BYTES
 
     def flush(self) -> None:
         """Send what is gathered. What cannot be sent is lost, as it might be on the way."""
-        count, self._queued = self._queued, 0
-        if count:
-            self._out.send(count, [])
-            self._out.forget_names()
+        out, queue = self._out, self._queue
+        for first in range(0, len(queue), out.slots):
+            messages = queue[first : first + out.slots]
+            memory, at = out.memory, 0
+            for message in messages:
+                memory[at : at + len(message)] = message
+                at += SLOT_BYTES
+            out.lengths[: len(messages)] = array("Q", list(map(len, messages)))
+            out.send(len(messages), [])
+            out.forget_names()
+        queue.clear()
 
     def receive(self) -> list[bytes]:
         """What has come. OSError if the other side has said that nobody is there."""
         lengths = self._in.receive(refused_is_an_error=True)
-        memory = self._in.memory
+        view = self._in.view
         return [
-            bytes(memory[index * IN_SLOT_BYTES : index * IN_SLOT_BYTES + length])
-            for index, length in enumerate(lengths)
+            view[at : at + length].tobytes()
+            for at, length in zip(_IN_PLACES, lengths, strict=False)
         ]
 
 
@@ -264,23 +284,22 @@ class Outgoing:
     def __init__(self, sock: socket.socket, slots: int = 64) -> None:
         self._socket = sock
         self._batch = Batch(sock, slots)
-        self._queued = 0
+        self._queue: list[tuple[Envelope, bytes, bytes]] = []
 
-    def add(self, envelope: Envelope, message: bytes) -> bool:
-        """Gather one, or send it at once if it is long. True if it is the first: `flush` is due."""
+    def add(self, envelope: Envelope, id: bytes, message: bytes) -> bool:
+        """Gather one, to be sent with this ID in place of its own, or send it at once if it is
+        long. True if it is the first: `flush` is due."""
         if len(message) > SLOT_BYTES:
-            send_one(self._socket, envelope, message)
+            send_one(self._socket, envelope, id + message[2:])
             return False
-        if self._queued == self._batch.slots:
-            self.flush()
-        self._batch.enclose(self._queued, envelope, message)
-        self._queued += 1
-        return self._queued == 1
+        self._queue.append((envelope, id, message))
+        return len(self._queue) == 1
 
     def flush(self) -> None:
-        count, self._queued = self._queued, 0
-        if count:
-            self._batch.send(count, [])
+        queue, self._queue = self._queue, []
+        slots = self._batch.slots
+        for first in range(0, len(queue), slots):
+            self._batch.post(queue[first : first + slots])
 
 
 def _is_wildcard(sock: socket.socket) -> bool:

@@ -1,4 +1,4 @@
-"""BPF programs at the ingress of devices: clsact and cls_bpf by netlink (linux/pkt_cls.h).
+"""BPF programs at the ingress (and egress) of devices: clsact and cls_bpf by netlink (linux/pkt_cls.h).
 
 tcx would be simpler, but needs Linux 6.6.
 """
@@ -67,18 +67,26 @@ def _parse_filter(body: bytes) -> Filter:
 
 
 def put_filter(
-    netlink: Netlink, index: int, preference: int, handle: int, name: str, program_fd: int
+    netlink: Netlink,
+    index: int,
+    preference: int,
+    handle: int,
+    name: str,
+    program_fd: int,
+    parent: int = INGRESS,
 ) -> None:
     """Attach the program, or swap it in one step for the one that is there."""
     ensure_clsact(netlink, index)
     options = u32(BPF_FD, program_fd) + text(BPF_NAME, name) + u32(BPF_FLAGS, DIRECT_ACTION)
-    head = _TC.pack(0, index, handle, INGRESS, preference << 16 | ETH_P_ALL)
+    head = _TC.pack(0, index, handle, parent, preference << 16 | ETH_P_ALL)
     body = head + text(TCA_KIND, "bpf") + attribute(TCA_OPTIONS, options)
     netlink.write(RTM_NEWTFILTER, body, F_CREATE | F_REPLACE)
 
 
-def remove_filter(netlink: Netlink, index: int, preference: int, handle: int) -> None:
-    body = _TC.pack(0, index, handle, INGRESS, preference << 16 | ETH_P_ALL)
+def remove_filter(
+    netlink: Netlink, index: int, preference: int, handle: int, parent: int = INGRESS
+) -> None:
+    body = _TC.pack(0, index, handle, parent, preference << 16 | ETH_P_ALL)
     netlink.write(RTM_DELTFILTER, body + text(TCA_KIND, "bpf"))
 
 

@@ -41,6 +41,7 @@ class ServicePort(Struct, frozen=True):
     protocol: str = "TCP"
     node_port: int = 0
     target_port: int | str = 0
+    app_protocol: str | None = None
 
 
 class ClientIP(Struct, frozen=True):
@@ -72,10 +73,11 @@ class ServiceSpec(Struct, frozen=True):
 
 
 class Ingress(Struct, frozen=True):
-    """One address (or name) of a load balancer."""
+    """One address (or name) of a load balancer; without a mode, VIP."""
 
     ip: str = ""
     hostname: str = ""
+    ip_mode: str | None = None
 
 
 class LoadBalancerStatus(Struct, frozen=True):

@@ -1,14 +1,24 @@
-"""The world outside: a namespace with a switch that cables lead to from some of the hosts."""
+"""The world outside: a namespace with a switch that cables lead to from some of the hosts.
+
+It is joined with the hosts' own network as a site's router would: what comes from gateways goes on
+to the underlay under an address of its own there, so that pods reach the Kubernetes API.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from polpo.lab.command import inside as within
 from polpo.lab.command import run
 from polpo.lab.layout import Lab, LabHost
 
 PHYSICAL_NETWORK, DEVICE = "physnet1", "eth1"
 SUBNETS = {"203.0.113.0/24": "203.0.113.1", "2001:db8::/64": "2001:db8::1"}
 """Set aside for documentation (RFC 5737, 3849). The world has one address in each."""
+TO_UNDERLAY = "to-underlay"
+NAT = f"""table ip world {{
+  chain out {{ type nat hook postrouting priority srcnat; oifname "{TO_UNDERLAY}" masquerade; }}
+}}
+"""
 
 
 def raise_outside(lab: Lab) -> None:
@@ -22,9 +32,24 @@ def raise_outside(lab: Lab) -> None:
             run(*inside, "address", "add", own, "dev", "switch", "nodad")
         run(*inside, "link", "set", "switch", "up")
         run(*inside, "link", "set", "lo", "up")
+    there = run(*inside, "link", "show")
+    if TO_UNDERLAY not in there:
+        _join(lab)
     for host in lab.hosts:
-        if host.name in lab.uplinks and _cable(host) not in run(*inside, "link", "show"):
+        if host.name in lab.uplinks and _cable(host) not in there:
             _connect(lab, host)
+
+
+def _join(lab: Lab) -> None:
+    inside = ("ip", "-netns", lab.outside)
+    end = f"{lab.bridge}-out"[-15:]
+    peer = ("peer", "name", TO_UNDERLAY, "netns", lab.outside)
+    run("ip", "link", "add", end, "type", "veth", *peer)
+    run("ip", "link", "set", end, "master", lab.bridge, "up")
+    run(*inside, "address", "add", f"{lab.subnet}.254/24", "dev", TO_UNDERLAY)
+    run(*inside, "link", "set", TO_UNDERLAY, "up")
+    run(*within(lab.outside, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"))
+    run(*within(lab.outside, "nft", "-f", "-"), stdin=NAT)
 
 
 def _connect(lab: Lab, host: LabHost) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from polpo.client.agent import AgentSocket
-from polpo.client.session import Session
+from polpo.client.session import ApiError, Session
 from polpo.lab import outside, probes, secrets, tenants
 from polpo.lab.command import inside
 from polpo.lab.layout import Lab, LabHost
@@ -37,6 +37,29 @@ class Running:
 
     def agent(self, host: str) -> AgentSocket:
         return AgentSocket(self.host(host).socket)
+
+    def start_controller(self) -> None:
+        lab = self.lab
+        database = lab.folder / "controller" / "polpo.db"
+        secrets.write_private(
+            lab.controller_config,
+            f'database = "sqlite:///{database}"\n'
+            f'listen = "{lab.address}:{lab.port}"\n'
+            f'public_url = "{lab.url}"\n'
+            f'admin_password_file = "{lab.admin_password}"\n',
+        )
+        command = polpo("controller", "--config", str(lab.controller_config))
+        self.start("controller", command)
+        self.until(self._controller_answers, "controller")
+
+    def _controller_answers(self) -> bool:
+        try:
+            self.admin.identity("GET", "/projects", limit=1)
+        except ApiError as error:
+            if error.status != 0:
+                raise
+            return False
+        return True
 
     def start_agent(self, host: LabHost) -> None:
         settings, name = _agents_settings(self.lab, host), f"agent-{host.name}"

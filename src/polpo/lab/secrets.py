@@ -32,6 +32,12 @@ def write_clouds(lab: Lab) -> None:
     write_private(lab.clouds, f"clouds:\n{entries}")
 
 
+def clouds_of(lab: Lab, cloud: str) -> str:
+    """clouds.yaml with this one user only."""
+    user = PEOPLE[cloud]
+    return f"clouds:\n{_entry(lab, cloud, user, keep_secret(lab.folder / 'passwords' / user))}"
+
+
 def _entry(lab: Lab, cloud: str, user: str, password: str) -> str:
     return f"""  {cloud}:
     auth:

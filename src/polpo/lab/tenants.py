@@ -138,15 +138,6 @@ def ensure_router(session: Session, name: str, networks: Iterable[str]) -> str:
     return router
 
 
-def ensure_open_group(session: Session, name: str) -> str:
-    """A group by which everything passes; its id."""
-    group = str(_ensure_net(session, "security-groups", {"name": name})["id"])
-    for family in ("IPv4", "IPv6"):
-        rule = {"security_group_id": group, "direction": "ingress", "ethertype": family}
-        _ensure_rule(session, rule)
-    return group
-
-
 def ensure_groups(session: Session) -> None:
     """The security groups `client` and `web`."""
     _ensure_net(session, "security-groups", {"name": "client"})

@@ -13,10 +13,11 @@ from polpo.lab.command import CommandFailed
 from polpo.lab.harm import Harm
 from polpo.lab.kubernetes import checks as kubernetes
 from polpo.lab.kubernetes.cluster import Cluster
+from polpo.lab.kubernetes.components import COMPONENTS
 from polpo.lab.kubernetes.network import ensure_network
 from polpo.lab.kubernetes.programs import find
 from polpo.lab.layout import Lab, LabHost
-from polpo.lab.running import LabFailed, Running, polpo
+from polpo.lab.running import LabFailed, Running
 from polpo.lab.underlay import raise_underlay
 
 Say = Callable[[str], None]
@@ -41,7 +42,7 @@ class Builder:
         with self._step("the world outside, with cables to some hosts"):
             outside.raise_outside(lab)
         with self._step("controller"):
-            self._start_controller()
+            running.start_controller()
         with self._step("projects and users"):
             secrets.write_clouds(lab)
             tenants.ensure_people(self._admin, running.passwords())
@@ -73,12 +74,15 @@ class Builder:
         if programs.missing:
             self._say(f"no Kubernetes: there is no {', '.join(programs.missing)} here")
             return
-        with self._step("the cluster's network, router and group"):
+        with self._step("the cluster's network and router"):
             user = tenants.sign_in(self._lab.url, PROJECT, self._running.passwords()[PROJECT])
             world = tenants.ensure_outside(self._admin, outside.PHYSICAL_NETWORK, outside.SUBNETS)
             ensure_network(user, self._lab, world)
         cluster = Cluster(self._running, programs)
         cluster.build(self._step)
+        for component in COMPONENTS:
+            with self._step(component.what):
+                component.start(cluster)
         self.cluster = cluster
 
     def prove(self) -> Iterator[Check]:
@@ -99,29 +103,6 @@ class Builder:
         )
         for check in CHECKS:
             yield check(proof)
-
-    def _start_controller(self) -> None:
-        lab = self._lab
-        database = lab.folder / "controller" / "polpo.db"
-        secrets.write_private(
-            lab.controller_config,
-            f'database = "sqlite:///{database}"\n'
-            f'listen = "{lab.address}:{lab.port}"\n'
-            f'public_url = "{lab.url}"\n'
-            f'admin_password_file = "{lab.admin_password}"\n',
-        )
-        command = polpo("controller", "--config", str(lab.controller_config))
-        self._running.start("controller", command)
-        self._running.until(self._controller_answers, "controller")
-
-    def _controller_answers(self) -> bool:
-        try:
-            self._admin.identity("GET", "/projects", limit=1)
-        except ApiError as error:
-            if error.status != 0:
-                raise
-            return False
-        return True
 
     def _enrol(self, host: LabHost) -> None:
         """Make the host known to the controller; its token goes to a file only root reads."""

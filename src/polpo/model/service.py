@@ -8,28 +8,42 @@ from polpo.model.object import IndexEntry, Object
 
 
 class ServiceBackend(msgspec.Struct, frozen=True, array_like=True):
-    """Where packets go; `host` is the name of the host (node) that it is on, "" if unknown."""
+    """Where packets go; `host` is the name of the host (node) that it is on, "" if unknown.
+
+    One that is not `up` takes no new flows; one that is `spare` only where no other does.
+    """
 
     address: str
     port: int
     host: str = ""
+    up: bool = True
+    spare: bool = False
 
 
 class ServicePort(msgspec.Struct, frozen=True):
-    """`protocol` is "tcp" or "udp". Without backends it refuses."""
+    """`protocol` is "tcp" or "udp". Without backends it refuses.
+
+    `node_port` is the port of every host's own address that it is at, 0 for none.
+    """
 
     protocol: str
     port: int
     backends: tuple[ServiceBackend, ...] = ()
+    node_port: int = 0
 
 
 class Service(Object, frozen=True, kw_only=True, omit_defaults=True):
     """One Service; `id` is its uid in the cluster, `name` is <namespace>/<name>.
 
-    addresses  ClusterIPs and others that all its ports are at, of either family
-    sticks_s   how long a client keeps its backend (sessionAffinity ClientIP), 0 for not
-    local      only to backends on the client's host (internalTrafficPolicy Local)
-    sources    prefixes of who may use it; empty for everybody
+    addresses    ClusterIPs that all its ports are at, of either family
+    external     addresses that somebody else has routed to the hosts (externalIPs)
+    balanced     addresses that a load balancer has given it (status.loadBalancer.ingress)
+    sticks_s     how long a client keeps its backend (sessionAffinity ClientIP), 0 for not
+    local        by `addresses` only to backends on the client's host (internalTrafficPolicy Local)
+    guests       who comes from outside has "cluster" (any backend) or "local" (those on the host
+                 that it comes to, which see its address: externalTrafficPolicy); "" for nobody
+    sources      prefixes of who may use `balanced`; empty for everybody
+    health_port  where each host says how many ready backends it has, 0 for nowhere
     """
 
     kind: ClassVar[str] = "service"
@@ -38,10 +52,19 @@ class Service(Object, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     addresses: tuple[str, ...]
     ports: tuple[ServicePort, ...] = ()
+    external: tuple[str, ...] = ()
+    balanced: tuple[str, ...] = ()
     sticks_s: int = 0
     local: bool = False
+    guests: str = ""
     sources: tuple[str, ...] = ()
+    health_port: int = 0
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it matters on which hosts its backends are."""
+        return self.local or self.guests == "local" or self.health_port > 0
 
     def index(self) -> tuple[IndexEntry, ...]:
-        local = (("local", "yes"),) if self.local else ()
-        return (("cluster", self.cluster_id), *local)
+        placed = (("placed", "yes"),) if self.is_placed else ()
+        return (("cluster", self.cluster_id), *placed)

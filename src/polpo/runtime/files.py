@@ -34,3 +34,17 @@ def _sync_directory(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def replace_quickly(path: Path, content: bytes) -> None:
+    """The same, of what is written anew after a power cut anyway; nothing, if it is so already."""
+    try:
+        if path.read_bytes() == content:
+            return
+    except OSError:
+        pass
+    new = path.with_name(path.name + ".new")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    new.replace(path)

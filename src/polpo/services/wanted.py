@@ -6,7 +6,7 @@ As kube-proxy documents it (Kubernetes, "Virtual IPs and Service Proxies").
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from ipaddress import ip_network
 
 import msgspec
 
@@ -15,39 +15,41 @@ from polpo.kube.objects import Endpoint, EndpointSlice, Service, ServicePort
 PROXY = "service.kubernetes.io/service-proxy-name"
 HEADLESS = "service.kubernetes.io/headless"
 NO_ADDRESS = ("", "None")
+WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 PROTOCOLS = {"TCP": "tcp", "UDP": "udp"}
 
 
 class Backend(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """Address, port, node."""
+    """Address, port, node. One that is not `up` keeps what it has; a `spare` one is second best."""
 
     address: str
     port: int
     host: str = ""
+    up: bool = True
+    spare: bool = False
 
 
 class Port(msgspec.Struct, frozen=True):
     protocol: str
     port: int
     backends: tuple[Backend, ...] = ()
+    node_port: int = 0
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """One Service as the network's API takes it; `id` is its uid."""
+    """One Service as the network's API takes it (model/service.py); `id` is its uid."""
 
     id: str
     name: str
     addresses: tuple[str, ...]
     ports: tuple[Port, ...]
+    external: tuple[str, ...] = ()
+    balanced: tuple[str, ...] = ()
     sticks_s: int = 0
     local: bool = False
-
-
-class Ends(NamedTuple):
-    """What may take a Service's traffic, the better first."""
-
-    ready: list[Backend]
-    serving: list[Backend]
+    guests: str = ""
+    sources: tuple[str, ...] = ()
+    health_port: int = 0
 
 
 def wanted(service: Service, slices: Iterable[EndpointSlice]) -> Wanted | None:
@@ -55,17 +57,29 @@ def wanted(service: Service, slices: Iterable[EndpointSlice]) -> Wanted | None:
     spec, meta, given = service.spec, service.metadata, list(slices)
     if spec.cluster_ip in NO_ADDRESS or spec.type == "ExternalName" or is_another_proxys(service):
         return None
+    balanced = balanced_of(service)
+    guests = _guests(service, balanced)
     return Wanted(
         id=meta.uid,
         name=f"{meta.namespace}/{meta.name}",
-        addresses=addresses_of(service),
+        addresses=tuple(sorted(spec.cluster_ips or (spec.cluster_ip,))),
         ports=tuple(
-            Port(PROTOCOLS[port.protocol], port.port, _backends(port, given))
+            Port(
+                PROTOCOLS[port.protocol],
+                port.port,
+                backends_of(port, given),
+                port.node_port if spec.type in WITH_NODE_PORTS else 0,
+            )
             for port in spec.ports
             if port.protocol in PROTOCOLS
         ),
+        external=tuple(sorted(spec.external_ips)),
+        balanced=balanced,
         sticks_s=_sticks_s(service),
         local=spec.internal_traffic_policy == "Local",
+        guests=guests,
+        sources=_sources(service) if balanced else (),
+        health_port=spec.health_check_node_port if guests == "local" else 0,
     )
 
 
@@ -73,11 +87,25 @@ def is_another_proxys(service: Service) -> bool:
     return PROXY in (service.metadata.labels or {})
 
 
-def addresses_of(service: Service) -> tuple[str, ...]:
-    """ClusterIPs, and those outside that somebody has routed to the cluster."""
+def balanced_of(service: Service) -> tuple[str, ...]:
+    """Addresses whose packets come to hosts as they are; with ipMode Proxy they come as others."""
+    if service.spec.type != "LoadBalancer":
+        return ()
+    found = service.status.load_balancer.ingress
+    return tuple(sorted({one.ip for one in found if one.ip and one.ip_mode != "Proxy"}))
+
+
+def _guests(service: Service, balanced: tuple[str, ...]) -> str:
     spec = service.spec
-    own = spec.cluster_ips or (spec.cluster_ip,)
-    return tuple(sorted({*own, *spec.external_ips}))
+    if spec.type not in WITH_NODE_PORTS and not spec.external_ips and not balanced:
+        return ""
+    return "local" if spec.external_traffic_policy == "Local" else "cluster"
+
+
+def _sources(service: Service) -> tuple[str, ...]:
+    """Prefixes as they are meant: bits of the host's part, and spaces, are passed over."""
+    given = (text.strip() for text in service.spec.load_balancer_source_ranges)
+    return tuple(sorted({str(ip_network(text, strict=False)) for text in given if text}))
 
 
 def _sticks_s(service: Service) -> int:
@@ -88,23 +116,22 @@ def _sticks_s(service: Service) -> int:
     return client.timeout_seconds if client is not None else 10_800
 
 
-def _backends(port: ServicePort, slices: Iterable[EndpointSlice]) -> tuple[Backend, ...]:
-    """Of each family those that are ready; if none is, those that still serve."""
-    chosen: set[Backend] = set()
-    given = list(slices)
-    for family in ("IPv4", "IPv6"):
-        ready, serving = _ends(port, (s for s in given if s.address_type == family))
-        chosen.update(ready or serving)
-    return tuple(sorted(chosen))
+def backends_of(port: ServicePort, slices: Iterable[EndpointSlice]) -> tuple[Backend, ...]:
+    """All endpoints: also those that take no new flows keep the ones that they have."""
+    found: dict[tuple[str, int], Backend] = {}
+    for given in slices:
+        for number in _ports(port, given):
+            for endpoint in given.endpoints or ():
+                if endpoint.addresses:
+                    backend = _backend(endpoint, number)
+                    key = backend.address, backend.port
+                    found[key] = min(found.get(key, backend), backend, key=_preference)
+    return tuple(sorted(found.values()))
 
 
-def _ends(port: ServicePort, slices: Iterable[EndpointSlice]) -> Ends:
-    ends = Ends([], [])
-    for found in slices:
-        for number in _ports(port, found):
-            for endpoint in found.endpoints or ():
-                _sort(ends, endpoint, number)
-    return ends
+def _preference(backend: Backend) -> tuple[bool, bool]:
+    """Of an endpoint that is in two slices (it has just moved) the better state counts."""
+    return not backend.up, backend.spare
 
 
 def _ports(port: ServicePort, found: EndpointSlice) -> Iterator[int]:
@@ -114,13 +141,10 @@ def _ports(port: ServicePort, found: EndpointSlice) -> Iterator[int]:
             yield offered.port
 
 
-def _sort(ends: Ends, endpoint: Endpoint, port: int) -> None:
+def _backend(endpoint: Endpoint, port: int) -> Backend:
     """Only the first address counts (discovery/v1); unknown is ready, and ready serves."""
-    if not endpoint.addresses:
-        return
-    backend = Backend(endpoint.addresses[0], port, endpoint.node_name or "")
     conditions = endpoint.conditions
-    if conditions.ready is not False:
-        ends.ready.append(backend)
-    elif conditions.serving and conditions.terminating:
-        ends.serving.append(backend)
+    ready = conditions.ready is not False
+    spare = not ready and bool(conditions.serving and conditions.terminating)
+    node = endpoint.node_name or ""
+    return Backend(endpoint.addresses[0], port, node, ready or spare, spare)

@@ -1,6 +1,19 @@
 """Rows of services: addresses whose packets go to backends."""
 
+import msgspec
+
 from polpo.target.row import Row
+
+
+class Face(msgspec.Struct, frozen=True, array_like=True):
+    """Another address and port that a service is at; without an address, every host's own.
+
+    limited  only for the service's `sources`
+    """
+
+    address: str
+    port: int
+    limited: bool = False
 
 
 class Service(Row, frozen=True, omit_defaults=True, tag_field="row", tag="service"):
@@ -16,6 +29,12 @@ class Service(Row, frozen=True, omit_defaults=True, tag_field="row", tag="servic
     sticks_s   and for so many seconds after its last one began, whichever come; 0 for not
     local      only to backends on the client's own host
     sources    prefixes; packets from elsewhere are dropped. Empty for everywhere.
+    faces      other addresses of it, to which `local` does not apply; with them, `sources` is for
+               those only that are limited
+    guests     to whom it is who comes from outside by a host's own devices, to one of the faces:
+               "cluster" (to any backend, by the host's address), "local" (to one on the same host,
+               which sees the client's address); "" if to nobody
+    name, health_port  where the host says how many ready backends of what it has; 0 for nowhere
     """
 
     id: str
@@ -27,6 +46,10 @@ class Service(Row, frozen=True, omit_defaults=True, tag_field="row", tag="servic
     sticks_s: int = 0
     local: bool = False
     sources: tuple[str, ...] = ()
+    faces: tuple[Face, ...] = ()
+    guests: str = ""
+    name: str = ""
+    health_port: int = 0
 
     @property
     def key(self) -> str:
@@ -38,7 +61,8 @@ class Backend(Row, frozen=True, omit_defaults=True, tag_field="row", tag="backen
 
     New flows are divided by weight, 0 .. 256; 0, or one that is not `up`, takes none. Flows that
     have it stay with it while its row is there; those of UDP, which know no end, while it is up.
-    `host` is where it is: the address of the host's tunnel, where that matters.
+    One that is `spare` takes flows only where no other does. `host` is where it is: the address of
+    the host's tunnel, where that matters.
     """
 
     service: str
@@ -47,6 +71,7 @@ class Backend(Row, frozen=True, omit_defaults=True, tag_field="row", tag="backen
     weight: int = 1
     up: bool = True
     host: str = ""
+    spare: bool = False
 
     @property
     def key(self) -> str:

@@ -102,7 +102,7 @@ class BalancerCloud:
             said = [await host.status() for host in self.homes if host.running]
             return all(s["revision"] >= revision and not s.get("error") for s in said)
 
-        await eventually(there, f"revision {revision}", 20.0)
+        await eventually(there, f"revision {revision}")
 
     async def active(self, vni: int = VNI) -> list[HostUnderTest]:
         """By the agents' word, of those that run."""
@@ -119,7 +119,7 @@ class BalancerCloud:
             whole = all(vni in s.get("ready", ()) and not s.get("error") for s in said)
             return len(found) == 1 and whole
 
-        await eventually(one, "one of two active, both ready", 20.0)
+        await eventually(one, "one of two active, both ready")
         return found[0], next(host for host in self.homes if host is not found[0])
 
     def get(self, url: str, *options: str) -> str:

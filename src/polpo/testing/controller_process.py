@@ -61,11 +61,15 @@ class ControllerProcess:
             self._process.terminate()
             self._process.wait(timeout=PATIENCE_S)
 
+    @property
+    def password(self) -> str:
+        """The admin's, when it has begun."""
+        return self._password.read_text().strip()
+
     def session(self) -> Session:
         """The admin's."""
-        password = self._password.read_text().strip()
         url = f"http://127.0.0.1:{self.port}/identity/v3"
-        self._sessions.append(Session(Cloud(url, "admin", password, "admin")))
+        self._sessions.append(Session(Cloud(url, "admin", self.password, "admin")))
         return self._sessions[-1]
 
     def _await_answer(self) -> Session:

@@ -60,9 +60,9 @@ class DnsProcess:
             time.sleep(0.02)
 
     def workers(self) -> list[int]:
-        """Process numbers of the workers."""
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(word) for word in path.read_text().split()]
+        """Process numbers of the workers: children of the nursery, control's first child."""
+        nursery, *others = _children(self.process.pid)
+        return [*_children(nursery), *others]
 
     def ask(self, name: str, type: str = "A", *, tcp: bool = False, port: int = 0) -> Message:
         with self.client(tcp=tcp, port=port) as client:
@@ -103,6 +103,10 @@ class DnsProcess:
         for pid in self._workers:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class Client:

@@ -103,7 +103,7 @@ class GatewayCloud:
             errors = [(await host.status()).get("error") for host in self.homes]
             return len(found) == 1 and not any(errors)
 
-        await eventually(one, "one of two active", 20.0)
+        await eventually(one, "one of two active")
         return found[0], next(host for host in self.homes if host is not found[0])
 
     def keepalived(self, host: HostUnderTest) -> int:

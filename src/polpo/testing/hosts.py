@@ -38,7 +38,7 @@ def inside(netns: str, command: str) -> str:
     return sh(f"nsenter --net=/run/netns/{netns} {command}")
 
 
-async def until(true: Callable[[], Any], what: str = "", deadline_s: float = 10.0) -> None:
+async def until(true: Callable[[], Any], what: str = "", deadline_s: float = 30.0) -> None:
     """Wait for a condition, never for a time."""
     end = time.monotonic() + deadline_s
     while not true():
@@ -163,7 +163,7 @@ class Cloud:
 
 
 async def eventually(
-    true: Callable[[], Awaitable[bool]], what: str, deadline_s: float = 10.0
+    true: Callable[[], Awaitable[bool]], what: str, deadline_s: float = 30.0
 ) -> None:
     """The same as `until` for what has to be awaited."""
     end = time.monotonic() + deadline_s

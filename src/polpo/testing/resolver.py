@@ -71,8 +71,9 @@ class Resolver:
         channel = self._channels[protocol]
         kept = channel.table.find(question[2:], asyncio.get_running_loop().time())
         if kept is not None:
-            channel.tally.values[kept[1]] += 1
-            return question[:2] + kept[0][channel.tally.turn(kept[1]) % len(kept[0])]
+            body, slot, terms, _ = kept
+            turn = channel.tally.turn(slot)
+            return question[:2] + (body if terms is None else terms.body(body, turn))
         asked = begin(channel, question)
         assert isinstance(asked, Asked)
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()

@@ -250,7 +250,7 @@ class Following:
             found = (await pods(self.made)).get(f"default/{name}", [])
             return found == sorted((*keys, "node-traffic"))
 
-        await eventually(those, f"{name} in {keys}", 20.0)
+        await eventually(those, f"{name} in {keys}")
 
 
 @pytest_asyncio.fixture
@@ -290,7 +290,7 @@ async def test_policies_and_pods_come_change_and_go(following: Following) -> Non
             *await groups(following.made)
         } == left
 
-    await eventually(only_a, "only a", 20.0)
+    await eventually(only_a, "only a")
 
 
 async def test_what_happened_while_nobody_followed_is_made_up_for(following: Following) -> None:
@@ -340,7 +340,7 @@ async def test_groups_that_somebody_has_changed_are_mended(
     async def mended() -> bool:
         return await groups(following.made) == before
 
-    await eventually(mended, "mended", 20.0)
+    await eventually(mended, "mended")
 
 
 def of_the_host(name: str) -> Object:

@@ -52,7 +52,7 @@ async def listed(made: Made) -> list[Any]:
 async def test_what_is_told_is_listed_and_becomes_rows(made: Made, parts: Parts) -> None:
     assert await tell(made, told()) == []
     (found,) = await listed(made)
-    assert found["ports"][0]["backends"] == [["10.100.0.1", 8080, "h1"]]
+    assert found["ports"][0]["backends"] == [["10.100.0.1", 8080, "h1", True, False]]
     (slice_,) = (s for name, s in all_slices(parts.store.snapshot).items() if "router/" in name)
     kinds = [type(row) for row in slice_.values() if isinstance(row, rows.Service | rows.Backend)]
     assert sorted(kind.__name__ for kind in kinds) == ["Backend", "Service"]
@@ -141,7 +141,7 @@ class Following:
         async def those() -> bool:
             return [found["name"] for found in await listed(self.made)] == list(names)
 
-        await eventually(those, f"services {names}", 20.0)
+        await eventually(those, f"services {names}")
 
 
 @pytest_asyncio.fixture
@@ -174,7 +174,7 @@ async def test_services_come_change_and_go(following: Following) -> None:
     async def two() -> bool:
         return len((await listed(following.made))[0]["ports"][0]["backends"]) == 2
 
-    await eventually(two, "two backends", 20.0)
+    await eventually(two, "two backends")
     following.server.remove(a_service("b", "10.254.0.2"))
     await following.has("default/a")
 

@@ -51,7 +51,6 @@ def session(sdk: Any) -> requests.Session:
 @schema.parametrize()
 @settings(
     max_examples=12,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=True,
 )

@@ -1,45 +1,15 @@
 """Two hosts and a controller on an underlay, made and removed once for each module."""
 
 import contextlib
-import shutil
 import socket
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
 from polpo.kernel import netns
 from polpo.testing.controller import Controller
-from polpo.testing.hosts import CONTROLLER, PREFIX, UNDERLAY, Cloud, HostUnderTest, sh
-
-NAMES = Path("/run/netns")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_left() -> Iterator[None]:
-    """Names of namespaces and mounts that a killed run left are removed; ours are an error."""
-    _sweep()
-    yield
-    left = _ours()
-    _sweep()
-    assert not left
-
-
-def _ours() -> list[str]:
-    mounts = [x.split()[1] for x in Path("/proc/mounts").read_text().splitlines()]
-    found = [m for m in mounts if m.startswith(f"/run/polpo/{PREFIX}")]
-    return sorted(set(found + [str(p) for p in NAMES.glob(f"{PREFIX}*")]))
-
-
-def _sweep() -> None:
-    for name in _ours():
-        if name.startswith("/run/polpo"):
-            subprocess.run(["umount", "-l", name], check=False)
-            shutil.rmtree(Path(name).parent, ignore_errors=True)
-        elif Path(name).exists():
-            netns.delete(Path(name).name)
+from polpo.testing.hosts import CONTROLLER, UNDERLAY, Cloud, HostUnderTest, sh
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -82,7 +82,7 @@ async def test_rows_deleted_altered_and_added_are_found_by_the_timer(scene: Scen
     async def repaired() -> bool:
         return await scene.drift("table") == before + 3
 
-    await eventually(repaired, "all three rows", 20.0)
+    await eventually(repaired, "all three rows")
     assert tables["fdb"].get(first[0]) == first[1]
     assert tables["ports"].read() == ports
     await until(lambda: pings(scene.workload, "10.7.0.12"))

@@ -79,7 +79,7 @@ async def under_traffic(
     try:
         await asyncio.sleep(0.3)
         await harm()
-        await eventually(lambda: answers(cloud, address), "an answer", 20.0)
+        await eventually(lambda: answers(cloud, address), "an answer")
         await asyncio.sleep(1.0)
     finally:
         seen = await asyncio.to_thread(client.end)
@@ -135,7 +135,7 @@ async def test_a_lost_host_is_replaced_and_is_the_standby_when_it_is_back(
     async def replaced() -> bool:
         return await cloud.active() == [standby]
 
-    await eventually(replaced, "the lost one has noticed that it is alone", 20.0)
+    await eventually(replaced, "the lost one has noticed that it is alone")
     find_again(cloud, active)
     await one_holds_it(cloud)
     assert await replaced()

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from polpo.agent.balancer.proxy import socket
+from polpo.kernel.haproxy import socket
 from polpo.model.load_balancer import Persistence
 from polpo.testing.balancers import (
     LISTENER,
@@ -49,7 +49,7 @@ async def known(cloud: BalancerCloud, host: HostUnderTest) -> None:
             return False
         return f"used:{CLIENTS}" in said
 
-    await eventually(both, "the peer has told it", 20.0)
+    await eventually(both, "the peer has told it")
 
 
 async def test_a_failover_leaves_everybody_where_it_was(sticking: BalancerCloud) -> None:
@@ -63,7 +63,7 @@ async def test_a_failover_leaves_everybody_where_it_was(sticking: BalancerCloud)
     async def moved() -> bool:
         return holders(sticking) == [standby.name]
 
-    await eventually(moved, "the standby has the address", 20.0)
+    await eventually(moved, "the standby has the address")
     for address in reversed(before):
         assert member(sticking, address) == before[address]
     await sticking.settled()

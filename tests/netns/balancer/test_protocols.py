@@ -344,7 +344,7 @@ async def members_are(balancer: Balancer, wanted: dict[str, str]) -> None:
         said = [await host.status() for host in balancer.cloud.homes]
         return all(status["balancing"]["30"]["members"] == wanted for status in said)
 
-    await eventually(seen, f"both instances say {wanted}", 20.0)
+    await eventually(seen, f"both instances say {wanted}")
 
 
 @pytest.mark.parametrize("address", ["10.7.0.99", "fd07::99"])
@@ -495,7 +495,7 @@ async def test_figures_are_there_for_prometheus_and_for_the_api(balancer: Balanc
         status = await (await balancer.cloud.settled())[0].status()
         return bool(status["balancing"]["30"]["flows"]["listener"][3] >= 3)
 
-    await eventually(counted, "connections counted", 15.0)
+    await eventually(counted, "connections counted")
 
 
 async def test_the_agents_page_has_figures_by_the_names_that_users_gave(
@@ -515,7 +515,7 @@ async def test_the_agents_page_has_figures_by_the_names_that_users_gave(
         found = [x for x in lines if all(label in x for label in (*wanted, 'code="2xx"'))]
         return any(float(line.rpartition(" ")[2]) >= 1 for line in found)
 
-    await eventually(counted, "answers of one member", 15.0)
+    await eventually(counted, "answers of one member")
     assert balancer.cloud.pid(host) == pid
 
 

@@ -127,7 +127,7 @@ async def whole(cloud: BalancerCloud, host: HostUnderTest) -> None:
     async def active() -> bool:
         return await cloud.active() == [host]
 
-    await eventually(active, "active again", 20.0)
+    await eventually(active, "active again")
     await cloud.change(placement(number[host.name], priority=HIGH), behind)
     await cloud.settled()
     await until(lambda: holders(cloud) == holders(cloud, VIP6) == [host.name], "the one holder")
@@ -149,7 +149,7 @@ async def test_sabotage_is_repaired_and_counted(sabotage: str, cloud: BalancerCl
         status = await active.status()
         return status.get("error") is None and await drift(active, kind) > before
 
-    await eventually(repaired, f"{sabotage} repaired", 20.0)
+    await eventually(repaired, f"{sabotage} repaired")
     await whole(cloud, active)
 
 
@@ -159,5 +159,5 @@ async def test_what_keepalived_has_put_there_is_put_back_or_is_its_peers(
 ) -> None:
     active, _ = await cloud.settled()
     inside(cloud.netns(active), THEIRS[what])
-    await until(serves, "a client is answered", 20.0)
+    await until(serves, "a client is answered")
     await whole(cloud, active)

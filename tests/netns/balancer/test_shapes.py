@@ -107,7 +107,7 @@ async def test_an_additional_address_serves_and_the_vips_qos_policy_is_on_what_l
     chain = f"chain c {{ type filter hook input priority 0; {rules}; }}"
     for _ in cloud.homes:  # each as the active one
         await until(lambda: answering(more) == {"10.7.0.21", "10.7.0.22"}, "both addresses serve")
-        inside(CLIENT, f"nft table ip marked {{ {chain} }}")
+        inside(CLIENT, f"nft table ip marked {{ {chain} ; }}")
         assert answering(more) == answering(VIP) == {"10.7.0.21", "10.7.0.22"}
         listed = inside(CLIENT, "nft list table ip marked")
         inside(CLIENT, "nft delete table ip marked")
@@ -137,13 +137,13 @@ async def test_one_without_a_peer_is_active_at_once_and_comes_back_by_itself(
     async def active() -> bool:
         return await cloud.active(SINGLE_VNI) == [cloud.a]
 
-    await eventually(active, "active", 20.0)
+    await eventually(active, "active")
     await until(lambda: answering(SINGLE_VIP, 1) == {"10.7.0.21"}, "it answers")
     assert "unicast_peer" not in (cloud.files(cloud.a, SINGLE_VNI) / "keepalived.conf").read_text()
     os.kill(int((cloud.files(cloud.a, SINGLE_VNI) / "haproxy.pid").read_text()), signal.SIGKILL)
-    await until(lambda: serves_again(), "again", 20.0)
+    await until(lambda: serves_again(), "again")
     await cloud.remove(*single())
-    await until(lambda: not cloud.files(cloud.a, SINGLE_VNI).exists(), "nothing is left", 20.0)
+    await until(lambda: not cloud.files(cloud.a, SINGLE_VNI).exists(), "nothing is left")
 
 
 def serves_again() -> bool:

@@ -117,7 +117,7 @@ async def move(cloud: BalancerCloud) -> None:
     number = {host: instance for instance, host in HOMES.items()}
     ahead = placement(number[other.name], priority=MOVING, preempt=True)
     await cloud.change(ahead, placement(number[active.name], priority=LOW))
-    await eventually(lambda: is_active(cloud, other), "moved", 20.0)
+    await eventually(lambda: is_active(cloud, other), "moved")
     await cloud.change(replace(ahead, priority=HIGH, preempt=False))
     await cloud.settled()
 

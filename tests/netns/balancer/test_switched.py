@@ -99,7 +99,7 @@ async def test_what_is_carried_is_counted_on_the_clients_host(switched: Balancer
         (*_, http, _), (bytes_in, _, _, datagrams, _) = flows
         return bool(http >= 30 and datagrams >= 20 and bytes_in >= 20 * 43)
 
-    await eventually(counted, "what was carried is told", 20.0)
+    await eventually(counted, "what was carried is told")
 
 
 async def test_nobody_notices_that_the_instances_are_lost(switched: BalancerCloud) -> None:
@@ -133,9 +133,9 @@ async def test_a_member_that_does_not_answer_is_seen_and_gets_nothing_new(
 
     gone = member(24)
     await switched.reached(await switched.change(gone))
-    await eventually(seen, "a member is seen to be down", 20.0)
+    await eventually(seen, "a member is seen to be down")
     await switched.reached(await switched.change(Outage(id=gone.id, load_balancer_id=BALANCER.id)))
-    await eventually(switched_off, "nothing goes to it", 10.0)
+    await eventually(switched_off, "nothing goes to it")
 
 
 async def switched_off() -> bool:

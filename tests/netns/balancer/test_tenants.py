@@ -79,7 +79,7 @@ async def other(cloud: BalancerCloud) -> AsyncIterator[None]:
         await cloud.settled(VNI)
         yield
     await cloud.remove(*balancer())
-    await eventually(lambda: gone(cloud), "nothing is left of it", 20.0)
+    await eventually(lambda: gone(cloud), "nothing is left of it")
 
 
 async def gone(cloud: BalancerCloud) -> bool:
@@ -111,7 +111,7 @@ async def test_one_that_is_removed_leaves_nothing_and_the_other_serves(
     cloud: BalancerCloud, other: None
 ) -> None:
     await cloud.remove(*balancer())
-    await eventually(lambda: gone(cloud), "nothing is left of it", 20.0)
+    await eventually(lambda: gone(cloud), "nothing is left of it")
     for host in cloud.homes:
         assert str(cloud.files(host, VNI)) not in processes()
     assert not pings(OTHER_CLIENT, VIP)

@@ -52,13 +52,13 @@ async def test_both_say_that_they_are_ready_and_where_their_uplinks_are(
     cloud: GatewayCloud, workload: str
 ) -> None:
     active, other = await cloud.settled()
-    await eventually(lambda: says(active, [7], [7]), "the active one is ready as well", 20.0)
-    await eventually(lambda: says(other, [], [7]), "the other one is ready", 20.0)
+    await eventually(lambda: says(active, [7], [7]), "the active one is ready as well")
+    await eventually(lambda: says(other, [], [7]), "the other one is ready")
     cloud.uplink(other, "down")
-    await eventually(lambda: says(other, [], []), "not without its uplink", 20.0)
+    await eventually(lambda: says(other, [], []), "not without its uplink")
     assert "uplinks" not in await other.status()
     cloud.uplink(other, "up")
-    await eventually(lambda: says(other, [], [7]), "ready again", 20.0)
+    await eventually(lambda: says(other, [], [7]), "ready again")
     assert (await other.status())["uplinks"] == {"physnet1": "eth1"}
 
 
@@ -92,9 +92,9 @@ async def test_the_other_one_goes_on(harm: Harm, cloud: GatewayCloud, workload: 
     ]
     harm(cloud, active)
 
-    await eventually(lambda: cloud.is_active(other), "the other one is active", 20.0)
+    await eventually(lambda: cloud.is_active(other), "the other one is active")
     if harm in (isolate, cut_off):
-        await eventually(lambda: stands_down(cloud, active), "alone, it is not active", 20.0)
+        await eventually(lambda: stands_down(cloud, active), "alone, it is not active")
     await until(lambda: pings(workload, SERVER) and pings(workload, SERVER6), "both families")
     steady = [probe.answers_again() for probe in probes]
     seen = [probe.end() for probe in probes]

@@ -107,7 +107,7 @@ async def test_a_move_happens_although_the_peer_says_nothing(
     await active.kill()
     try:
         await cloud.change(other, priority=250, preempt=True)
-        await eventually(lambda: cloud.is_active(other), "moved on purpose", 20.0)
+        await eventually(lambda: cloud.is_active(other), "moved on purpose")
         await cloud.change(other, priority=150, preempt=False)
     finally:
         await active.started()

@@ -107,7 +107,7 @@ async def whole(scene: Scene, host: HostUnderTest) -> None:
         return all(word in held for word in words)
 
     await scene.cloud.change(host, priority=250, preempt=True)
-    await eventually(active, "active, with all that belongs to it", 20.0)
+    await eventually(active, "active, with all that belongs to it")
     await until(lambda: pings(scene.workload, SERVER), "traffic")
     rules = inside(netns, "nft list table inet polpo")
     assert FLOATING in rules
@@ -127,7 +127,7 @@ async def test_sabotage_is_repaired_and_counted(sabotage: str, scene: Scene) -> 
         status = await active.status()
         return status.get("error") is None and await drift(active, kind) > before
 
-    await eventually(repaired, f"{sabotage} repaired", 20.0)
+    await eventually(repaired, f"{sabotage} repaired")
     await whole(scene, active)
 
 
@@ -275,7 +275,7 @@ async def outlives_its_work(cloud: GatewayCloud, host: HostUnderTest) -> bool:
             return False
         return int(status["revision"]) == revision and status.get("error") is None
 
-    await eventually(done, "killed, or done", 20.0)
+    await eventually(done, "killed, or done")
     return host.running
 
 

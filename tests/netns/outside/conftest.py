@@ -9,8 +9,7 @@ inside 10.5.0.0/24, fd05::/64: vm1 (h1), vm2 (h2), vm3 (h3)
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from polpo.lab import outside, probes
 from polpo.lab.command import run
 from polpo.testing.gateways import echo
 from polpo.testing.lab import Guest, LabCloud
+from polpo.testing.waiting import until
 
 PREFIX = "pt-ou"
 SERVER = (sys.executable, "-m", "polpo.lab.server")
@@ -112,14 +112,6 @@ class Scene:
 
     def _addresses_in(self, netns: str) -> str:
         return run("ip", "-netns", netns, "-brief", "address")
-
-
-def until(true: Callable[[], object], what: str, patience_s: float = 20.0) -> None:
-    """Wait for a condition, never for a time."""
-    end = time.monotonic() + patience_s
-    while not true():
-        assert time.monotonic() < end, f"not within {patience_s} s: {what}"
-        time.sleep(0.02)
 
 
 PATIENCE = "POLPO_CONTROLLER_GATEWAY_PATIENCE_S"

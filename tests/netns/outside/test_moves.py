@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.netns.outside.conftest import WORLD, WORLD6, Scene, until
+from tests.netns.outside.conftest import WORLD, WORLD6, Scene
 from tests.netns.outside.test_ways_out import strangers_reach
 
 from polpo.lab import outside, underlay
 from polpo.lab.command import run
 from polpo.lab.running import Running
 from polpo.testing.gateways import Probe, echo
+from polpo.testing.waiting import until
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.netns.outside.conftest import FAR, FAR_ROUTER, WORLD, WORLD6, Scene, until
+from tests.netns.outside.conftest import FAR, FAR_ROUTER, WORLD, WORLD6, Scene
 
 from polpo.lab import outside, probes
+from polpo.testing.waiting import until
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 

@@ -1,7 +1,6 @@
 """A cluster's network over three hosts; pods on h1 and h2, started as a container runtime does."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from polpo.lab.running import Running
 from polpo.testing.lab import LabCloud
 from polpo.testing.pods import Pod, Runtime
+from polpo.testing.waiting import until
 
 PREFIX, CLUSTER = "pt-pd", "k8s"
 
@@ -64,14 +64,6 @@ class Scene:
     def end(self) -> None:
         for pod in self._pods:
             pod.end()
-
-
-def until(true: Callable[[], Any], what: str, deadline_s: float = 20.0) -> None:
-    """Wait for a condition, never for a time."""
-    end = time.monotonic() + deadline_s
-    while not true():
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="package")

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.netns.pods.conftest import Scene, until
+from tests.netns.pods.conftest import Scene
 
 from polpo.testing.pods import addresses, finished
+from polpo.testing.waiting import until
 
 pytestmark = pytest.mark.netns
 

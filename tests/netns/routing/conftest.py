@@ -6,8 +6,7 @@ red (h1)  green (h1, h2)
 """
 
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 
 from polpo.lab import probes
 from polpo.testing.lab import Guest, LabCloud
+from polpo.testing.waiting import until
 
 PREFIX = "pt-rt"
 SERVER = (sys.executable, "-m", "polpo.lab.server")
@@ -78,14 +78,6 @@ class Scene:
         """These and no others."""
         given = [{"destination": to, "nexthop": via} for to, via in routes]
         self.user.change("router", router, routes=given)
-
-
-def until(true: Callable[[], object], what: str, patience_s: float = 10.0) -> None:
-    """Wait for a condition, never for a time."""
-    end = time.monotonic() + patience_s
-    while not true():
-        assert time.monotonic() < end, f"not within {patience_s} s: {what}"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

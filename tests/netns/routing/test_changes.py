@@ -4,13 +4,14 @@ from ipaddress import ip_address
 from socket import if_nametoindex
 
 import pytest
-from tests.netns.routing.conftest import SERVER, Scene, until
+from tests.netns.routing.conftest import SERVER, Scene
 
 from polpo.dataplane.tables import pack_mac
 from polpo.kernel import netns
 from polpo.kernel.packets import Sender
 from polpo.lab import probes
 from polpo.testing.lab import Guest
+from polpo.testing.waiting import until
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 

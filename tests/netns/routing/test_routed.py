@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from tests.netns.routing.conftest import Scene, until
+from tests.netns.routing.conftest import Scene
 
 from polpo.lab import probes
 from polpo.testing.lab import Guest
+from polpo.testing.waiting import until
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 

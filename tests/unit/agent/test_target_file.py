@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from polpo.agent import target_file
@@ -66,7 +66,6 @@ def test_a_torn_tail_is_as_if_the_last_batch_was_not_said(
     assert replay(whole + last[:cut], Target("h")) == len(whole)
 
 
-@settings(deadline=None)  # it writes files
 @given(batches=BATCHES)
 def test_what_is_read_back_is_what_was_held(
     batches: list[list[SliceLine]], tmp_path_factory: pytest.TempPathFactory

@@ -117,7 +117,7 @@ def steps(draw: st.DrawFn) -> tuple[str, str, list[AnyRow]]:
     return what, name, draw(st.lists(ROWS[name], max_size=4))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(walk=st.lists(steps(), max_size=12), plugged=st.lists(plugs, min_size=12, max_size=12))
 def test_what_entries_come_to_does_not_depend_on_the_way(
     walk: list[tuple[str, str, list[AnyRow]]], plugged: list[dict[str, Plug]]

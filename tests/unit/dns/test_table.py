@@ -1,10 +1,10 @@
 """The table of answers: bounded, and without what has changed."""
 
-from polpo.dns.server.table import FOREVER, Kept, Table
+from polpo.dns.server.table import FOREVER, Kept, Table, Terms
 
 
 def kept(*about: bytes, ends: float = FOREVER) -> Kept:
-    return (b"answer",), 0, ends, about
+    return b"answer", 0, Terms(ends) if ends < FOREVER else None, about
 
 
 def test_what_is_about_a_name_is_dropped_when_it_changes() -> None:

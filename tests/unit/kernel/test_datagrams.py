@@ -113,7 +113,7 @@ def test_on_all_addresses_the_answer_comes_from_the_one_asked() -> None:
         envelope = batch.envelope(0)
         batch.send(1, [])
         outgoing = Outgoing(server)
-        assert outgoing.add(envelope, b"\0\1later")
+        assert outgoing.add(envelope, b"\0\1", b"\7\7later")
         outgoing.flush()
         assert {asker.recv(100), asker.recv(100)} == {b"\0\1at once", b"\0\1later"}
         asker.close()

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from polpo.kube import objects
@@ -59,7 +59,6 @@ def feed(index: Index, change: Change[Any]) -> None:
     (index.slices if of_slice else index.services)([change])
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(events, max_size=4), max_size=6), st.integers(0, 3))
 def test_what_is_told_comes_to_what_is_wanted(turns: list[list[Change[Any]]], again: int) -> None:
     """Also when somebody begins anew with what the network says that it has."""

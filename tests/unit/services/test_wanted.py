@@ -1,5 +1,7 @@
 """What of a Service the network carries, as kube-proxy's documentation has it."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -20,7 +22,7 @@ def backends(given: Object, *slices: Object) -> list[tuple[Backend, ...]]:
     return [port.backends for port in found.ports]
 
 
-def end(address: str, node: str = "", **conditions: bool) -> Object:
+def end(address: str, node: str = "", **conditions: Any) -> Object:
     more = {"nodeName": node} if node else {}
     return {"addresses": [address], "conditions": conditions, **more}
 
@@ -49,27 +51,35 @@ def test_an_unnamed_port_has_unnamed_ones() -> None:
     assert found == [(Backend("10.100.0.1", 8080),)]
 
 
+LEAVING: dict[str, Any] = {"ready": False, "serving": True, "terminating": True}
+
+
 @pytest.mark.parametrize(
-    ("ends", "taken"),
+    ("ends", "wanted"),
     [
-        ([end("10.0.0.1"), end("10.0.0.2", ready=False)], ["10.0.0.1"]),
-        ([end("10.0.0.1", ready=False, serving=True, terminating=True)], ["10.0.0.1"]),
-        ([end("10.0.0.1", ready=False, serving=False, terminating=True)], []),
-        (
-            [end("10.0.0.1", ready=False, serving=True, terminating=True), end("10.0.0.2")],
-            ["10.0.0.2"],
-        ),
-        ([end("10.0.0.1", ready=False, serving=True)], []),
-        ([{"addresses": []}], []),
+        (end("10.0.0.1"), (True, False)),
+        (end("10.0.0.1", ready=True, serving=True), (True, False)),
+        (end("10.0.0.1", **LEAVING), (True, True)),
+        (end("10.0.0.1", ready=False, serving=False, terminating=True), (False, False)),
+        (end("10.0.0.1", ready=False, serving=True), (False, False)),
+        ({"addresses": []}, None),
     ],
 )
-def test_who_terminates_serves_only_while_nobody_is_ready(
-    ends: list[Object], taken: list[str]
+def test_who_terminates_is_spare_and_who_is_not_ready_only_keeps_what_it_has(
+    ends: Object, wanted: tuple[bool, bool] | None
 ) -> None:
-    given = service(*WEB, ports=":tcp:80")
-    slice_ = endpoints("a", "web", ports=":tcp:80", addresses=["10.9.9.9"])
-    slice_["endpoints"] = ends
-    assert [b.address for b in backends(given, slice_)[0]] == taken
+    slice_ = endpoints("a", "web", ports=":tcp:80")
+    slice_["endpoints"] = [ends]
+    found = backends(service(*WEB, ports=":tcp:80"), slice_)[0]
+    assert [(b.up, b.spare) for b in found] == ([wanted] if wanted else [])
+
+
+def test_an_endpoint_that_is_in_two_slices_is_as_good_as_the_better_one() -> None:
+    first = endpoints("a", "web", ports=":tcp:80", endpoints=[end("10.0.0.1", **LEAVING)])
+    second = endpoints("b", "web", ports=":tcp:80", endpoints=[end("10.0.0.1", "n1")])
+    for slices in ((first, second), (second, first)):
+        found = backends(service(*WEB, ports=":tcp:80"), *slices)
+        assert found == [(Backend("10.0.0.1", 80, "n1"),)]
 
 
 def test_both_families_are_carried() -> None:
@@ -104,7 +114,42 @@ def test_affinity_and_policy_are_the_services() -> None:
     assert (plain.local, local.local) == (False, True)
 
 
-def test_external_ips_are_addresses_too() -> None:
+def test_external_ips_are_for_guests_too() -> None:
     found = of(service(*WEB, externalIPs=["203.0.113.9"]))
     assert found is not None
-    assert found.addresses == ("10.254.0.1", "203.0.113.9")
+    assert (found.addresses, found.external) == (("10.254.0.1",), ("203.0.113.9",))
+    assert found.guests == "cluster"
+
+
+def test_a_node_port_is_at_every_host() -> None:
+    given = service(*WEB, ports=":tcp:80", type="NodePort", externalTrafficPolicy="Local")
+    given["spec"]["ports"][0]["nodePort"] = 30080
+    found = of(given)
+    assert found is not None
+    assert (found.ports[0].node_port, found.guests, found.health_port) == (30080, "local", 0)
+    given["spec"]["type"] = "ClusterIP"  # whatever is left of what it was
+    assert of(given) == Wanted("u", "default/web", ("10.254.0.1",), (Port("tcp", 80),))
+
+
+def test_a_load_balancers_addresses_are_the_services_unless_it_is_a_proxy() -> None:
+    given = service(*WEB, ports=":tcp:80", type="LoadBalancer")
+    given["spec"] |= {
+        "externalTrafficPolicy": "Local",
+        "healthCheckNodePort": 32000,
+        "loadBalancerSourceRanges": ["192.0.2.7/24", " 198.51.100.0/24 "],
+    }
+    ingress = [
+        {"ip": "203.0.113.7"},
+        {"ip": "203.0.113.8", "ipMode": "Proxy"},
+        {"ip": "203.0.113.9", "ipMode": "VIP"},
+        {"hostname": "lb.example"},
+    ]
+    given["status"] = {"loadBalancer": {"ingress": ingress}}
+    found = of(given)
+    assert found is not None
+    assert found.balanced == ("203.0.113.7", "203.0.113.9")
+    assert found.sources == ("192.0.2.0/24", "198.51.100.0/24")
+    assert (found.guests, found.health_port) == ("local", 32000)
+    given["status"] = {}
+    assert (found := of(given)) is not None
+    assert (found.balanced, found.sources) == ((), ())

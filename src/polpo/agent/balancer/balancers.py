@@ -12,7 +12,6 @@ from polpo.agent.balancer.limits import Limits
 from polpo.agent.balancer.listening import Listening
 from polpo.agent.balancer.loopback import Loopbacks
 from polpo.agent.balancer.pings import Pings, pinged
-from polpo.agent.balancer.proxy import socket
 from polpo.agent.balancer.proxy.figures import balancing
 from polpo.agent.balancer.proxy.haproxy import Haproxy
 from polpo.agent.balancer.proxy.master import find
@@ -27,6 +26,7 @@ from polpo.agent.pairs.watching import Watching
 from polpo.agent.patience import Patience
 from polpo.agent.reconciler import Step
 from polpo.kernel import cgroups
+from polpo.kernel.haproxy import socket
 from polpo.kernel.processes import Process
 from polpo.runtime.clock import monotonic
 from polpo.target.balancer import Balancing

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Set
 from ipaddress import ip_address
 
 from polpo.agent.balancer.instances import Instance
-from polpo.agent.balancer.proxy import socket
 from polpo.agent.balancer.proxy.monitoring import BY_AGENT
 from polpo.agent.balancer.proxy.tree import Tree, backend_name
 from polpo.agent.balancer.pulse import Pulse
 from polpo.kernel import netns
 from polpo.kernel.echo import Echo
+from polpo.kernel.haproxy import socket
 from polpo.kernel.knock import Knock
 from polpo.model.load_balancer import HealthMonitor, Member
 from polpo.runtime.clock import Clock

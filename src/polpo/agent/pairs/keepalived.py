@@ -77,7 +77,7 @@ class Keepalived:
         self._starts, self._group, self._texts = Starts(clock), group or Everybody(), Texts()
         self._places = Places(directory)
         self._running: dict[int, Process] = {}
-        self._begun: set[int] = set()  # whose pid file said so, at some time
+        self._begun: set[int] = set()  # whose pid files said so, at some time
         self._ending: set[int] = set()
         self._children: dict[int, subprocess.Popen[bytes]] = {}  # to be waited for when they end
 
@@ -138,8 +138,10 @@ class Keepalived:
         return processes.of_child(child) if child is not None else None
 
     def _has_begun(self, vni: int) -> bool:
-        """Before that a signal would end it."""
-        if self._can_be_found(vni):
+        """Before that it does not hear: its own pid file is written first, then it listens to
+        signals, then its child writes its.
+        """
+        if self._can_be_found(vni) and (self._place(vni) / "vrrp.pid").exists():
             self._begun.add(vni)
         return vni in self._begun
 

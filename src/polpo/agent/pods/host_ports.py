@@ -42,6 +42,11 @@ class HostPorts:
             plug = own(port.id, self._name, device(self._clusters.index(port.host_of)))
             yield msgspec.structs.replace(plug, here=True)
 
+    @property
+    def devices(self) -> list[str]:
+        """Their names in the host's namespace: what its programs see."""
+        return [device(self._clusters.index(row.host_of)) for row in self._ports.values()]
+
     def wires(self, wires: dict[str, Wire], ports: Mapping[str, Wired]) -> dict[str, Wire]:
         """Its routes lead to the cluster's Services, and nowhere else."""
         return {

@@ -30,9 +30,13 @@ class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     addresses: tuple[str, ...]
     ports: tuple[ServicePort, ...] = ()
+    external: tuple[str, ...] = ()
+    balanced: tuple[str, ...] = ()
     sticks_s: int = 0
     local: bool = False
+    guests: str = ""
     sources: tuple[str, ...] = ()
+    health_port: int = 0
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,7 +104,7 @@ def _own(tx: Transaction, cluster: Cluster, id: str) -> Service | None:
 
 def _check(told: Told) -> None:
     """ValueError, which names the field and what it may be."""
-    for address in told.addresses:
+    for address in (*told.addresses, *told.external, *told.balanced):
         found = ip_address(address)
         if str(found) != address or found.is_multicast or found.is_loopback or found.is_link_local:
             raise ValueError(f"addresses: {address} is not an address that a Service can have.")
@@ -108,6 +112,10 @@ def _check(told: Told) -> None:
         ip_network(source)
     if told.sticks_s < 0:
         raise ValueError("sticks_s: seconds, 0 or more.")
+    if told.guests not in ("", "cluster", "local"):
+        raise ValueError(f'guests: "cluster", "local" or "", not {told.guests!r}.')
+    if not 0 <= told.health_port < 65536:
+        raise ValueError(f"health_port: {told.health_port} is not a port.")
     for port in told.ports:
         _check_port(port)
 
@@ -120,5 +128,7 @@ def _check_port(port: ServicePort) -> None:
     for number in (port.port, *(backend.port for backend in port.backends)):
         if not 0 < number < 65536:
             raise ValueError(f"ports: {number} is not a port, 1 to 65535.")
+    if not 0 <= port.node_port < 65536:
+        raise ValueError(f"ports: {port.node_port} is not a port, 1 to 65535, or 0 for none.")
     for backend in port.backends:
         ip_address(backend.address)

@@ -8,18 +8,19 @@ import traceback
 from collections.abc import Callable
 
 from polpo.dns.query import Peer, Query
-from polpo.dns.server.chain import Chain, Relay, Zones, chain_finder
-from polpo.dns.server.table import FOREVER, Kept, Table
+from polpo.dns.server.chain import Chain, Zones, chain_finder
+from polpo.dns.server.table import FOREVER, Kept, Table, Terms
 from polpo.dns.server.tally import MOST_COMBINATIONS, Combination, Tally, rcode_label, type_label
-from polpo.dns.wire.message import OPCODE, QR, TC, Malformed, Question, read_question
+from polpo.dns.wire.message import OPCODE, QR, Malformed, Question, read_question
 from polpo.dns.wire.record import Rcode, Reply, Type
-from polpo.dns.wire.render import SMALLEST_SIZE, render_error, render_reply
+from polpo.dns.wire.render import SMALLEST_SIZE, render_error, render_reply, truncated
 from polpo.dns.wire.transfer import render_transfer
+from polpo.kernel.datagrams import SLOT_BYTES
 
 LARGEST_UDP = 4096  # CoreDNS has no bound here; more than this never arrives whole anyway
 LARGEST_TCP = 65535
 KEPT_RCODES = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
-_TRANSFERS = frozenset({Type.AXFR, Type.IXFR})
+TRANSFERS = frozenset({Type.AXFR, Type.IXFR})
 
 
 class Channel:
@@ -36,6 +37,37 @@ class Channel:
         self.is_datagrams = protocol == "udp"
         first = next(iter(zones.values()), None)
         self.server = first.server if first is not None else ""
+
+    def combination(
+        self,
+        chain: Chain | None,
+        rcode: int,
+        plugin: str,
+        type: int,
+        dnssec_ok: bool,
+        asked_bytes: int,
+        answered_bytes: int,
+    ) -> tuple[int, Combination]:
+        """The labels of an answer, and their slot: those that there have been are remembered."""
+        key = (id(chain), type, rcode, plugin, dnssec_ok, asked_bytes, answered_bytes)
+        found = self.slots.get(key)
+        if found is None:
+            combination = Combination(
+                chain.server if chain else self.server,
+                chain.zone if chain else "dropped",
+                self.protocol,
+                self.family,
+                type_label(type),
+                rcode_label(rcode),
+                plugin,
+                dnssec_ok,
+                asked_bytes,
+                answered_bytes,
+            )
+            if len(self.slots) > MOST_COMBINATIONS:
+                self.slots.clear()
+            found = self.slots[key] = (self.tally.slot(combination), combination)
+        return found
 
 
 class Asked:
@@ -82,6 +114,7 @@ class Asked:
             dnssec_ok=edns is not None and edns.dnssec_ok,
             size=self._size(),
             message=self.message,
+            options=edns.options if edns is not None else (),
         )
         refusal = self._refusal(chain)
         if refusal is not None or chain is None:
@@ -92,26 +125,6 @@ class Asked:
             chain.handler(query, self.answer)
         except Exception:
             self._panic()
-
-    def relay(self) -> Relay | None:
-        """How to hand the query on as it is, if nothing has to be done with it here."""
-        question = self.question
-        chain = self.chain = self.channel.find_chain(question.name.lower())
-        edns = question.edns
-        if chain is None or chain.relay is None or question.flags & OPCODE or question.class_ != 1:
-            return None
-        if edns is not None and (edns.version or edns.size >= LARGEST_UDP):
-            return None
-        return None if question.type in _TRANSFERS else chain.relay
-
-    def relayed(self, message: bytes) -> bytes:
-        """The upstream's message as the answer, counted."""
-        question, rcode = self.question, message[3] & 15
-        dnssec_ok = question.edns is not None and question.edns.dnssec_ok
-        wire = self._relay(message, self._size())
-        slot, combination = self._combination(rcode, "forward", question.type, dnssec_ok, wire)
-        self.channel.tally.count(slot, time.monotonic() - self.begun, combination)
-        return wire
 
     def ask_for_peer(self, peer: Callable[[], Peer]) -> None:
         """Where to learn who asks, from now on."""
@@ -155,7 +168,7 @@ class Asked:
         if reply.rcode < 0:
             self.drop()
             return
-        if query.type in _TRANSFERS and len(reply.answer) > 1:
+        if query.type in TRANSFERS and len(reply.answer) > 1:
             query.keep = False
             self.wire = render_transfer(self.question, self.message, reply)
             self.framed = True
@@ -163,49 +176,25 @@ class Asked:
             self.wire = self._relay(reply.message, query.size)
         else:
             self.wire = render_reply(self.message, self.question, reply, query.size)
-        slot, combination = self._combination(
-            reply.rcode, reply.plugin, query.type, query.dnssec_ok, self.wire
+        sizes = (len(self.message), len(self.wire))
+        slot, combination = channel.combination(
+            self.chain, reply.rcode, reply.plugin, query.type, query.dnssec_ok, *sizes
         )
         channel.tally.count(slot, time.monotonic() - self.begun, combination)
         if query.keep and reply.rcode in KEPT_RCODES:
             self._keep(reply, query, combination)
 
-    def _combination(
-        self, rcode: int, plugin: str, type: int, dnssec_ok: bool, wire: bytes
-    ) -> tuple[int, Combination]:
-        """The labels of the answer, and their slot: the channel remembers those that it has had."""
-        channel, chain = self.channel, self.chain
-        sizes = (len(self.message), len(wire))
-        key = (id(chain), type, rcode, plugin, dnssec_ok, *sizes)
-        found = channel.slots.get(key)
-        if found is None:
-            server, zone = (chain.server, chain.zone) if chain else (channel.server, "dropped")
-            combination = Combination(
-                server,
-                zone,
-                channel.protocol,
-                channel.family,
-                type_label(type),
-                rcode_label(rcode),
-                plugin,
-                dnssec_ok,
-                *sizes,
-            )
-            if len(channel.slots) > MOST_COMBINATIONS:
-                channel.slots.clear()
-            found = channel.slots[key] = (channel.tally.slot(combination), combination)
-        return found
-
     def _keep(self, reply: Reply, query: Query, combination: Combination) -> None:
         assert self.wire is not None
         if query.cached:
             combination = combination._replace(cached=query.cached)
+        variants = self._variants(reply, query.size) if reply.shuffled else ()
         ends = self.begun + reply.ttl_s if reply.ttl_s else FOREVER
-        variants: tuple[bytes, ...] = (self.wire[2:],)
-        if reply.shuffled:
-            variants = self._variants(reply, query.size)
-        about = (query.name, *reply.about) if query.name not in reply.about else reply.about
-        kept: Kept = (variants, self.channel.tally.slot(combination), ends, about)
+        is_long = max(map(len, (self.wire, *variants))) + 2 > SLOT_BYTES
+        terms = Terms(ends, variants, is_long) if reply.ttl_s or variants or is_long else None
+        others = [name for name in reply.about if name != query.name]
+        about = (query.name, *others) if others else query.name
+        kept: Kept = (self.wire[2:], self.channel.tally.slot(combination), terms, about)
         self.channel.table.keep(self.message[2:], kept)
 
     def _variants(self, reply: Reply, size: int) -> tuple[bytes, ...]:
@@ -216,11 +205,9 @@ class Asked:
 
     def _relay(self, message: bytes, size: int) -> bytes:
         """An upstream's message as it is, under the asker's ID, cut if it is too long for them."""
-        if len(message) <= size:
-            return self.message[:2] + message[2:]
-        end = self.question.end
-        flags = int.from_bytes(message[2:4], "big") | TC
-        return self.message[:2] + flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\0" + message[12:end]
+        if len(message) > size:
+            message = truncated(message, self.question.end)
+        return self.message[:2] + message[2:]
 
     def _panic(self) -> None:
         """A fault of ours: the asker gets SERVFAIL, the log the trace, Prometheus a number."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.counts import Counts
+from polpo.dns.handing import Relay
 from polpo.dns.plugin import ORDER, handler_of, setup_of
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.turn import Turn
@@ -19,14 +20,12 @@ FEW = 6
 Receive = Callable[[bytes], Iterable[bytes]]
 
 
-Relay = Callable[[bytes, bytes, Callable[[bytes | None, str], None]], bool]
 SEEING_NOTHING = frozenset({"errors", "forward"})  # plugins that a reply passes as it is
 
 
 class Chain(NamedTuple):
     """What answers for one zone of a listener: the handler, and the labels of metrics. With `relay`
-    there is nothing to do but to hand queries on: it takes name, query after the ID, and who gets
-    the reply; False means that the handler has to do it."""
+    there is nothing to do but to hand queries on; what it does not take, the handler has to do."""
 
     handler: Handler
     server: str
@@ -114,7 +113,7 @@ def chain_finder(zones: Zones) -> Callable[[bytes], Chain | None]:
 
     def find(name: bytes) -> Chain | None:
         for zone, chain in by_length:
-            if zone == ROOT or is_within(name, zone):
+            if name.endswith(zone) and (zone == ROOT or is_within(name, zone)):
                 return chain
         return None
 

@@ -23,6 +23,7 @@ from polpo.dns.server import process_metrics, succession, tally
 from polpo.dns.server.generation import Generation, Identity
 from polpo.dns.server.http import HttpServers
 from polpo.dns.server.plan import Plan, make_plan
+from polpo.dns.server.processes import Launcher
 from polpo.dns.server.sockets import Listeners
 
 STARTUP_S = 5.0
@@ -64,8 +65,9 @@ class Options(NamedTuple):
 class Control:
     """All of control but the process."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, launcher: Launcher | None = None) -> None:
         self._options = options
+        self._launcher = launcher or Launcher()
         self._listeners = Listeners()
         self.http = HttpServers()
         self._counts = Counts()
@@ -138,6 +140,7 @@ class Control:
                 name,
                 self.metrics,
                 self._remember,
+                self._launcher,
             )
             try:
                 await self.http.open(after.pages)
@@ -209,7 +212,7 @@ class Control:
         rows = add_up(
             [self._past, self._counts.rows(), generation.counts.rows(), *answered, self._facts()]
         )
-        pids = [os.getpid(), *(worker.pid for worker in workers)]
+        pids = [os.getpid(), *self._launcher.pids, *(worker.pid for worker in workers)]
         rows += process_metrics.rows(pids)
         return render(self._metrics(), rows)
 

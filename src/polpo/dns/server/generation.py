@@ -12,7 +12,7 @@ from polpo.dns.counts import Counts, Row
 from polpo.dns.plugin import Feed, Page, feed_of, setup_of
 from polpo.dns.server.link import Configuration, Server, Sockets, feed_frame
 from polpo.dns.server.plan import Plan
-from polpo.dns.server.processes import WorkerProcess
+from polpo.dns.server.processes import Launch, WorkerProcess
 from polpo.dns.server.sockets import Listeners
 
 LONGEST_START_S = 30.0
@@ -67,6 +67,7 @@ class Generation:
         succession: str,
         scrape: Callable[[], Awaitable[str]],
         retired: Callable[[Iterable[Row]], None],
+        launch: Launch,
     ) -> None:
         self.plan = plan
         self.counts = Counts()
@@ -74,6 +75,8 @@ class Generation:
         self.workers: list[WorkerProcess] = []
         self.scrape = scrape
         self._retired = retired
+        self._launch = launch
+        self._has_begun = False
         self._listeners = listeners
         self._count = workers
         self._identity = identity
@@ -113,6 +116,7 @@ class Generation:
             worker.feed_done()
         async with asyncio.timeout(LONGEST_START_S):
             await asyncio.gather(*(worker.started for worker in self.workers))
+        self._has_begun = True
 
     async def _feeds_ready(self) -> None:
         while self.unready():  # noqa: ASYNC110 - feeds are asked, by probes too; they do not tell
@@ -120,7 +124,7 @@ class Generation:
 
     async def _start_worker(self, number: int) -> WorkerProcess:
         begun = time.monotonic()
-        worker = WorkerProcess(lambda ended: self._replace(number, ended, begun))
+        worker = WorkerProcess(self._launch, lambda ended: self._replace(number, ended, begun))
         servers, descriptors = self._sockets(number)
         user, group = self._identity
         configuration = Configuration(self.plan.blocks, servers, user, group, self._succession)
@@ -147,7 +151,7 @@ class Generation:
         if ended in self.workers:
             self.workers.remove(ended)
         self._retired(ended.rows)
-        if self._ending or not ended.started.done() or ended.started.exception() is not None:
+        if self._ending or not self._has_begun:
             return
         print(f"[WARNING] worker {ended.pid} has died; another takes its place", flush=True)
         wait_s = 0.0 if time.monotonic() - begun > SOON_S else SOON_S

@@ -8,23 +8,85 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from polpo.dns.counts import Row
 from polpo.dns.server.link import CONFIGURE, FED, ROWS, STARTED, STOP, Configuration, Frames, frame
+from polpo.dns.server.nursery import Nursery
 
 LONGEST_ANSWER_S = 1.0
+
+
+class Process(Protocol):
+    """A worker as something that runs."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def kill(self) -> None: ...
+
+    def wait(self, seconds: float) -> bool:
+        """Has it ended, within this time?"""
+
+    def close(self) -> None:
+        """It has ended; forget it."""
+
+
+Launch = Callable[[Sequence[int]], Process]
+"""Start a worker that has these descriptors, the first of them to be told by."""
+
+
+class Program:
+    """A worker that is a program of its own: costs a start of Python, and memory of its own."""
+
+    def __init__(self, descriptors: Sequence[int]) -> None:
+        command = [sys.executable, "-m", "polpo.dns.server.worker", str(descriptors[0])]
+        self._process = subprocess.Popen(command, pass_fds=descriptors, start_new_session=True)
+        self.pid = self._process.pid
+        self.kill = self._process.kill
+
+    def wait(self, seconds: float) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=seconds)
+        return self._process.poll() is not None
+
+    def close(self) -> None:
+        """Nothing is left of it."""
+
+
+class Launcher:
+    """By the nursery, if there is one, and else as a program: nothing that ends early takes the
+    workers with it."""
+
+    def __init__(self, nursery: Nursery | None = None) -> None:
+        self._nursery = nursery
+
+    @property
+    def pids(self) -> list[int]:
+        return [self._nursery.pid] if self._nursery else []
+
+    def __call__(self, descriptors: Sequence[int]) -> Process:
+        if self._nursery is not None:
+            try:
+                return self._nursery.bear(descriptors)
+            except OSError as failed:
+                print(f"[WARNING] workers are programs from now on: {failed}", flush=True)
+                self._nursery.close()
+                self._nursery = None
+        return Program(descriptors)
 
 
 class WorkerProcess(asyncio.Protocol):
     """One worker: started, told things, and noticed when it ends."""
 
-    def __init__(self, ended: Callable[[WorkerProcess], None]) -> None:
+    def __init__(self, launch: Launch, ended: Callable[[WorkerProcess], None]) -> None:
+        self._launch = launch
         self._ended = ended
         self._frames = Frames()
         self._transport: asyncio.Transport | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.gone = asyncio.Event()
         self.rows: list[Row] = []
@@ -42,10 +104,7 @@ class WorkerProcess(asyncio.Protocol):
     def _open(self, descriptors: Sequence[int]) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            command = [sys.executable, "-m", "polpo.dns.server.worker", str(theirs.fileno())]
-            self._process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno(), *descriptors], start_new_session=True
-            )
+            self._process = self._launch([theirs.fileno(), *descriptors])
         ours.setblocking(False)
         return ours
 
@@ -91,12 +150,12 @@ class WorkerProcess(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Its end of the pair is shut when it is gone: there is something to reap now."""
-        if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=LONGEST_ANSWER_S)
-            if self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
+        process = self._process
+        if process is not None:
+            if not process.wait(LONGEST_ANSWER_S):
+                process.kill()
+                process.wait(LONGEST_ANSWER_S)
+            process.close()
         self.gone.set()
         if not self.started.done():
             self.started.set_exception(ChildProcessError("a worker has ended before it began"))

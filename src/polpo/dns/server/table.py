@@ -8,13 +8,34 @@ for in time. So no storm of names makes the table grow, and what is asked often 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-# Wire after the ID, in variants to be used in turn; the slot of the metrics; until when (monotonic
-# seconds); the names that it is about.
-Kept = tuple[tuple[bytes, ...], int, float, tuple[bytes, ...]]
 FOREVER = float("inf")
+
+
+class Terms(NamedTuple):
+    """What an answer has that is not the same for ever: it ends (monotonic seconds), or has
+    variants that are used in turn, or is too long for the place of a datagram's question."""
+
+    ends: float = FOREVER
+    variants: tuple[bytes, ...] = ()
+    is_long: bool = False
+
+    def is_for_others(self, now: float) -> bool:
+        """Not for who answers datagrams in place."""
+        return self.is_long or self.ends <= now
+
+    def body(self, body: bytes, turn: int) -> bytes:
+        variants = self.variants
+        return variants[turn % len(variants)] if variants else body
+
+
+# Wire after the ID; the slot of the metrics; what is special about it, mostly nothing, so that hot
+# code has one thing to look at; the name that it is about, or several. A plain tuple: it is taken
+# apart with each query.
+Kept = tuple[bytes, int, Terms | None, bytes | tuple[bytes, ...]]
 About = dict[bytes, bytes | set[bytes]]  # a name: the key about it, or several
-MOST = 16_384  # entries of one generation: both and their indexes take some 25 MB at most
+MOST = 10_000  # entries of one generation, as many as CoreDNS's cache keeps of a kind
 
 
 class Table:
@@ -35,11 +56,10 @@ class Table:
         kept = self.young.get(key)
         if kept is None:
             kept = self._old.pop(key, None)
-            if kept is not None and kept[2] > now:
-                self._insert(key, kept)
-        if kept is None or kept[2] <= now:
-            return None
-        return kept
+            if kept is None or has_ended(kept, now):
+                return None
+            self._insert(key, kept)
+        return None if has_ended(kept, now) else kept
 
     def keep(self, key: bytes, kept: Kept) -> None:
         if len(self.young) >= self._most:
@@ -49,7 +69,8 @@ class Table:
 
     def _insert(self, key: bytes, kept: Kept) -> None:
         self.young[key] = kept
-        for name in kept[3]:
+        about = kept[3]
+        for name in (about,) if isinstance(about, bytes) else about:
             keys = self._young_about.get(name)
             if keys is None:
                 self._young_about[name] = key
@@ -69,3 +90,8 @@ class Table:
     def clear(self) -> None:
         self.young, self._old = {}, {}
         self._young_about, self._old_about = {}, {}
+
+
+def has_ended(kept: Kept, now: float) -> bool:
+    terms = kept[2]
+    return terms is not None and terms.ends <= now

@@ -123,12 +123,12 @@ class Tally:
                 self.values += (0, 0)
         return found
 
-    def count(self, slot: int, seconds: float, combination: Combination) -> None:
-        """One answer that was worked for, or waited for."""
-        self.values[slot] += 1
-        self.values[slot + 1] += seconds
+    def count(self, slot: int, seconds: float, combination: Combination, times: int = 1) -> None:
+        """Answers that were worked for, or waited for, each for so long."""
+        self.values[slot] += times
+        self.values[slot + 1] += seconds * times
         if seconds > DURATIONS[0]:
-            self.late(combination.server, combination.zone).observe(seconds)
+            self.late(combination.server, combination.zone).observe(seconds, times)
 
     def turn(self, slot: int) -> int:
         """One more hit of the combination: how many that makes."""

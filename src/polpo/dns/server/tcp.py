@@ -101,8 +101,10 @@ class TcpConnection(asyncio.Protocol):
         channel = self._channel
         kept = channel.table.find(message[2:], self._last_whole)
         if kept is not None:
-            variants, slot, _, _ = kept
-            body = variants[channel.tally.turn(slot) % len(variants)]
+            body, slot, terms, _ = kept
+            turn = channel.tally.turn(slot)
+            if terms is not None:
+                body = terms.body(body, turn)
             out += ((len(body) + 2).to_bytes(2, "big"), message[:2], body)
             return
         asked = begin(channel, message)

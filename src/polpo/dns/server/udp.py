@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 import time
+from array import array
 from functools import partial
 
 from polpo.dns.server.answering import Asked, Channel, begin
+from polpo.dns.server.passing import Passing
 from polpo.dns.server.tally import DURATIONS
 from polpo.dns.turn import Turn
 from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, peer_of, send_one
 
 BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
+BEHIND_IDS = tuple(range(2, 64 * SLOT_BYTES, SLOT_BYTES))  # where keys and answers begin
 
 
 class UdpListener:
@@ -20,12 +23,18 @@ class UdpListener:
     def __init__(self, sock: socket.socket, channel: Channel, turn: Turn) -> None:
         self.socket = sock
         self.read = turn.of(self.drain)
-        self._at_end = turn.at_end
+        self._turn = turn
         self._outgoing = Outgoing(sock)
         self._batch = Batch(sock)
         self._channel = channel
-        self._turn = 0
-        self.waiting = 0
+        self._passing = Passing(channel, self._batch, self._outgoing, turn, self._ask_late)
+        self._round = 0
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many there is no answer for yet."""
+        return self._waiting + self._passing.waiting
 
     def drain(self) -> bool:
         """Answer what has come, or as much of it as is good at a time. Was there anything?"""
@@ -40,36 +49,35 @@ class UdpListener:
 
     def _answer(self, lengths: list[int]) -> None:
         """This is the loop that answers hits: it calls nothing that it does not have to."""
-        batch = self._batch
-        begun = time.monotonic()
-        memory, out = batch.memory, batch.lengths
-        data = batch.view[: len(lengths) * SLOT_BYTES].tobytes()
-        values = self._channel.tally.values
-        young = self._channel.table.young
-        turn = self._turn = self._turn + 1
+        batch, channel = self._batch, self._channel
+        begun = self._turn.now = time.monotonic()
+        count = len(lengths)
+        memory = batch.memory
+        data = batch.view[: count * SLOT_BYTES].tobytes()
+        find = channel.table.young.get
+        values = channel.tally.values
+        turn = self._round = self._round + 1
         slot = -1
+        sizes: list[int] = []
         missed: list[int] = []
-        at = 0
-        for index, length in enumerate(lengths):
-            kept = young.get(data[at + 2 : at + length])
-            if kept is None or kept[2] <= begun:
-                missed.append(index)
-            else:
-                variants = kept[0]
-                body = variants[turn % len(variants)]
-                size = len(body) + 2
-                if size > SLOT_BYTES:
-                    missed.append(index)
-                else:
-                    memory[at + 2 : at + size] = body
-                    out[index] = size
-                    slot = kept[1]
-                    values[slot] += 1
-            at += SLOT_BYTES
-        unanswered = [i for i in missed if not self._work(i, lengths[i])] if missed else missed
-        batch.send(len(lengths), unanswered)
+        for at, length in zip(BEHIND_IDS, lengths, strict=False):
+            kept = find(data[at : at + length - 2])
+            if kept is None or (kept[2] is not None and kept[2].is_for_others(begun)):
+                missed.append(len(sizes))
+                sizes.append(0)
+                continue
+            body, slot, terms, _ = kept
+            if terms is not None:
+                body = terms.body(body, turn)
+            size = len(body)
+            memory[at : at + size] = body
+            sizes.append(size + 2)
+            values[slot] += 1
+        batch.lengths[:count] = array("Q", sizes)
+        unanswered = self._work(missed, data, lengths) if missed else missed
+        batch.send(count, unanswered)
         if slot >= 0:
-            self._time(slot, len(lengths) - len(missed), time.monotonic() - begun)
+            self._time(slot, count - len(missed), time.monotonic() - begun)
 
     def _time(self, slot: int, hits: int, seconds: float) -> None:
         """What a batch has taken goes to the labels of its last hit: over many batches each has its
@@ -79,31 +87,35 @@ class UdpListener:
         if seconds > DURATIONS[0] * hits:
             tally.late_slot(slot, hits, seconds / hits)
 
-    def _work(self, index: int, length: int) -> bool:
-        """Answer one that the younger table does not have. Is the answer in its slot now?"""
+    def _work(self, missed: list[int], data: bytes, lengths: list[int]) -> list[int]:
+        """Answer those that the younger table does not have; which of them have no answer now?"""
+        passing = self._passing
+        passed = passing.take(missed, data, lengths) if passing.is_there else ()
+        unanswered = []
+        for index in missed:
+            at = index * SLOT_BYTES
+            if index in passed or not self._answer_one(index, data[at : at + lengths[index]]):
+                unanswered.append(index)
+        return unanswered
+
+    def _answer_one(self, index: int, message: bytes) -> bool:
+        """Is the answer in its slot now?"""
         batch, channel = self._batch, self._channel
-        at = index * SLOT_BYTES
-        message = bytes(batch.memory[at : at + length])
-        found = channel.table.find(message[2:], time.monotonic())
+        found = channel.table.find(message[2:], self._turn.now)
         if found is not None:
-            channel.tally.values[found[1]] += 1
-            return self._put(index, message[:2] + found[0][self._turn % len(found[0])])
+            body, slot, terms, _ = found
+            channel.tally.values[slot] += 1
+            body = terms.body(body, self._round) if terms is not None else body
+            return self._put(index, message[:2] + body)
         asked = begin(channel, message)
         if not isinstance(asked, Asked):
             return self._put(index, asked) if asked else False
-        relay = asked.relay()
-        if relay is not None:
-            back = partial(self._relay_back, asked, batch.envelope(index))
-            if relay(asked.question.name.lower(), message[2:], back):
-                self.waiting += 1
-                return False
         asked.ask(lambda: batch.peer(index))
         if asked.wire is not None:
             return self._put(index, asked.wire) if asked.wire else False
-        self.waiting += 1
         envelope = batch.envelope(index)
         asked.ask_for_peer(partial(peer_of, envelope[0]))
-        asked.send = partial(self._send_later, envelope)
+        self._wait(asked, envelope)
         return False
 
     def _put(self, index: int, wire: bytes) -> bool:
@@ -113,23 +125,25 @@ class UdpListener:
         send_one(self.socket, self._batch.envelope(index), wire)
         return False
 
-    def _relay_back(
-        self, asked: Asked, envelope: Envelope, message: bytes | None, error: str
-    ) -> None:
-        """What an upstream says to what was relayed; without that, the long way."""
-        if message is not None:
-            self._send_later(envelope, asked.relayed(message))
-            return
+    def _ask_late(self, message: bytes, envelope: Envelope) -> None:
+        """What an upstream did not answer goes the long way."""
+        asked = begin(self._channel, message)
+        assert isinstance(asked, Asked)  # it was looked at when it came
         asked.ask(partial(peer_of, envelope[0]))
         if asked.wire is None:
-            asked.send = partial(self._send_later, envelope)
+            self._wait(asked, envelope)
         elif asked.wire:
-            self._send_later(envelope, asked.wire)
-        else:
-            self.waiting -= 1
+            self._send(envelope, asked.wire)
 
-    def _send_later(self, envelope: Envelope, wire: bytes) -> None:
+    def _wait(self, asked: Asked, envelope: Envelope) -> None:
+        def send(wire: bytes) -> None:
+            self._waiting -= 1
+            self._send(envelope, wire)
+
+        self._waiting += 1
+        asked.send = send
+
+    def _send(self, envelope: Envelope, wire: bytes) -> None:
         """The answer for somebody who waits, with others of this turn."""
-        self.waiting -= 1
-        if self._outgoing.add(envelope, wire):
-            self._at_end(self._outgoing.flush)
+        if self._outgoing.add(envelope, wire[:2], wire):
+            self._turn.at_end(self._outgoing.flush)

@@ -1,6 +1,7 @@
-"""A worker: `python -m polpo.dns.server.worker DESCRIPTOR`. It answers, and is told what to answer.
+"""A worker answers, and is told what to answer. It is a child of the `nursery`, or a program of its
+own: `python -m polpo.dns.server.worker DESCRIPTOR`.
 
-It is started by control with its sockets open, and becomes an unprivileged user before it reads its
+It begins with its sockets open, and becomes an unprivileged user before it reads its
 first query. When control goes away it answers on with what it knows, until another control has
 workers of its own for the same addresses (`succession`).
 """
@@ -75,7 +76,11 @@ class Worker:
         if kind == FEED and self._assembly is not None:
             self._assembly.apply(*read_feed(payload))
         elif kind == CONFIGURE:
-            self._configure(msgspec.msgpack.decode(payload, type=Configuration))
+            try:
+                self._configure(msgspec.msgpack.decode(payload, type=Configuration))
+            except Exception as failed:
+                self._loop.remove_reader(self._control)
+                self._fail(failed)
         elif kind == FED:
             self._spawn(self._start())
         elif kind == ROWS:
@@ -196,8 +201,13 @@ class Worker:
     def _end_task(self, task: asyncio.Task[None]) -> None:
         """A worker that cannot start ends, and control hears why by its log."""
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None and not self.stopped.done():
-            self.stopped.set_exception(task.exception() or RuntimeError())
+        failed = None if task.cancelled() else task.exception()
+        if failed is not None:
+            self._fail(failed)
+
+    def _fail(self, failed: BaseException) -> None:
+        if not self.stopped.done():
+            self.stopped.set_exception(failed)
 
 
 def become(user: int, group: int) -> None:
@@ -205,8 +215,7 @@ def become(user: int, group: int) -> None:
 
     What Python would load later is loaded now: its folder may be one that the user may not read.
     """
-    for name in LATE_MODULES:
-        import_module(name)
+    load()
     os.setgroups([])
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
@@ -221,12 +230,19 @@ async def serve(control: socket.socket) -> None:
     await worker.stopped
 
 
-def main() -> None:
-    control = socket.socket(fileno=int(sys.argv[1]))
+def load() -> None:
+    """What Python would load late: a worker may become somebody who may not read it."""
+    for name in LATE_MODULES:
+        import_module(name)
+
+
+def run(descriptor: int) -> None:
+    """A worker's life, told what to do by the socket of this number."""
+    control = socket.socket(fileno=descriptor)
     control.setblocking(False)
     gc.set_threshold(50_000, 20, 100)
     asyncio.run(serve(control))
 
 
 if __name__ == "__main__":
-    main()
+    run(int(sys.argv[1]))

@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from struct import Struct
 
-from polpo.dns.wire.message import AA, AD, CD, HEADER, OPCODE, QR, RA, RD, TC, Edns, Question
+from polpo.dns.wire.message import (
+    AA,
+    AD,
+    CD,
+    HEADER,
+    OPCODE,
+    QR,
+    RA,
+    RD,
+    TC,
+    Edns,
+    Option,
+    Question,
+)
 from polpo.dns.wire.name import is_within
 from polpo.dns.wire.record import Record, Reply
 
 OWN_SIZE = 1232  # what reaches everybody unfragmented (DNS flag day 2020)
 SMALLEST_SIZE = 512
 _FIXED = Struct("!HHIH")
+_OPTION = Struct("!HH")
 _ECHOED = OPCODE | RD | CD
 _AT_QUESTION = b"\xc0\x0c"
 # Names in data that RFC 1035 defines may be compressed (RFC 3597 4): bytes before, how many names.
@@ -49,18 +63,28 @@ def render_error(message: bytes, rcode: int) -> bytes:
     return HEADER.pack(id, QR | flags & _ECHOED | rcode & 15, 0, 0, 0, 0)
 
 
+def truncated(message: bytes, end: int) -> bytes:
+    """What is left of a reply that is too long: header, with TC, and question (until `end`)."""
+    flags = int.from_bytes(message[2:4], "big") | TC
+    return message[:2] + flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\0" + message[12:end]
+
+
 def render_query(
     id: int, name: bytes, type: int, *, class_: int = 1, flags: int = RD, edns: Edns | None = None
 ) -> bytes:
     """A question to somebody else."""
-    opt = b"" if edns is None else render_opt(edns.size, edns.dnssec_ok, 0)
+    opt = b"" if edns is None else render_opt(edns.size, edns.dnssec_ok, 0, edns.options)
     header = HEADER.pack(id, flags, 1, 0, 0, 1 if opt else 0)
     return header + name + type.to_bytes(2, "big") + class_.to_bytes(2, "big") + opt
 
 
-def render_opt(size: int, dnssec_ok: bool, high_rcode: int) -> bytes:
-    """An OPT record without options."""
-    return b"\0\0\x29" + size.to_bytes(2, "big") + bytes((high_rcode, 0, dnssec_ok << 7, 0, 0, 0))
+def render_opt(
+    size: int, dnssec_ok: bool, high_rcode: int, options: Iterable[Option] = ()
+) -> bytes:
+    """An OPT record."""
+    data = b"".join(_OPTION.pack(code, len(data)) + data for code, data in options)
+    head = b"\0\0\x29" + size.to_bytes(2, "big") + bytes((high_rcode, 0, dnssec_ok << 7, 0))
+    return head + len(data).to_bytes(2, "big") + data
 
 
 def render_message(id: int, flags: int, question: bytes, answer: Iterable[Record]) -> bytes:

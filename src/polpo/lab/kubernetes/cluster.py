@@ -1,84 +1,130 @@
 """From nothing, or what an earlier run left, to a cluster of which all nodes are Ready."""
 
 import json
+import os
+import signal
+import subprocess
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from polpo.lab.command import attempt, inside, run
+from polpo.lab.command import attempt, run
 from polpo.lab.kubernetes import node as nodes
 from polpo.lab.kubernetes import sysctls
 from polpo.lab.kubernetes.control import Control
-from polpo.lab.kubernetes.image import BOX, write_images
-from polpo.lab.kubernetes.layout import Kubernetes, Node
+from polpo.lab.kubernetes.delivery import Delivery
+from polpo.lab.kubernetes.layout import CLUSTER, DNS_SERVICE, DOMAIN, Kubernetes
 from polpo.lab.kubernetes.programs import Programs
-from polpo.lab.running import Running
+from polpo.lab.running import LabFailed, Running
+from polpo.manifests import Values, render
 
 READY_S = 90.0
+PATIENCE_S = 60.0
 
 Step = Callable[[str], AbstractContextManager[None]]
 
 
 class Cluster:
-    """`kubectl` speaks as the cluster's admin."""
+    """`kubectl` speaks as the cluster's admin; `running` are the lab's programs."""
 
     def __init__(self, running: Running, programs: Programs) -> None:
         self.at, self._programs = Kubernetes(running.lab), programs
-        self._running = running
+        self.running = running
         self._control = Control(self.at, programs)
+        self._delivery = Delivery(self.at, programs, running)
 
     def build(self, step: Step) -> None:
-        with step("etcd, kube-apiserver"):
+        with step("etcd, kube-apiserver, containerd, polpo's image"):
             self._start_api()
-        with step("kube-controller-manager, kube-scheduler, containerd, kubelet"):
-            self._running.start("kube-controller-manager", self._control.controller_manager())
-            self._running.start("kube-scheduler", self._control.scheduler())
+        with step("kube-controller-manager, kube-scheduler, kubelet"):
+            self.running.start("kube-controller-manager", self._control.controller_manager())
+            self.running.start("kube-scheduler", self._control.scheduler())
             sysctls.keep(self.at)
-            self._start_nodes()
+            for node in self.at.nodes:
+                self.running.start(f"kubelet-{node.name}", nodes.kubelet(node, self._programs))
         with step(f"{len(self.at.nodes)} nodes Ready"):
-            self._running.until(self._all_ready, "kube-controller-manager", READY_S)
+            self.running.until(self._all_ready, "kube-controller-manager", READY_S)
 
-    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+    @property
+    def image(self) -> str:
+        """polpo's, as it is now: nodes have it."""
+        return self._delivery.polpo
+
+    def config_of(self, user: str) -> str:
+        """A kubeconfig for a user of the cluster, with a certificate of its own."""
+        return self._control.config_of(self._control.authority.issue(user))
+
+    def kubectl(self, *words: str, stdin: str | None = None, timeout_s: float = 60) -> str:
         """What it printed. Raises CommandFailed."""
         who = f"--kubeconfig={self.at.kubeconfig}"
-        return run(self._programs["kubectl"], who, *words, stdin=stdin)
+        return run(self._programs["kubectl"], who, *words, stdin=stdin, timeout_s=timeout_s)
+
+    def start_in(self, pod: str, text: str) -> subprocess.Popen[str]:
+        """A shell in the pod, of the namespace default, that goes on meanwhile."""
+        kubectl = (self._programs["kubectl"], f"--kubeconfig={self.at.kubeconfig}")
+        words = (*kubectl, "exec", pod, "--", "sh", "-c", text)
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
     def apply(self, *objects: dict[str, Any]) -> None:
         body = {"apiVersion": "v1", "kind": "List", "items": objects}
         self.kubectl("apply", "-f", "-", stdin=json.dumps(body))
 
+    def deploy(self, manifest: str) -> None:
+        """One of deploy/kubernetes, as `polpo cluster manifest` prints it."""
+        values = Values(
+            cluster=CLUSTER,
+            image=self._delivery.polpo,
+            api_host=self.at.address,
+            dns_address=DNS_SERVICE,
+            domain=DOMAIN,
+        )
+        self.kubectl("apply", "-f", "-", stdin=render(manifest, values))
+
     def show(self, *words: str) -> Any:
         return json.loads(self.kubectl("get", "-o", "json", *words))
 
+    def until(self, true: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+        """`what` is to be true, in words. Raises LabFailed."""
+        deadline = time.monotonic() + patience_s
+        while not true():
+            if time.monotonic() > deadline:
+                raise LabFailed(f"after {patience_s:.0f} s it is not yet so that {what}")
+            time.sleep(0.1)
+
+    def until_available(self, deployment: str, namespace: str = "kube-system") -> None:
+        """All its replicas are."""
+        self.kubectl(
+            *("--namespace", namespace, "rollout", "status", f"deployment/{deployment}"),
+            f"--timeout={PATIENCE_S:.0f}s",
+            timeout_s=PATIENCE_S + 5,
+        )
+
+    def kill(self, label: str, namespace: str = "kube-system") -> int:
+        """kill -9 of the first process of each container of the pods with the label; how many."""
+        pods = self.show("--namespace", namespace, "pods", "--selector", label)["items"]
+        statuses = [s for pod in pods for s in pod["status"].get("containerStatuses", ())]
+        ids = {str(s["containerID"]).rpartition("/")[2] for s in statuses if "containerID" in s}
+        tasks = [task for node in self.at.nodes for task in nodes.tasks(node, self._programs)]
+        found = [pid for id, pid in tasks if id in ids]
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        return len(found)
+
     def _start_api(self) -> None:
-        self._running.start("etcd", self._control.etcd())
-        self._running.start("kube-apiserver", self._control.api_server())
-        self._running.until(self._answers, "kube-apiserver", READY_S)
+        """Images are made and imported while it starts."""
+        self.running.start("etcd", self._control.etcd())
+        self.running.start("kube-apiserver", self._control.api_server())
+        for node in self.at.nodes:
+            nodes.write_files(node, self._control, self._programs)
+            self.running.start(f"containerd-{node.name}", nodes.containerd(node, self._programs))
+        self._delivery.begin()
+        self.running.until(self._answers, "kube-apiserver", READY_S)
+        self._delivery.finish()
 
     def _answers(self) -> bool:
         kubectl = (self._programs["kubectl"], f"--kubeconfig={self.at.kubeconfig}")
         return attempt(*kubectl, "get", "--raw", "/readyz")[0] == 0
-
-    def _start_nodes(self) -> None:
-        images = self.at.folder / "images.tar"
-        if not images.exists():
-            write_images(images, self._programs["busybox"])
-        for node in self.at.nodes:
-            nodes.write_files(node, self._control, self._programs)
-            self._running.start(f"containerd-{node.name}", nodes.containerd(node, self._programs))
-        for node in self.at.nodes:
-            name = f"containerd-{node.name}"
-            self._running.until(lambda node=node: self._has_images(node), name)  # type: ignore[misc]
-            self._running.start(f"kubelet-{node.name}", nodes.kubelet(node, self._programs))
-
-    def _has_images(self, node: Node) -> bool:
-        """Imports what is not there."""
-        ctr = (self._programs["ctr"], "--address", str(node.socket), "--namespace", "k8s.io")
-        code, said = attempt(*ctr, "images", "list", "--quiet")
-        if code != 0 or BOX in said:
-            return code == 0
-        images = str(self.at.folder / "images.tar")
-        return attempt(*inside(node.host.netns, *ctr, "images", "import", images))[0] == 0
 
     def _all_ready(self) -> bool:
         """Pods need a service account, too, which the controller manager makes."""

@@ -1,66 +1,44 @@
-"""Images for pods, made of Debian's static busybox: no registry is asked."""
+"""Images for pods: Debian's static busybox, and polpo's own; no registry is asked."""
 
-import hashlib
-import io
-import json
 import subprocess
-import tarfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from polpo.image import archive, build
+from polpo.image.archive import Image
+from polpo.image.layers import Entry, folder, layer
 
 PAUSE, BOX = "polpo.example/pause:1", "polpo.example/box:1"
-FOLDERS = ("bin", "etc", "proc", "root", "sys", "tmp", "var", "www")
+POLPO = "polpo:lab"
+FOLDERS = ("bin", "etc", "proc", "root", "sys", "var", "www")
 
 
-def write_images(path: Path, busybox: str) -> None:
-    """One archive with both, in the form of `docker save`, which `ctr images import` reads."""
-    layer = _layer(busybox)
-    digest = hashlib.sha256(layer).hexdigest()
+def write_boxes(path: Path, busybox: str) -> None:
+    """One archive with both."""
+    layers = (layer(_entries(busybox)),)
     commands = {PAUSE: ["/bin/sleep", "2147483647"], BOX: ["/bin/sh"]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w") as archive:
-        _add(archive, f"{digest}/layer.tar", layer)
-        manifest = []
-        for name, command in commands.items():
-            text = json.dumps(_config(digest, command)).encode()
-            config = f"{hashlib.sha256(text).hexdigest()}.json"
-            _add(archive, config, text)
-            layers = [f"{digest}/layer.tar"]
-            manifest.append({"Config": config, "RepoTags": [name], "Layers": layers})
-        _add(archive, "manifest.json", json.dumps(manifest).encode())
+    settings = {"Env": ["PATH=/bin"], "WorkingDir": "/"}
+    images = [Image((tag,), layers, {**settings, "Cmd": cmd}) for tag, cmd in commands.items()]
+    archive.write(path, images)
 
 
-def _config(layer: str, command: list[str]) -> dict[str, Any]:
-    return {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {"Cmd": command, "Env": ["PATH=/bin"], "WorkingDir": "/"},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer}"]},
-        "history": [{"created_by": "polpo lab"}],
-    }
+def polpo_of_now() -> str:
+    """The name of polpo's image that says what is in it; `POLPO` is the one made last."""
+    return f"polpo.example/polpo:{build.fingerprint()[:12]}"
 
 
-def _layer(busybox: str) -> bytes:
+def write_polpo(path: Path) -> None:
+    build.build(path, (POLPO, polpo_of_now()), build.cache())
+
+
+def _entries(busybox: str) -> Iterator[Entry]:
     """All of its applets, as links to it."""
     said = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
-    text = io.BytesIO()
-    with tarfile.open(fileobj=text, mode="w") as layer:
-        for folder in FOLDERS:
-            info = tarfile.TarInfo(folder)
-            info.type, info.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
-            layer.addfile(info)
-        _add(layer, "bin/busybox", Path(busybox).read_bytes(), 0o755)
-        _add(layer, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
-        _add(layer, "etc/group", b"root:x:0:\n")
-        for applet in said.stdout.split():
-            link = tarfile.TarInfo(f"bin/{applet}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            if applet != "busybox":
-                layer.addfile(link)
-    return text.getvalue()
-
-
-def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = len(content), mode
-    archive.addfile(info, io.BytesIO(content))
+    yield from map(folder, FOLDERS)
+    yield folder("tmp", 0o1777)
+    yield Entry("bin/busybox", Path(busybox).read_bytes(), mode=0o755)
+    yield Entry("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+    yield Entry("etc/group", b"root:x:0:\n")
+    for applet in said.stdout.split():
+        if applet != "busybox":
+            yield Entry(f"bin/{applet}", link="busybox")

@@ -1,4 +1,4 @@
-"""What the cluster has of the cloud: its pods' network, a router with a way out, a group."""
+"""What the cluster has of the cloud: its pods' network, a router with a way out."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from polpo.lab import outside, tenants
 from polpo.lab.kubernetes.layout import CLUSTER, PODS, SERVICES
 from polpo.lab.layout import Lab
 
-NETWORK, ROUTER, GROUP = "pods", "kubernetes", "pods"
+NETWORK, ROUTER = "pods", "kubernetes"
 
 
 def ensure_network(session: Session, lab: Lab, world: str) -> None:
@@ -21,7 +21,7 @@ def ensure_network(session: Session, lab: Lab, world: str) -> None:
         "network_id": network,
         "router_id": router,
         "service_cidrs": SERVICES,
-        "security_group_ids": [tenants.ensure_open_group(session, GROUP)],
+        "policies": True,
     }
     try:
         session.hosts("POST", "/clusters", {"cluster": body})

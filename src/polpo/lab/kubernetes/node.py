@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from polpo.cni.install import install
-from polpo.lab.command import inside
+from polpo.lab.command import inside, run
 from polpo.lab.kubernetes.control import Command, Control
 from polpo.lab.kubernetes.image import PAUSE
 from polpo.lab.kubernetes.layout import CLUSTER, DNS_SERVICE, DOMAIN, Node
@@ -64,6 +64,17 @@ def kubelet(node: Node, programs: Programs) -> Command:
         f"--hostname-override={node.name}",
         f"--node-ip={node.host.address}",
     )
+
+
+def ctr(node: Node, programs: Programs) -> Command:
+    """What speaks with the node's containerd."""
+    return (programs["ctr"], "--address", str(node.socket), "--namespace", "k8s.io")
+
+
+def tasks(node: Node, programs: Programs) -> list[tuple[str, int]]:
+    """Each container that runs: its id and first process."""
+    lines = run(*ctr(node, programs), "tasks", "list").splitlines()[1:]
+    return [(words[0], int(words[1])) for words in map(str.split, lines) if "RUNNING" in words]
 
 
 def _containerd(node: Node) -> str:

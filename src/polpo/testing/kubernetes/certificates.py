@@ -80,3 +80,14 @@ def _builder(
         .not_valid_before(now - AGE)
         .not_valid_after(now + AGE)
     )
+
+
+def self_signed(name: str) -> tuple[str, str]:
+    """A certificate for a DNS name, and its key (PEM)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    built = _builder(who, who, key).add_extension(
+        x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False
+    )
+    signed = built.sign(key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode(), private(key).decode()

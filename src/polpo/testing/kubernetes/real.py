@@ -19,7 +19,7 @@ from polpo.testing.kubernetes.certificates import Authority, Pair
 
 PROGRAMS = Path(__file__).parents[4] / "tools/kubernetes/programs"
 PATIENCE_S = 100.0
-SERVICES = "10.254.0.0/16"
+SERVICES = "10.254.0.0/16,fd00:254::/108"
 
 
 def program(name: str) -> Path | None:

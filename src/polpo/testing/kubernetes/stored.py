@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from polpo.kube.selectors import matches, parse
 from polpo.testing.kubernetes.objects import Object
 
-CLUSTER_WIDE = {"namespaces", "nodes"}
+CLUSTER_WIDE = {"namespaces", "nodes", "ingressclasses", "gatewayclasses"}
 PLURALS = {
     "Namespace": "namespaces",
     "Service": "services",
@@ -21,6 +21,15 @@ PLURALS = {
     "Ingress": "ingresses",
     "NetworkPolicy": "networkpolicies",
     "Node": "nodes",
+    "IngressClass": "ingressclasses",
+    "Secret": "secrets",
+    "GatewayClass": "gatewayclasses",
+    "Gateway": "gateways",
+    "HTTPRoute": "httproutes",
+    "GRPCRoute": "grpcroutes",
+    "TLSRoute": "tlsroutes",
+    "ReferenceGrant": "referencegrants",
+    "BackendTLSPolicy": "backendtlspolicies",
 }
 
 

@@ -189,9 +189,7 @@ def test_one_wrong_value_gives_no_500(fuzzed: Fuzzed) -> None:
 def _fuzz(fuzzed: Fuzzed) -> set[int]:
     statuses: set[int] = set()
 
-    @settings(
-        max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
+    @settings(max_examples=400, suppress_health_check=list(HealthCheck), database=None)
     @given(st.sampled_from(list(TABLE)), METHODS, QUERIES, RAW, st.data())
     def example(path: str, method: str, query: Any, raw: bytes, data: st.DataObject) -> None:
         there = fuzzed.parts()
@@ -207,7 +205,7 @@ def _fuzz(fuzzed: Fuzzed) -> set[int]:
 def _spoil(fuzzed: Fuzzed) -> set[int]:
     statuses: set[int] = set()
 
-    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=400, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(VALID), BODIES, st.data())
     def example(valid: tuple[str, str, Any], junk: Any, data: st.DataObject) -> None:
         method, path, body = valid

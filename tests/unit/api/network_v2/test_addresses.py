@@ -3,7 +3,7 @@
 from ipaddress import ip_address, ip_network
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from polpo.api.network_v2 import addresses
@@ -15,7 +15,6 @@ CIDRS = st.sampled_from(
 
 
 @given(CIDRS, st.integers(), st.data())
-@settings(deadline=None)
 def test_a_pool_is_given_out_to_its_last_address_and_none_twice(
     cidr: str, seed: int, data: st.DataObject
 ) -> None:

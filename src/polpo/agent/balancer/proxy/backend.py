@@ -6,7 +6,7 @@ from polpo.agent.balancer.proxy.monitoring import check_words, checking
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.proxy.tls import server_words
 from polpo.agent.balancer.proxy.tree import HTTP, Tree, backend_name
-from polpo.agent.balancer.proxy.words import endpoint, name, token
+from polpo.kernel.haproxy.words import endpoint, name, token
 from polpo.model.load_balancer import Listener, Member, Persistence, Pool
 
 BALANCE = {

@@ -15,7 +15,7 @@ from polpo.agent.balancer.proxy.backend import backend
 from polpo.agent.balancer.proxy.frontend import frontend
 from polpo.agent.balancer.proxy.settings import PEERS_PORT, Settings
 from polpo.agent.balancer.proxy.tree import Tree
-from polpo.agent.balancer.proxy.words import word
+from polpo.kernel.haproxy.words import word
 from polpo.target.balancer import Balancer
 
 OLD_S = 1800

@@ -6,7 +6,7 @@ from polpo.agent.balancer.proxy.matching import condition, conditions
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.proxy.tls import bind_words
 from polpo.agent.balancer.proxy.tree import HTTP, Tree, backend_name
-from polpo.agent.balancer.proxy.words import fmt, name, word
+from polpo.kernel.haproxy.words import fmt, name, word
 from polpo.model.load_balancer import L7Policy, Listener
 
 WILDCARD = {4: "0.0.0.0", 6: "[::]"}

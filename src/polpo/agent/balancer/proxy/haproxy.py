@@ -19,15 +19,17 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from polpo.agent.balancer.proxy import master, socket
+from polpo.agent.balancer.proxy import master
 from polpo.agent.balancer.proxy.changes import commands
-from polpo.agent.balancer.proxy.master import ILL, PROGRAM, WELL, Proc
+from polpo.agent.balancer.proxy.master import ILL, PROGRAM, WELL
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.proxy.states import kept
 from polpo.agent.balancer.proxy.tls import CertificateList
 from polpo.agent.pairs.daemon import LOG_BYTES, Group, Places, Starts, Texts, numbers
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, nftables, processes
+from polpo.kernel.haproxy import socket
+from polpo.kernel.haproxy.workers import Proc, proc
 from polpo.kernel.processes import Process
 from polpo.runtime.clock import Clock
 from polpo.runtime.files import replace_file
@@ -208,7 +210,7 @@ class Haproxy:
         reload, place = self._reloads.get(vni), self._place(vni)
         if reload is None:
             return False
-        now = master.proc(place)
+        now = proc(place / "master.sock")
         if now.workers - reload.before.workers:
             del self._reloads[vni]
             return False
@@ -342,7 +344,7 @@ class Haproxy:
             states = kept(said, before, after)
         replace_file(place / "states", states.encode())
         (place / "haproxy.sock.2").unlink(missing_ok=True)
-        self._reloads[vni] = _Reload(master.proc(place), self._clock() + BEGIN_S)
+        self._reloads[vni] = _Reload(proc(place / "master.sock"), self._clock() + BEGIN_S)
         self._mark_log(vni)
         running.signal(signal.SIGUSR2)
 

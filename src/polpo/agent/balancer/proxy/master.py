@@ -1,13 +1,8 @@
-"""HAProxy's master process: how it is begun, found again, and what it says of its workers
-(Management Guide, chap. 3 and 9.4).
-"""
+"""HAProxy's master process: how it is begun and found again (Management Guide, chap. 3)."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-from polpo.agent.balancer.proxy import socket
 from polpo.agent.ownership import TRANSIT
 from polpo.agent.pairs import transit
 from polpo.kernel import processes
@@ -22,29 +17,6 @@ GUARD = (
 )
 GONE = ("ip polpo_gone", "ip6 polpo_gone")
 AGAIN = "".join(f"table {table}\ndelete table {table}\n" for table in GONE)
-_FAILED = re.compile(r"\[failed: ([0-9]+)\]")
-
-
-class Proc(NamedTuple):
-    """Pids of the present workers; reloads that have failed since one has not."""
-
-    workers: frozenset[int]
-    failed: int
-
-
-def proc(place: Path) -> Proc:
-    """As the master says; no workers if it does not answer now."""
-    try:
-        said = socket.ask(place / "master.sock", "show proc")
-    except OSError:
-        return Proc(frozenset(), 0)
-    present = said.partition("# workers")[2].partition("# old workers")[0]
-    lines = (line.split() for line in present.splitlines())
-    failed = _FAILED.search(said)
-    return Proc(
-        frozenset(int(words[0]) for words in lines if words and words[0].isdecimal()),
-        int(failed[1]) if failed else 0,
-    )
 
 
 def command(place: Path, instance: int, alone: bool, access_log: Path) -> list[str]:

@@ -4,7 +4,7 @@ has 64 words at most).
 
 from collections.abc import Iterator, Sequence
 
-from polpo.agent.balancer.proxy.words import token, word
+from polpo.kernel.haproxy.words import token, word
 from polpo.model.load_balancer import L7Rule
 
 HOW = {

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from polpo.agent.balancer.proxy.words import fmt, word
+from polpo.kernel.haproxy.words import fmt, word
 from polpo.model.load_balancer import HealthMonitor, Member
 
 _CODES = re.compile(r"[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?)*")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from polpo.agent.balancer.proxy.settings import Settings
-from polpo.agent.balancer.proxy.words import ciphers, word
+from polpo.kernel.haproxy.words import ciphers, word
 from polpo.model.load_balancer import Listener, Pool
 
 OFF = {"SSLv3": "no-sslv3", "TLSv1": "no-tlsv10", "TLSv1.1": "no-tlsv11", "TLSv1.2": "no-tlsv12",

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from polpo.agent.balancer.proxy.words import name
+from polpo.kernel.haproxy.words import name
 from polpo.model.load_balancer import (
     HealthMonitor,
     L7Policy,

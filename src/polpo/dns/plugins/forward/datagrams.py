@@ -6,14 +6,16 @@ import asyncio
 import random
 import socket
 import time
+from collections.abc import Sequence
 
-from polpo.dns.plugins.forward.pending import Deadlines, Done, Ids, Pending
+from polpo.dns.plugins.forward.pending import Deadlines, Ids, Pending, Relayed
 from polpo.dns.plugins.forward.setup import Target
 from polpo.dns.turn import Turn
-from polpo.kernel.datagrams import Connected
+from polpo.kernel.datagrams import SLOT_BYTES, Connected
 
 SOCKETS = 4  # of one upstream at a time: so many ports at once that a forger has to guess
 MOST_PENDING = 16_384  # of one socket
+LONGEST_ASKED = SLOT_BYTES - 2
 SWEEP_S = 0.1
 RECEIVE_BUFFER_BYTES = 1024 * 1024  # the kernel gives what net.core.rmem_max allows
 
@@ -33,19 +35,26 @@ class _Port:
             sock.close()
             raise
         self.connected = Connected(sock)
-        self.pending: dict[int, Pending] = {}
+        self.pending: dict[bytes, Pending] = {}
         self.born = time.monotonic()
         self._datagrams = datagrams
         datagrams.loop.add_reader(sock, datagrams.turn.of(self._read))
 
     def ask(self, pending: Pending) -> None:
+        asked = pending.asked
+        if len(asked) > LONGEST_ASKED:
+            pending.finish(None, "a query that is too long")
+            return
         number = self._datagrams.ids.new(self.pending)
         self.pending[number] = pending
-        message = number.to_bytes(2, "big") + pending.asked
-        if not self.connected.queue(message):
-            self.connected.flush()
-            if not self.connected.queue(message):
-                pending.finish(None, "a query that is too long")
+        self.connected.queue(number + asked)
+
+    def relay(self, many: list[Relayed]) -> None:
+        new, waiting, queue = self._datagrams.ids.new, self.pending, self.connected.queue
+        for relayed in many:
+            number = new(waiting)
+            waiting[number] = relayed
+            queue(number + relayed.asked)
 
     def _read(self) -> None:
         try:
@@ -53,12 +62,24 @@ class _Port:
         except OSError as failed:
             self.fail(failed.strerror or str(failed))
             return
+        self._datagrams.turn.now = time.monotonic()
+        find = self.pending.pop
+        relayed: list[tuple[Relayed, bytes | None]] = []
         for message in messages:
-            number = message[0] << 8 | message[1] if len(message) > 1 else -1
-            pending = self.pending.get(number)
-            if pending is not None and pending.answers(message):
-                del self.pending[number]
+            number = message[:2]
+            pending = find(number, None)
+            if pending is None:
+                continue
+            if not pending.answers(message):
+                self.pending[number] = pending
+            elif isinstance(pending, Relayed):
+                if pending.is_open:
+                    pending.is_open = False
+                    relayed.append((pending, message))
+            else:
                 pending.finish(message)
+        if relayed:
+            relayed[0][0].give_back(relayed)
 
     def fail(self, error: str) -> None:
         waiting, self.pending = self.pending, {}
@@ -92,19 +113,32 @@ class Datagrams:
         self._current: _Port | None = None
         self._sweeping = False
 
-    def ask(self, asked: bytes, done: Done) -> None:
-        """Ask (a message without its ID). `done` may be called before this returns."""
-        pending = Pending(asked, done)
-        try:
-            port = self._current or self._choose()
-        except OSError as failed:
-            pending.finish(None, failed.strerror or str(failed))
-            return
-        self._deadlines.add(pending)
-        port.ask(pending)
+    def ask(self, pending: Pending) -> None:
+        """It may be finished before this returns."""
+        port = self._port([pending])
+        if port is not None:
+            self._deadlines.add(pending)
+            port.ask(pending)
+
+    def relay(self, many: list[Relayed]) -> None:
+        port = self._port(many)
+        if port is not None:
+            self._deadlines.add_all(many)
+            port.relay(many)
+
+    def _port(self, many: Sequence[Pending]) -> _Port | None:
+        """The socket for these; without one they are finished."""
         if not self._sweeping:
             self._sweeping = True
             self.loop.call_later(SWEEP_S, self._sweep)
+        if self._current is not None:
+            return self._current
+        try:
+            return self._choose()
+        except OSError as failed:
+            for pending in many:
+                pending.finish(None, failed.strerror or str(failed))
+            return None
 
     def close(self) -> None:
         for port in (*self._ports, *self._old):

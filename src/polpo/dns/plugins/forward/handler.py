@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import count
 
+from polpo.dns import handing
 from polpo.dns.plugin import Place
-from polpo.dns.plugins.forward.pending import Done
+from polpo.dns.plugins.forward.pending import Relayed, pending
 from polpo.dns.plugins.forward.setup import BROKEN, REJECTS, Forward
 from polpo.dns.plugins.forward.upstream import Upstream
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.message import AA, AD, RA, TC, Edns, Malformed, opened
-from polpo.dns.wire.name import within_any
+from polpo.dns.wire.name import ROOT, within_any
 from polpo.dns.wire.record import Rcode, Reply
 from polpo.dns.wire.render import render_query
 
@@ -47,14 +47,18 @@ class Forwarding:
         self._goes_on = value.next_on_nodata or bool(value.next_rcodes)
         self._order = _orders()[value.policy]
         self._asked: dict[bytes, _Attempt] = {}
-        self._relayed: dict[bytes, list[Done]] = {}
+        self._relayed: dict[bytes, Relayed] = {}
+        self._has_bounds = value.zones != (ROOT,) or bool(value.excepted)
+        self._relays = not (
+            value.force_tcp or value.prefer_udp or self._goes_on or value.failover_rcodes
+        )
         self._broken = place.counts.slot(BROKEN.name)
         self._rejects = place.counts.slot(REJECTS.name)
 
     def handle(self, query: Query, answer: Answer) -> None:
         value = self.value
         name = query.name
-        if not within_any(name, value.zones) or within_any(name, value.excepted):
+        if self._has_bounds and not self._is_ours(name):
             self._next(query, answer)
             return
         query.keep = False
@@ -75,34 +79,54 @@ class Forwarding:
         attempt.waiting.append((query, answer))
         attempt.go_on("")
 
-    def relay(self, name: bytes, asked: bytes, done: Done) -> bool:
-        """For servers that have nothing else to do with a query by UDP than to hand it on, and the
-        reply back: once, to one upstream. False: not this one; without a reply it goes the long
-        way, too."""
-        value = self.value
-        if value.force_tcp or value.prefer_udp or self._goes_on or value.failover_rcodes:
-            return False
-        if not within_any(name, value.zones) or within_any(name, value.excepted):
-            return False
-        waiting = self._relayed.get(asked)
-        if waiting is not None:
-            waiting.append(done)
-            return True
-        if 0 < value.max_concurrent <= len(self._asked) + len(self._relayed):
-            return False
-        upstream = self.choose(())
+    def relay(self, queries: list[handing.Query], back: handing.Back) -> set[int]:
+        """For servers that have nothing else to do with queries by UDP than to hand them on, and
+        the replies back: each once, to one upstream. Who gets no reply may `handle`."""
+        if not self._relays:
+            return set()
+        if self._has_bounds:
+            queries = [query for query in queries if self._is_ours(query[0])]
+        most = self.value.max_concurrent
+        if most > 0:
+            queries = queries[: max(most - len(self._asked) - len(self._relayed), 0)]
+        upstream = self._only
+        if upstream is None or upstream.is_down:
+            upstream = self.choose(())
         if upstream is None:
-            return False
-        self._relayed[asked] = [done]
-        upstream.ask(asked, False, partial(self._relay_back, asked, upstream, time.monotonic()))
-        return True
+            return set()
+        begun, known = self._place.turn.now, self._relayed
+        new = []
+        for _, asked, question, _, waiter in queries:
+            relayed = known.get(asked)
+            if relayed is None:
+                relayed = known[asked] = Relayed(asked, question, begun, upstream, self._give_back)
+                new.append(relayed)
+            relayed.waiting.append((back, waiter))
+        upstream.relay(new)
+        return {query[3] for query in queries}
 
-    def _relay_back(
-        self, asked: bytes, upstream: Upstream, begun: float, message: bytes | None, error: str
-    ) -> None:
-        upstream.settle(message, begun)
-        for done in self._relayed.pop(asked):
-            done(message, error)
+    def _give_back(self, done: list[tuple[Relayed, bytes | None]]) -> None:
+        """Replies, or that there are none: notes are taken together, and so are who waits."""
+        known, now = self._relayed, self._place.turn.now
+        returned: dict[handing.Back, list[handing.Returned]] = {}
+        outcomes: dict[tuple[Upstream, int, float], int] = {}
+        for relayed, message in done:
+            del known[relayed.asked]
+            seconds = now - relayed.begun
+            outcome = (relayed.upstream, -1 if message is None else message[3] & 15, seconds)
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+            for back, waiter in relayed.waiting:
+                waiters = returned.get(back)
+                if waiters is None:
+                    waiters = returned[back] = []
+                waiters.append((waiter, message, seconds))
+        for (upstream, rcode, seconds), times in outcomes.items():
+            upstream.settle(rcode, seconds, times)
+        for back, waiters in returned.items():
+            back(waiters)
+
+    def _is_ours(self, name: bytes) -> bool:
+        return within_any(name, self.value.zones) and not within_any(name, self.value.excepted)
 
     def choose(self, tried: Sequence[Upstream]) -> Upstream | None:
         """The next to be asked; when all are down any of them, for the checks may be wrong."""
@@ -193,18 +217,19 @@ class _Attempt:
             self._forwarding.finish(self._key, None, words)
             return
         self._tried.append(upstream)
-        upstream.ask(self._asked, self._stream, self._answered)
+        upstream.ask(pending(self._asked, self._answered), self._stream)
 
     def _answered(self, message: bytes | None, error: str) -> None:
         value = self._forwarding.value
         last = self._tried[-1]
-        last.settle(message, self._begun)
+        rcode = -1 if message is None else message[3] & 15
+        last.settle(rcode, time.monotonic() - self._begun)
         if message is None:
             self.go_on(f"{last.target.label}: {error}")
         elif message[2] & TC >> 8 and value.prefer_udp and not self._stream:
             self._stream = True
             self._begun = time.monotonic()
-            last.ask(self._asked, True, self._answered)
+            last.ask(pending(self._asked, self._answered), True)
         elif message[3] & 15 in value.failover_rcodes and len(self._tried) < len(value.targets):
             self.go_on(f"{last.target.label}: {Rcode(message[3] & 15).name}")
         else:
@@ -212,7 +237,7 @@ class _Attempt:
 
 
 def _message(query: Query) -> bytes:
-    edns = Edns(query.size, 0, query.dnssec_ok, ()) if query.edns else None
+    edns = Edns(query.size, 0, query.dnssec_ok, query.options) if query.edns else None
     return render_query(0, query.name, query.type, flags=query.flags, edns=edns)[2:]
 
 

@@ -6,10 +6,12 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
-from polpo.dns.wire.message import QR
+from polpo.dns.handing import Back
 
 Done = Callable[[bytes | None, str], None]  # the answer's bytes, or none and why
+GiveBack = Callable[[list[tuple["Relayed", bytes | None]]], None]
 SHORTEST = 12
 _POOL_BYTES = 4096
 
@@ -21,49 +23,73 @@ class Ids:
         self._pool = b""
         self._at = 0
 
-    def new(self, taken: dict[int, Pending]) -> int:
+    def new(self, taken: dict[bytes, Pending]) -> bytes:
         """One that is not taken (fewer than 65536 are)."""
         while True:
-            if self._at >= len(self._pool):
+            at = self._at
+            number = self._pool[at : at + 2]
+            self._at = at + 2
+            if not number:
                 self._pool, self._at = os.urandom(_POOL_BYTES), 0
-            number = self._pool[self._at] << 8 | self._pool[self._at + 1]
-            self._at += 2
-            if number not in taken:
+            elif number not in taken:
                 return number
 
 
 class Pending:
-    """One message on its way. `done` is called once."""
+    """One message on its way, with its question's bytes. `done` is called once."""
 
-    __slots__ = ("_done", "_question", "asked", "begun")
+    __slots__ = ("_done", "asked", "begun", "is_open", "question")
 
-    def __init__(self, asked: bytes, done: Done) -> None:
+    def __init__(self, asked: bytes, question: bytes, begun: float, done: Done) -> None:
         self.asked = asked  # after the ID
-        self._question = asked[10:]  # and what follows it, if anything does: a quick first look
-        self.begun = time.monotonic()
-        self._done: Done | None = done
-
-    @property
-    def is_open(self) -> bool:
-        return self._done is not None
+        self.question = question
+        self.begun = begun
+        self.is_open = True
+        self._done = done
 
     def answers(self, message: bytes) -> bool:
         """Is it a reply to just this question (whatever the case of its letters)? Spoofed and late
         ones are not."""
-        if len(message) < SHORTEST or not message[2] & QR >> 8:
+        if len(message) < SHORTEST or not message[2] & 0x80:
             return False
-        if message.startswith(self._question, 12):
+        question = self.question
+        if message.startswith(question, 12):
             return True
-        end = _question_end(self.asked)
-        question = message[12 : end + 2]
         if message[4:6] == b"\0\0" and message[3] & 15:
             return True  # an error in which the question is left out
-        return question == self.asked[10:end] or question.lower() == self.asked[10:end].lower()
+        return message[12 : 12 + len(question)].lower() == question.lower()
 
     def finish(self, message: bytes | None, error: str = "") -> None:
-        done, self._done = self._done, None
-        if done is not None:
-            done(message, error)
+        if self.is_open:
+            self.is_open = False
+            self._done(message, error)
+
+
+class Relayed(Pending):
+    """One that is handed on for all who wait for just the same; several are given back together."""
+
+    __slots__ = ("give_back", "upstream", "waiting")
+
+    def __init__(
+        self, asked: bytes, question: bytes, begun: float, upstream: Any, give_back: GiveBack
+    ) -> None:
+        self.asked = asked
+        self.question = question
+        self.begun = begun
+        self.is_open = True
+        self.upstream = upstream
+        self.waiting: list[tuple[Back, Any]] = []
+        self.give_back = give_back
+
+    def finish(self, message: bytes | None, error: str = "") -> None:
+        if self.is_open:
+            self.is_open = False
+            self.give_back([(self, message)])
+
+
+def pending(asked: bytes, done: Done) -> Pending:
+    """For a message without its ID, of which nobody knows where the question ends."""
+    return Pending(asked, asked[10 : _question_end(asked)], time.monotonic(), done)
 
 
 class Deadlines:
@@ -73,8 +99,8 @@ class Deadlines:
         self._timeout_s = timeout_s
         self._waiting: deque[Pending] = deque()
 
-    def add(self, pending: Pending) -> None:
-        self._waiting.append(pending)
+        self.add = self._waiting.append
+        self.add_all = self._waiting.extend
 
     def sweep(self, now: float) -> bool:
         """Give up what is due. Does anybody wait still?"""

@@ -7,7 +7,7 @@ import ssl
 import time
 from typing import cast
 
-from polpo.dns.plugins.forward.pending import Deadlines, Done, Ids, Pending
+from polpo.dns.plugins.forward.pending import Deadlines, Ids, Pending
 from polpo.dns.plugins.forward.setup import Target
 
 SWEEP_S = 0.1
@@ -20,7 +20,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
-        self.pending: dict[int, Pending] = {}
+        self.pending: dict[bytes, Pending] = {}
         self.last_used = time.monotonic()
         self._buffer = b""
         self._ids = Ids()
@@ -38,8 +38,7 @@ class _Connection(asyncio.Protocol):
         self.pending[number] = pending
         self.last_used = time.monotonic()
         length = len(pending.asked) + 2
-        head = length.to_bytes(2, "big") + number.to_bytes(2, "big")
-        self.transport.write(head + pending.asked)
+        self.transport.write(length.to_bytes(2, "big") + number + pending.asked)
 
     def data_received(self, data: bytes) -> None:
         data = self._buffer + data if self._buffer else data
@@ -53,8 +52,7 @@ class _Connection(asyncio.Protocol):
         self._buffer = data[at:]
 
     def _take(self, message: bytes) -> None:
-        number = message[0] << 8 | message[1] if len(message) > 1 else -1
-        pending = self.pending.pop(number, None)
+        pending = self.pending.pop(message[:2], None)
         if pending is not None and pending.answers(message):
             pending.finish(message)
         elif pending is not None:
@@ -84,9 +82,8 @@ class Streams:
         self._sweeping = False
         self.opened = self.reused = 0
 
-    def ask(self, asked: bytes, done: Done) -> None:
-        """Ask (a message without its ID). `done` may be called before this returns."""
-        pending = Pending(asked, done)
+    def ask(self, pending: Pending) -> None:
+        """It may be finished before this returns."""
         connection = self._connection
         if connection is not None and connection.is_open:
             if len(connection.pending) > MOST_PENDING:

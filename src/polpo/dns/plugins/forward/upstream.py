@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ssl
-import time
 
 from polpo.dns.counts import Counts, Histogram
 from polpo.dns.plugin import Place
 from polpo.dns.plugins.forward.datagrams import Datagrams
-from polpo.dns.plugins.forward.pending import Done
+from polpo.dns.plugins.forward.pending import Pending, Relayed, pending
 from polpo.dns.plugins.forward.setup import (
     DURATION,
     HEALTH_FAILURES,
@@ -32,7 +31,8 @@ class Upstream:
 
     def __init__(self, target: Target, value: Forward, place: Place) -> None:
         self.target = target
-        self.fails = 0
+        self.is_down = False
+        self._fails = 0
         self._value = value
         self._place = place
         self._checking = self._closed = False
@@ -42,37 +42,46 @@ class Upstream:
         self._streams: Streams | None = None
         self._counts = UpstreamCounts(place.counts, target.label)
 
-    @property
-    def is_down(self) -> bool:
-        return 0 < self._value.max_fails < self.fails
-
-    def ask(self, asked: bytes, stream: bool, done: Done) -> None:
-        """Ask a message (without its ID) by TCP or TLS, or by UDP."""
+    def ask(self, asked: Pending, stream: bool) -> None:
+        """By TCP or TLS, or by UDP. It may be finished before this returns."""
         counts = self._counts
         counts.values[counts.requests] += 1
-        self._ask(asked, stream, done)
+        if not stream and self._datagrams is not None:
+            self._datagrams.ask(asked)
+        else:
+            self._ask(asked, stream)
 
-    def settle(self, message: bytes | None, begun: float) -> None:
-        """Take note of how it went."""
-        if message is not None:
-            self._counts.observe(message[3] & 15, time.monotonic() - begun)
+    def relay(self, many: list[Relayed]) -> None:
+        """By UDP, or TLS if it is one for that."""
+        counts = self._counts
+        counts.values[counts.requests] += len(many)
+        if self._datagrams is not None:
+            self._datagrams.relay(many)
+            return
+        for relayed in many:
+            self._ask(relayed, stream=False)
+
+    def settle(self, rcode: int, seconds: float, times: int = 1) -> None:
+        """Take note of how it went; a negative rcode: there was no reply."""
+        if rcode >= 0:
+            self._counts.observe(rcode, seconds, times)
         elif self._value.max_fails:
             self._begin_checks()
 
-    def _ask(self, asked: bytes, stream: bool, done: Done) -> None:
+    def _ask(self, asked: Pending, stream: bool) -> None:
         value = self._value
         if stream or self.target.protocol == "tls":
             if self._streams is None:
                 self._streams = Streams(
                     self.target, self._tls, value.expire_s, value.read_timeout_s
                 )
-            self._streams.ask(asked, done)
-        else:
-            if self._datagrams is None:
-                self._datagrams = Datagrams(
-                    self.target, value.expire_s, value.read_timeout_s, self._place.turn
-                )
-            self._datagrams.ask(asked, done)
+            self._streams.ask(asked)
+            return
+        if self._datagrams is None:
+            self._datagrams = Datagrams(
+                self.target, value.expire_s, value.read_timeout_s, self._place.turn
+            )
+        self._datagrams.ask(asked)
 
     def close(self) -> None:
         self._checking = True  # begin no more
@@ -93,17 +102,18 @@ class Upstream:
         health = self._value.health
         flags = RD if health.recursion else 0
         asked = render_query(0, health.name, Type.NS, flags=flags)[2:]
-        self._ask(asked, self._value.force_tcp, self._checked)
+        self._ask(pending(asked, self._checked), self._value.force_tcp)
 
     def _checked(self, message: bytes | None, error: str) -> None:
         """Any reply is a sign of life."""
         if message is not None:
-            self.fails = 0
+            self._fails, self.is_down = 0, False
             self._checking = False
             return
         if self._closed:
             return
-        self.fails += 1
+        self._fails += 1
+        self.is_down = 0 < self._value.max_fails < self._fails
         self._counts.values[self._counts.health_failures] += 1
         self._place.later(self._value.health.every_s, self._check)
 
@@ -120,12 +130,12 @@ class UpstreamCounts:
         self.health_failures = counts.slot(HEALTH_FAILURES.name, "forward", label)
         counts.also(self.health_failures, OLD_HEALTH_FAILURES.name, label)
 
-    def observe(self, rcode: int, seconds: float) -> None:
+    def observe(self, rcode: int, seconds: float, times: int) -> None:
         found = self._histograms.get(rcode)
         if found is None:
             found = self._histograms[rcode] = self._make(rcode)
-        found[0].observe(seconds)
-        self.values[found[1]] += 1
+        found[0].observe(seconds, times)
+        self.values[found[1]] += times
 
     def _make(self, rcode: int) -> tuple[Histogram, int]:
         name = Rcode(rcode).name if rcode in set(Rcode) else str(rcode)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from polpo.dns.plugin import Place
+from polpo.dns.plugins.rewrite.edns import EdnsRule, changed
 from polpo.dns.plugins.rewrite.names import matches, replaced, substituted
 from polpo.dns.plugins.rewrite.setup import AnswerRule, Rule
 from polpo.dns.query import Answer, Handler, Query
@@ -32,6 +33,7 @@ class Rewriting:
         another one; what comes back is changed in the reverse order."""
         changes: list[Change] = []
         asked = (query.name, query.type)
+        edns = (query.options, query.edns)
         for rule in self._rules:
             try:
                 fits = self._apply(rule, query, changes)
@@ -41,7 +43,9 @@ class Rewriting:
                 return
             if fits and not rule.goes_on:
                 break
-        if not changes and asked == (query.name, query.type):
+        if not changes and (*asked, *edns) == (
+            query.name, query.type, query.options, query.edns,
+        ):  # fmt: skip
             self._next(query, answer)
             return
 
@@ -50,6 +54,7 @@ class Rewriting:
             for change in reversed(changes):
                 reply = change(reply)
             query.name, query.type = asked
+            query.options, query.edns = edns
             answer(reply)
 
         self._next(query, answered)
@@ -58,6 +63,8 @@ class Rewriting:
         """Does the rule fit? The query is changed at once, the reply later."""
         if rule.field in {"type", "class"}:
             return self._change_number(rule, query)
+        if rule.edns is not None:
+            return self._change_options(rule.edns, query)
         name = to_text(query.name)
         pattern = rule.pattern
         assert pattern is not None
@@ -74,6 +81,14 @@ class Rewriting:
         else:
             change = _set_ttl if rule.field == "ttl" else _set_rcode
             changes.append(partial(change, rule.numbers))
+        return True
+
+    def _change_options(self, rule: EdnsRule, query: Query) -> bool:
+        """What others see of the query has these options; the answer may depend on who asks."""
+        options = changed(rule, query, self._place.server)
+        if options is None:
+            return False
+        query.options, query.edns, query.message, query.keep = options, True, b"", False
         return True
 
     @staticmethod

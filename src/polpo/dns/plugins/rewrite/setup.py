@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 from polpo.dns.corefile.block import Directive, ServerBlock
 from polpo.dns.corefile.words import integer
+from polpo.dns.plugins.rewrite.edns import EdnsRule
+from polpo.dns.plugins.rewrite.edns import parse as parse_edns
 from polpo.dns.wire.name import from_text, to_text
 from polpo.dns.wire.record import Rcode
 from polpo.dns.wire.registry import class_number, type_number
 
 MATCHES = ("exact", "prefix", "suffix", "substring", "regex")
-FIELDS = ("name", "type", "class", "ttl", "rcode", "cname")
+FIELDS = ("name", "type", "class", "ttl", "rcode", "cname", "edns0")
 
 
 class Pattern(NamedTuple):
@@ -42,6 +44,7 @@ class Rule(NamedTuple):
     numbers: tuple[int, ...] = ()
     automatic: bool = False
     answers: tuple[AnswerRule, ...] = ()
+    edns: EdnsRule | None = None
 
 
 def parse(directives: tuple[Directive, ...], block: ServerBlock) -> tuple[Rule, ...]:
@@ -62,6 +65,8 @@ def _parse(directive: Directive) -> Rule:
         return _name(directive, goes_on, words)
     if field in {"ttl", "rcode"}:
         return _of_reply(directive, field, goes_on, words)
+    if field == "edns0":
+        return Rule(field, goes_on, edns=parse_edns(directive, words))
     if field == "cname":
         pattern, rest = _pattern(directive, words)
         return Rule("cname", goes_on, pattern, _name_text(directive, _one(directive, rest)))

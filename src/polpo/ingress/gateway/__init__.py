@@ -1,0 +1,1 @@
+"""Gateway API (gateway.networking.k8s.io/v1): another front of the same plan as Ingress."""

@@ -1,0 +1,1 @@
+"""A plan in HAProxy: its configuration, its maps, its servers, its process."""

@@ -1,0 +1,50 @@
+"""kill -9 of each of polpo's programs, while a connection goes through a Service."""
+
+import time
+from collections.abc import Iterator
+
+from polpo.lab.checks import Check
+from polpo.lab.kubernetes import boxes
+from polpo.lab.kubernetes.checks.services import NAME
+from polpo.lab.kubernetes.cluster import Cluster
+
+LINES, EVERY_US = 500, 10_000
+SPEAK = f"i=0; while [ $i -lt {LINES} ]; do echo $i; i=$((i+1)); usleep {EVERY_US}; done; sleep 1"
+PODS = {
+    "app.kubernetes.io/name=polpo-services": "polpo-services",
+    "app.kubernetes.io/name=polpo-policy": "polpo-policy",
+    "k8s-app=kube-dns": "coredns",
+}
+
+
+def prove(cluster: Cluster) -> Iterator[Check]:
+    """What was killed is back in the end, and DNS answers."""
+    box = boxes.usual(cluster)[0]
+    address = boxes.resolve(cluster, box, f"{NAME}.default.svc.cluster.local")
+    speaking = cluster.start_in(box.name, f"({SPEAK}) | nc {address} {boxes.ECHO} | wc -l")
+    time.sleep(1)
+    killed = sum(cluster.kill(label) for label in PODS) + _kill_processes(cluster)
+    heard = speaking.communicate()[0].strip()
+    _restore(cluster)
+    known = boxes.resolve(cluster, box, f"{NAME}.default.svc.cluster.local")
+    passed = heard == str(LINES) and known == address
+    what = "Kubernetes: polpo's programs killed with -9, a connection lives on"
+    yield Check(what, passed, f"{killed} killed; {heard} of {LINES} lines echoed")
+
+
+def _kill_processes(cluster: Cluster) -> int:
+    names = ["controller", *(f"agent-{node.name}" for node in cluster.at.nodes)]
+    for name in names:
+        cluster.running.processes.kill(name)
+    return len(names)
+
+
+def _restore(cluster: Cluster) -> None:
+    running = cluster.running
+    running.start_controller()
+    for node in cluster.at.nodes:
+        running.start_agent(node.host)
+        running.await_agent(node.host)
+    running.await_converged()
+    for deployment in PODS.values():
+        cluster.until_available(deployment)

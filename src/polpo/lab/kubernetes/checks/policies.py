@@ -1,0 +1,57 @@
+"""NetworkPolicies, in a namespace of which pods nobody may reach but for what a policy allows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from polpo.lab.checks import Check
+from polpo.lab.kubernetes import boxes
+from polpo.lab.kubernetes.boxes import Box
+from polpo.lab.kubernetes.cluster import Cluster
+
+NAMESPACE = "guarded"
+
+
+def prove(cluster: Cluster) -> Iterator[Check]:
+    first, second = (node.name for node in cluster.at.nodes[:2])
+    server = Box("server", first, {"app": "server"}, NAMESPACE)
+    friend = Box("friend", second, {"role": "friend"}, NAMESPACE)
+    stranger = boxes.usual(cluster)[1]
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    cluster.apply(_policy("nobody", {}, []))
+    boxes.run(cluster, server, friend)
+    what = "Kubernetes: pods that nobody may reach are Ready: kubelet may"
+    yield Check(what, True, "readiness by HTTP, on both nodes")
+    cluster.apply(_policy("friends", {"app": "server"}, [_from({"role": "friend"}, boxes.PORT)]))
+    yield _told_apart(cluster, server, friend, stranger)
+
+
+def _told_apart(cluster: Cluster, server: Box, friend: Box, stranger: Box) -> Check:
+    address = boxes.address(cluster, server, 4)
+
+    def is_heard() -> bool:
+        return boxes.get(cluster, friend, address, patience_s=1) == server.name
+
+    cluster.until(is_heard, "a friend is let in by a policy")
+    refused = not boxes.get(cluster, stranger, address, patience_s=1)
+    elsewhere = not boxes.sh(
+        cluster, friend, f"nc -w 1 {address} {boxes.ECHO} </dev/null && echo in"
+    )
+    what = "Kubernetes: a NetworkPolicy lets one in, to one port"
+    return Check(what, refused and elsewhere, "another pod and another port are refused")
+
+
+def _policy(name: str, selects: dict[str, str], ingress: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "podSelector": {"matchLabels": selects},
+            "policyTypes": ["Ingress"],
+            "ingress": ingress,
+        },
+    }
+
+
+def _from(labels: dict[str, str], port: int) -> dict[str, Any]:
+    return {"from": [{"podSelector": {"matchLabels": labels}}], "ports": [{"port": port}]}

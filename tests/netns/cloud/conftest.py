@@ -1,0 +1,15 @@
+"""One scene for all: a lab takes some seconds to come up."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from polpo.testing.exposed import Exposed, exposed
+
+
+@pytest.fixture(scope="package")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
+    with exposed(tmp_path_factory.mktemp("exposed"), "pt-cl", "198.18.79") as found:
+        if found is None:
+            pytest.skip("no kube-apiserver, kubectl: tools/kubernetes/programs builds them")
+        yield found
