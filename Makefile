@@ -31,27 +31,27 @@ fix: setup         ## what ruff can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+conformance: setup ## upstream's tests of Kubernetes' network, against a lab of its own (10 minutes)
+	tools/apart -m tests.conformance
+
+conformance-gateway: setup  ## Gateway API's own suite; writes tests/conformance/gateway-report.yaml
+	@if [ -z "$$(tools/kubernetes/programs kube-apiserver kubectl)" ]; then exit 1; fi
+	tools/apart tests/conformance/gateway.py
+
 bench: setup       ## figures beside the peers' in the same run; writes bench/results/network.json
 	$(BIN)/python -m bench
 
-bench-lb: setup    ## load balancers only
-	$(BIN)/python -m bench balancer
+bench-lb: setup    ## load balancers: some twelve minutes, and ten of full load
+	$(BIN)/python -m bench balancer balancer_busy
 
 bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/results/network.json too
 	$(BIN)/python -m bench dns dns_kubernetes
-
-conformance: setup ## upstream's tests of Kubernetes' network, against a lab of its own (10 minutes)
-	tools/apart -m tests.conformance
 
 bench-ingress: setup   ## Ingress, beside a hand-written HAProxy
 	$(BIN)/python -m bench ingress
 
 bench-kube: setup  ## Services
 	$(BIN)/python -m bench services
-
-conformance-gateway: setup  ## Gateway API's own suite; writes tests/conformance/gateway-report.yaml
-	@if [ -z "$$(tools/kubernetes/programs kube-apiserver kubectl)" ]; then exit 1; fi
-	tools/apart tests/conformance/gateway.py
 
 setup: packages .venv/installed
 

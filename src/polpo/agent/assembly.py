@@ -3,12 +3,14 @@
 import asyncio
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 
 from polpo.agent import requests, wanted
 from polpo.agent.announcer import Announcer
 from polpo.agent.balancer import instances as balancer_instances
+from polpo.agent.balancer.access_logs import AccessLogs
 from polpo.agent.balancer.balancers import Balancers
 from polpo.agent.balancer.certificates import AGAIN_S, Certificates
 from polpo.agent.config import Config
@@ -73,7 +75,11 @@ class Agent:
         self._stale = bpf.stale(config.bpffs, self.switch)
         self.devices = Devices(Netlink())
         self.gateways = self._gateways()
-        self.certificates = Certificates(config.state / "certificates", lambda: self.loop.wake())
+        mounted = Path(config.certificate_dir) if config.certificate_dir else None
+        self.certificates = Certificates(
+            config.state / "certificates", lambda: self.loop.wake(), mounted
+        )
+        self.access_logs = AccessLogs(config.state / "access")
         self.balancers = self._balancers()
         self.host_ports = HostPorts(config.clusters, own_netns(config.runtime), self.target)
         self.world = World(self.target, self.plugs, self._functions(), self.devices, self.patience)
@@ -117,6 +123,7 @@ class Agent:
             self.target,
             patience,
             self.certificates,
+            self.access_logs,
             config.balancer_memory_mib,
             lambda address: self.isolation.is_near(address),
         )
@@ -310,6 +317,7 @@ class Agent:
                 tasks.create_task(self.reporter.run())
                 tasks.create_task(self.isolation.run())
                 tasks.create_task(self.balancers.pings.run())
+                tasks.create_task(self.access_logs.run(self.target))
                 tasks.create_task(self._fetch_certificates())
                 tasks.create_task(self.pods.keeper.run())
                 tasks.create_task(self._check_health())
