@@ -51,10 +51,6 @@ class Cluster:
         """polpo's, as it is now: nodes have it."""
         return self._delivery.polpo
 
-    def config_of(self, user: str) -> str:
-        """A kubeconfig for a user of the cluster, with a certificate of its own."""
-        return self._control.config_of(self._control.authority.issue(user))
-
     def kubectl(self, *words: str, stdin: str | None = None, timeout_s: float = 60) -> str:
         """What it printed. Raises CommandFailed."""
         who = f"--kubeconfig={self.at.kubeconfig}"
