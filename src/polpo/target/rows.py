@@ -12,9 +12,8 @@ its absence from a full slice means that the thing is gone. Rows are grouped int
 
 Networks and routers have numbers (`vni`) of one sequence. Those that are joined, transitively, are
 a *domain*; a host that carries one network of it carries all, and all its routers.
-
-Slices other than `host/...` are encoded once and sent to many hosts.
-All addresses are text in canonical form (`ipaddress`), MACs lower case with colons.
+Slices other than `host/...` are encoded once and sent to many hosts. All addresses are text in
+canonical form (`ipaddress`), MACs lower case with colons.
 """
 
 from typing import TypeAlias
