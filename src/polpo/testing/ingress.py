@@ -148,20 +148,24 @@ def ask(
     body: bytes | None = None,
     name: str | None = None,
     address: str = HERE,
+    own: Path | None = None,
 ) -> Answer:
-    """One request on a connection of its own. `name`: of the TLS session, if another."""
+    """One request on a connection of its own. `name`: of the TLS session, if another; `own`: a
+    file with the client's certificate and key."""
     with socket.create_connection((address, port), timeout=20) as plain:
         link: socket.socket = plain
         if tls:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            if own is not None:
+                context.load_cert_chain(own)
             link = context.wrap_socket(plain, server_hostname=name if name is not None else host)
-        connection = http.client.HTTPConnection(host or address)
-        connection.sock = link
-        connection.request(method, path, body, {"Host": host, **(headers or {})})
-        answer = connection.getresponse()
-        text = answer.read().decode(errors="replace")
-        link.close()
+        with contextlib.closing(link):
+            connection = http.client.HTTPConnection(host or address)
+            connection.sock = link
+            connection.request(method, path, body, {"Host": host, **(headers or {})})
+            answer = connection.getresponse()
+            text = answer.read().decode(errors="replace")
     try:
         seen = json.loads(text)
     except ValueError:
