@@ -6,7 +6,7 @@ BESIDE := -n auto --dist loadfile   # files side by side
 APART := --dist loadfile --tx '2*popen//python=tools/apart'   # each with namespaces of its own
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix bench bench-lb bench-dns bench-kube conformance-gateway setup packages lock
+.PHONY: up down test check fix bench bench-lb bench-dns bench-kube bench-ingress conformance-gateway setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
 	@$(BIN)/polpo lab up --kubernetes
@@ -38,6 +38,9 @@ bench-lb: setup    ## load balancers only
 
 bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/results/network.json too
 	$(BIN)/python -m bench dns dns_kubernetes
+
+bench-ingress: setup   ## Ingress, beside a hand-written HAProxy
+	$(BIN)/python -m bench ingress
 
 bench-kube: setup  ## Services
 	$(BIN)/python -m bench services

@@ -16,7 +16,7 @@ from polpo.testing.alone import take_the_machine
 
 BENCHMARKS = (
     *("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway", "balancer"),
-    *("dns", "dns_kubernetes", "services", "cloud"),
+    *("dns", "dns_kubernetes", "services", "cloud", "ingress"),
 )
 RESULTS = Path(__file__).parent / "results" / "network.json"
 

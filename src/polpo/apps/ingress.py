@@ -60,6 +60,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--gateway-controller", default=GATEWAYS, help="of the GatewayClasses that are ours")
     add("--gateway-addresses", default="", help="addresses and networks for Gateways, one each")
     add("--gateway-services", default="", help="labels of our pods: Gateways get Services of them")
+    add("--gateway-service-annotations", default="", help="of each such Service, as in a=b,c=d")
     add("--threads", type=int, default=0, help="of HAProxy; 0: one for each CPU")
     add("--access-log", action="store_true")
     add("--place", type=Path, default=Path("/tmp/polpo-ingress"), help="a directory of its own")
@@ -128,11 +129,19 @@ def _exposure(given: argparse.Namespace, namespace: str) -> Exposure | None:
         return None
     if given.gateway_addresses:
         raise ValueError("--gateway-addresses or --gateway-services: not both")
-    labels = [part.partition("=") for part in _split(given.gateway_services)]
-    if not all(key and equals for key, equals, _ in labels):
-        raise ValueError(f"{given.gateway_services!r} is no list of labels, as in a=b,c=d")
-    selector = tuple((key, value) for key, _, value in labels)
-    return Exposure(namespace=namespace, selector=selector, bind=given.bind_address)
+    return Exposure(
+        namespace=namespace,
+        selector=_pairs(given.gateway_services),
+        annotations=_pairs(given.gateway_service_annotations),
+        bind=given.bind_address,
+    )
+
+
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    parts = [part.partition("=") for part in _split(text)]
+    if not all(key and equals for key, equals, _ in parts):
+        raise ValueError(f"{text!r} is no list as in a=b,c=d")
+    return tuple((key, value) for key, _, value in parts)
 
 
 def _addresses(text: str) -> Iterator[str]:

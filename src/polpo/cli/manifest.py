@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from cyclopts import Parameter
 
 PROGRAMS = ("services", "policy", "dns")
+MORE = ("ingress",)
+"""Only where somebody asks for it."""
 
 
 class Unclear(Exception):
@@ -51,8 +53,9 @@ def manifest(
     where = urlsplit(api_server)
     if where.scheme != "https" or not where.hostname:
         raise Unclear(f"--api-server {api_server!r}: give https://host:port")
-    if unknown := set(only) - set(PROGRAMS):
-        raise Unclear(f"--only {', '.join(sorted(unknown))}: there are {', '.join(PROGRAMS)}")
+    known = (*PROGRAMS, *MORE)
+    if unknown := set(only) - set(known):
+        raise Unclear(f"--only {', '.join(sorted(unknown))}: there are {', '.join(known)}")
     values = Values(
         cluster=cluster["name"],
         image=image,

@@ -27,13 +27,15 @@ Json = dict[str, Any]
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     """
-    namespace  where the controller's pods are, and so their Services
-    selector   their labels
-    bind       the address where they listen; "" is every one
+    namespace    where the controller's pods are, and so their Services
+    selector     their labels
+    annotations  of every Service; a Gateway's `infrastructure` may say more
+    bind         the address where they listen; "" is every one
     """
 
     namespace: str
     selector: tuple[tuple[str, str], ...]
+    annotations: tuple[tuple[str, str], ...] = ()
     bind: str = ""
 
 
@@ -100,10 +102,10 @@ def _service(
     asked = [address.value for address in gateway.spec.addresses if address.value]
     if asked:
         spec["loadBalancerIP"] = asked[0]
-    written: Json = {"name": name, "namespace": exposure.namespace, "labels": labels}
-    if infrastructure and infrastructure.annotations:
-        written["annotations"] = dict(infrastructure.annotations)
-    return {"metadata": written, "spec": spec}
+    annotations = dict(infrastructure.annotations or {}) if infrastructure else {}
+    annotations |= dict(exposure.annotations)
+    written = {"name": name, "namespace": exposure.namespace, "labels": labels}
+    return {"metadata": written | {"annotations": annotations}, "spec": spec}
 
 
 def _name(gateway: Gateway) -> str:

@@ -6,7 +6,7 @@ from polpo.testing.kubernetes.gateways import gateway, gateway_class
 from polpo.testing.kubernetes.objects import Object
 
 CLASS = gateway_class()
-PODS = Exposure(namespace="polpo", selector=(("app", "ingress"),))
+PODS = Exposure(namespace="polpo", selector=(("app", "ingress"),), annotations=(("x/y", "z"),))
 
 
 def found(*given: Object) -> Found:
@@ -71,5 +71,5 @@ def test_labels_annotations_and_an_address_are_handed_on() -> None:
     (service,) = found(given).compiled.services
     assert service["metadata"]["labels"]["team"] == "x"
     assert service["metadata"]["labels"]["gateway.networking.k8s.io/gateway-name"] == "a"
-    assert service["metadata"]["annotations"] == {"example.com/a": "b"}
+    assert service["metadata"]["annotations"] == {"example.com/a": "b", "x/y": "z"}
     assert service["spec"]["loadBalancerIP"] == "203.0.113.9"
