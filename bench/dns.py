@@ -23,8 +23,8 @@ from polpo.testing.dns import free_port
 VERSION = "v1.13.1"
 CACHE = Path.home() / ".cache/polpo/coredns" / VERSION
 GO = "/usr/local/go/bin/go"
-SERVICES, NAMESPACES, ROUNDS, ROUND_S = 10_000, 50, 5, 4
-RATE = 5_000
+SERVICES, NAMESPACES, ROUNDS, ROUND_S = 10_000, 50, 5, 2
+RATES, RATE_S = (1_000, 5_000), 2
 SERVER_CORE, CLIENT_CORE = "0", "1"
 COREFILE = """cluster.local:{port} {{
     bind 127.0.0.1
@@ -103,38 +103,34 @@ def coredns() -> Path:
 
 
 @contextlib.contextmanager
-def running(name: str, command: list[str], port: int, core: str) -> Iterator[Server]:
+def running(
+    name: str,
+    command: list[str],
+    port: int,
+    core: str,
+    question: str = "s0.n0.svc.cluster.local",
+) -> Iterator[Server]:
+    """Until it has answered this question, for the first time."""
     environment = {**os.environ, "GOMAXPROCS": "1"}
     pinned = ["taskset", "-c", core, *command]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(pinned, env=environment, stdout=quiet, stderr=quiet)
     try:
         server = Server(name, port, process)
-        wait_for(port)
+        wait_for(port, question)
         yield server
     finally:
         process.terminate()
         process.wait()
 
 
-def wait_for(port: int) -> None:
+def wait_for(port: int, question: str) -> None:
     ends = time.monotonic() + 60
-    command = [
-        "dig",
-        "+tries=1",
-        "+time=1",
-        "-p",
-        str(port),
-        "@127.0.0.1",
-        "s0.n0.svc.cluster.local",
-    ]
-    while (
-        "ANSWER: 1"
-        not in subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    ):
+    command = ["dig", "+tries=1", "+time=1", "-p", str(port), "@127.0.0.1", question]
+    while "ANSWER: 1," not in subprocess.run(command, capture_output=True, text=True).stdout:
         if time.monotonic() > ends:
             raise TimeoutError(f"nobody answers at port {port}")
-        time.sleep(0.2)
+        time.sleep(0.05)
 
 
 def write_files(folder: Path) -> None:
@@ -167,13 +163,11 @@ def load(server: Server, questions: Path, *options: str) -> Load:
     return Load(int(found[1]), max(server.cpu_s() - before, 0.01))
 
 
-def latency_us(server: Server, questions: Path) -> float:
+def latency_us(server: Server, questions: Path, rate: int) -> float:
     """The median at a rate that both can bear."""
-    out = dnsperf(server, questions, "-l", "3", "-Q", str(RATE), "-v")
-    return (
-        statistics.median(float(line.split()[-1]) for line in out.splitlines() if line[:2] == "> ")
-        * 1e6
-    )
+    out = dnsperf(server, questions, "-l", str(RATE_S), "-Q", str(rate), "-v")
+    lines = (line for line in out.splitlines() if line.startswith("> "))
+    return statistics.median(float(line.split()[-1]) for line in lines) * 1e6
 
 
 def dnsperf(server: Server, questions: Path, *options: str) -> str:
@@ -182,9 +176,9 @@ def dnsperf(server: Server, questions: Path, *options: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def figure(name: str, ours: float, theirs: float, unit: str) -> dict[str, Any]:
+def figure(name: str, ours: float, theirs: float, unit: str, of: str = "dns") -> dict[str, Any]:
     return {
-        "name": f"dns: {name}",
+        "name": f"{of}: {name}",
         "value": round(ours, 2),
         "unit": unit,
         "peer": f"CoreDNS {VERSION}",
@@ -212,9 +206,12 @@ def compare(ours: Server, theirs: Server, folder: Path) -> list[dict[str, Any]]:
         other = statistics.median(pair[1].per_cpu_s for pair in rounds)
         figures.append(figure(what, own, other, "answers per CPU-second"))
         print(f"  {what}: {own:,.0f} and {other:,.0f}", file=sys.stderr, flush=True)
-    pairs = [[latency_us(s, folder / "mixed") for s in (ours, theirs)] for _ in range(ROUNDS)]
-    own, other = (statistics.median(values) for values in zip(*pairs, strict=True))
-    figures.append(figure(f"latency at {RATE} q/s, median", own, other, "us"))
+    for rate in RATES:
+        pairs = [
+            [latency_us(s, folder / "mixed", rate) for s in (ours, theirs)] for _ in range(ROUNDS)
+        ]
+        own, other = (statistics.median(values) for values in zip(*pairs, strict=True))
+        figures.append(figure(f"latency at {rate} q/s, median", own, other, "us"))
     figures.append(
         figure("memory (PSS, all processes)", ours.memory_mb(), theirs.memory_mb(), "MB")
     )

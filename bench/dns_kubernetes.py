@@ -1,14 +1,15 @@
-"""What it costs a DNS server to know a cluster: `polpo dns` beside CoreDNS, one after the other.
+"""What it costs a DNS server to know a cluster: `polpo dns` beside CoreDNS, at the same time.
 
-Both watch the same small API server with 10,000 Services and EndpointSlices of two, then 100
+Both watch the same small API server with 10,000 Services and EndpointSlices of two, on one core;
+the other has the API server and those who ask. They take turns in being asked, then hear of 100
 changes a second.
 """
 
 import contextlib
-import os
+import random
 import socket
+import statistics
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,11 +17,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.dns import coredns, tree
+from bench.dns import (
+    SERVER_CORE,
+    Server,
+    coredns,
+    figure,
+    load,
+    running,
+)
 from polpo.dns.wire.name import from_text
+from polpo.testing.dns import free_port
 from polpo.testing.kubernetes.filled import Filled, filled, place
 
-SERVICES, CHANGES, CHANGING_S = 10_000, 100, 5.0
+SERVICES, CHANGES, CHANGING_S, ROUNDS, LOOK_S = 10_000, 100, 10.0, 4, 0.01
 COREFILE = """.:{port} {{
     bind 127.0.0.1
     kubernetes cluster.local 10.254.0.0/16 10.100.0.0/14 {{
@@ -31,79 +40,120 @@ COREFILE = """.:{port} {{
 """
 
 
-class Cost(NamedTuple):
-    """Of one server: until it knew all, its memory then, for each change, and the slowest answer
-    while there were changes."""
+class Start(NamedTuple):
+    """Until it knew all, and its memory then."""
 
     known_s: float
     cpu_s: float
     memory_mb: float
-    change_us: float
-    worst_ms: float
 
 
 def run() -> list[dict[str, Any]]:
-    polpo = [str(Path(sys.executable).parent / "polpo"), "dns", "-workers", "1", "-conf"]
-    ours = measure(polpo)
-    theirs = measure([str(coredns()), "-conf"])
-    units = ("s", "s", "MB", "µs", "ms")
-    words = (
-        "10,000 Services: until the last is answered",
-        "10,000 Services: CPU until then",
-        "10,000 Services: memory (PSS, all processes)",
-        "CPU for a change of endpoints",
-        "slowest answer during 100 changes a second",
+    polpo = [sys.executable, "-m", "polpo.apps.dns", "-workers", "1", "-conf"]
+    programs = (("polpo", polpo), ("coredns", [str(coredns()), "-conf"]))
+    with (
+        filled(SERVICES) as api,
+        tempfile.TemporaryDirectory() as name,
+        contextlib.ExitStack() as stack,
+    ):
+        folder = Path(name)
+        write_questions(folder)
+        servers, starts = [], []
+        for kind, command in programs:
+            server, start = begin(kind, command, api, folder, stack)
+            servers.append(server)
+            starts.append(start)
+        return [
+            *of_starts(*starts),
+            *of_load(servers, folder),
+            *of_changes(api, servers),
+        ]
+
+
+def begin(
+    kind: str, command: list[str], api: Filled, folder: Path, stack: contextlib.ExitStack
+) -> tuple[Server, Start]:
+    port = free_port()
+    corefile = folder / f"Corefile.{kind}"
+    corefile.write_text(COREFILE.format(port=port, api=api.address))
+    begun = time.monotonic()
+    question = f"service-{SERVICES - 1}.{place(SERVICES - 1)}.svc.cluster.local"
+    server = stack.enter_context(
+        running(kind, [*command, str(corefile)], port, SERVER_CORE, question)
     )
+    return server, Start(time.monotonic() - begun, server.cpu_s(), server.memory_mb())
+
+
+def write_questions(folder: Path) -> None:
+    rng = random.Random(1)
+    numbers = [rng.randrange(SERVICES) for _ in range(20_000)]
+    hits = [f"service-{n}.{place(n)}.svc.cluster.local A" for n in numbers]
+    storm = [
+        f"www{n // 100}.example.com.{place(n)}.svc.cluster.local {kind}"
+        for n in numbers[:10_000]
+        for kind in ("A", "AAAA")
+    ]
+    for name, lines in (("hits", hits), ("nxdomain", storm)):
+        (folder / name).write_text("\n".join([*lines, ""]))
+
+
+def of_starts(ours: Start, theirs: Start) -> list[dict[str, Any]]:
+    names = ("until the last is answered", "CPU until then", "memory (PSS, all processes)")
     return [
-        figure(f"DNS of a cluster: {name}", unit, ours[at], theirs[at])
-        for at, (name, unit) in enumerate(zip(words, units, strict=True))
+        cluster_figure(f"10,000 Services: {name}", own, other, unit)
+        for name, unit, own, other in zip(names, ("s", "s", "MB"), ours, theirs, strict=True)
     ]
 
 
-def figure(name: str, unit: str, value: float, peer: float) -> dict[str, Any]:
-    beside = {"peer": "CoreDNS", "peer_value": round(peer, 3), "ratio": round(value / peer, 2)}
-    return {"name": name, "value": round(value, 3), "unit": unit} | beside
+def of_load(servers: list[Server], folder: Path) -> list[dict[str, Any]]:
+    figures = []
+    for what, file in (("names that are there", "hits"), ("search paths", "nxdomain")):
+        rounds = [
+            [load(server, folder / file).per_cpu_s for server in servers] for _ in range(ROUNDS)
+        ]
+        ours, theirs = (statistics.median(values) for values in zip(*rounds, strict=True))
+        figures.append(cluster_figure(what, ours, theirs, "answers per CPU-second"))
+    ours, theirs = (server.memory_mb() for server in servers)
+    figures.append(cluster_figure("memory after that (PSS, all processes)", ours, theirs, "MB"))
+    return figures
 
 
-def measure(command: list[str]) -> Cost:
-    with filled(SERVICES) as api, tempfile.TemporaryDirectory() as folder:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
-            link.bind(("127.0.0.1", 0))
-            port = link.getsockname()[1]
-        corefile = Path(folder) / "Corefile"
-        corefile.write_text(COREFILE.format(port=port, api=api.address))
-        begun = time.monotonic()
-        with running([*command, str(corefile)]) as process, client(port) as link:
-            while not is_answered(link, SERVICES - 1):
-                time.sleep(0.05)
-            known_s = time.monotonic() - begun
-            cpu_s, memory_mb = cpu_of(process), memory_of(process)
-            changes, worst_s = under_changes(api, link)
-            change_us = 1e6 * (cpu_of(process) - cpu_s) / changes
-    return Cost(known_s, cpu_s, memory_mb, change_us, 1e3 * worst_s)
-
-
-def under_changes(api: Filled, link: socket.socket) -> tuple[int, float]:
+def of_changes(api: Filled, servers: list[Server]) -> list[dict[str, Any]]:
     """A few questions meanwhile: their CPU is counted with the changes'."""
+    before = [server.cpu_s() for server in servers]
     api.begin_changes(CHANGES, CHANGING_S)
-    worst_s, ends, number = 0.0, time.monotonic() + CHANGING_S, 1
-    while time.monotonic() < ends:
-        begun = time.monotonic()
-        assert is_answered(link, number)
-        worst_s = max(worst_s, time.monotonic() - begun)
-        number = (number + 10) % SERVICES
-        time.sleep(0.01)
-    return api.changes(), worst_s
+    slowest_ms = [0.0, 0.0]
+    with contextlib.ExitStack() as stack:
+        links = [stack.enter_context(client(server.port)) for server in servers]
+        ends, number = time.monotonic() + CHANGING_S, 1
+        while time.monotonic() < ends:
+            for at, link in enumerate(links):
+                begun = time.monotonic()
+                assert is_answered(link, number)
+                slowest_ms[at] = max(slowest_ms[at], 1e3 * (time.monotonic() - begun))
+            number = (number + 10) % SERVICES
+            time.sleep(LOOK_S)
+    count = api.changes()
+    ours, theirs = (
+        1e6 * (server.cpu_s() - cpu_s) / count
+        for server, cpu_s in zip(servers, before, strict=True)
+    )
+    slowest = "slowest answer during 100 changes a second"
+    return [
+        cluster_figure("CPU for a change of endpoints", ours, theirs, "µs"),
+        cluster_figure(slowest, slowest_ms[0], slowest_ms[1], "ms"),
+    ]
+
+
+def cluster_figure(name: str, ours: float, theirs: float, unit: str) -> dict[str, Any]:
+    return figure(name, ours, theirs, unit, "DNS of a cluster")
 
 
 def is_answered(link: socket.socket, number: int) -> bool:
     name = from_text(f"service-{number}.{place(number)}.svc.cluster.local")
     query = struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + name + struct.pack("!HH", 1, 1)
-    try:
-        link.send(query)
-        return bool(link.recv(4096)[7])
-    except OSError:
-        return False
+    link.send(query)
+    return bool(link.recv(4096)[7])
 
 
 @contextlib.contextmanager
@@ -112,27 +162,3 @@ def client(port: int) -> Iterator[socket.socket]:
         link.connect(("127.0.0.1", port))
         link.settimeout(2)
         yield link
-
-
-@contextlib.contextmanager
-def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def cpu_of(process: subprocess.Popen[bytes]) -> float:
-    ticks = 0
-    for pid in tree(process.pid):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def memory_of(process: subprocess.Popen[bytes]) -> float:
-    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in tree(process.pid)]
-    return sum(int(text.split("Pss:")[1].split()[0]) for text in texts) / 1024

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
-PROGRAMS = ("services", "policy", "dns")
+PROGRAMS = ("services", "policy", "dns", "cloud-controller")
 MORE = ("ingress",)
 """Only where somebody asks for it."""
 
@@ -24,7 +24,7 @@ def manifest(
     dns_address: str = "",
     only: Annotated[tuple[str, ...], Parameter(negative=())] = (),
 ) -> None:
-    """Print what runs in a cluster: polpo services, polpo policy (with policies), polpo dns.
+    """Print what runs in a cluster: polpo services, policy (with policies), dns, cloud-controller.
 
     Its Pods find the network's API by the Secret `polpo-cloud` in kube-system: a clouds.yaml with a
     cloud `polpo`, whose user may write in the cluster's project.

@@ -14,11 +14,13 @@ from typing import Any, NamedTuple, Protocol
 
 from polpo.dns.corefile.block import Directive, ServerBlock
 from polpo.dns.counts import Counts, Metric
-from polpo.dns.query import Answer, Handler, Query
+from polpo.dns.query import Answer, Facts, Handler, Query
 from polpo.dns.turn import Turn
 
 # CoreDNS's own order (plugin.cfg of 1.13): a query meets the plugins of its server block in it.
 ORDER = (
+    "view",
+    "metadata",
     "nodecache",
     "tls",
     "reload",
@@ -88,6 +90,17 @@ class Place(Protocol):
 
     def provided(self, plugin: str) -> Any:
         """What that plugin of the block provides: None if it provides nothing."""
+
+    def describe(self, label: str, say: Callable[[Query], str]) -> None:
+        """Have `say` tell about queries of this block, for those who ask by the label."""
+
+    @property
+    def facts(self) -> Facts:
+        """All that was described."""
+
+    @property
+    def view(self) -> str:
+        """The block's view, as a label of metrics."""
 
     def say(self, words: str) -> None:
         """A line of the log, on standard output as CoreDNS has it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from polpo.dns.wire.message import Option
 from polpo.dns.wire.record import Reply
@@ -23,7 +23,8 @@ class Query:
     A handler whose answer must not be kept for the next asker of the same bytes (it depends on the
     client, on chance, or has to see every query) clears `keep`. `cached` is "success" or "denial"
     and the cache's zones, when the same bytes would be a hit of the cache the next time. `error` is
-    what kept a plugin from answering, for the log.
+    what kept a plugin from answering, for the log; `upstream` who was asked; `facts` what plugins
+    say about the query, if `metadata` is there.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class Query:
         "dnssec_ok",
         "edns",
         "error",
+        "facts",
         "flags",
         "keep",
         "message",
@@ -41,6 +43,7 @@ class Query:
         "protocol",
         "size",
         "type",
+        "upstream",
     )
 
     def __init__(
@@ -71,6 +74,8 @@ class Query:
         self.options = options
         self.cached = ""
         self.error = ""
+        self.upstream = ""
+        self.facts: Facts = {}
         self.keep = True
 
     @property
@@ -109,8 +114,15 @@ class Query:
             options=self.options,
         )
         query.keep = self.keep
+        query.facts = self.facts
         return query
+
+    def fact(self, label: str) -> str:
+        """What a plugin says about the query by this label; "" if nobody does."""
+        say = self.facts.get(label)
+        return say(self) if say is not None else ""
 
 
 Answer = Callable[[Reply], None]
+Facts = Mapping[str, Callable[[Query], str]]  # by label
 Handler = Callable[[Query, Answer], None]

@@ -25,7 +25,7 @@ async def test_a_worker_that_cannot_begin_ends_and_is_heard_of() -> None:
     worker = WorkerProcess(Launcher(), lambda ended: None)
     block = ServerBlock((Address("dns", b"\0", 53),), ())
     no_such_socket = Sockets("1", 987, -1)
-    server = Server("dns://:53", "dns", [no_such_socket], {b"\0": 0})
+    server = Server("dns://:53", "dns", [no_such_socket], {b"\0": [0]})
     await worker.start(Configuration([block], [server]), [])
     with pytest.raises(ChildProcessError):
         await asyncio.wait_for(worker.started, 60)

@@ -63,6 +63,7 @@ class Channel:
                 dnssec_ok,
                 asked_bytes,
                 answered_bytes,
+                view=chain.view if chain else "",
             )
             if len(self.slots) > MOST_COMBINATIONS:
                 self.slots.clear()
@@ -116,6 +117,8 @@ class Asked:
             message=self.message,
             options=edns.options if edns is not None else (),
         )
+        if chain is not None and chain.choose is not None:
+            chain = self.chain = chain.choose(query)
         refusal = self._refusal(chain)
         if refusal is not None or chain is None:
             query.keep = False

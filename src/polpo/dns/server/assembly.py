@@ -6,18 +6,29 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from itertools import chain
 from typing import NamedTuple
 
 from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.counts import Counts
 from polpo.dns.plugins.tls.context import server_context
+from polpo.dns.plugins.view.setup import test_of, view_of
 from polpo.dns.query import Answer, Query
 from polpo.dns.server.answering import Channel
-from polpo.dns.server.chain import BlockPlace, Chain, build_handler, find_chain, refuse, relay_of
+from polpo.dns.server.chain import (
+    BlockPlace,
+    Chain,
+    Zones,
+    build_handler,
+    find_chain,
+    refuse,
+    relay_of,
+)
 from polpo.dns.server.link import Configuration, Server, Sockets
 from polpo.dns.server.tally import Tally, zone_text
 from polpo.dns.server.tcp import TcpConnections
 from polpo.dns.server.udp import UdpListener
+from polpo.dns.server.views import Option, chosen_by
 from polpo.dns.turn import Turn
 
 Later = Callable[[float, Callable[[], None]], Callable[[], None]]
@@ -68,27 +79,47 @@ class Assembly:
     def _add_server(self, server: Server, blocks: list[ServerBlock]) -> None:
         zones: dict[bytes, Chain] = {}
         self.zones.append(zones)
+        owners = dict.fromkeys(chain.from_iterable(server.zones.values()))
 
         def resolve(query: Query, answer: Answer) -> None:
-            chain = find_chain(zones, query.name)
-            (chain.handler if chain else refuse)(query, answer)
+            found = find_chain(zones, query.name)
+            if found is not None and found.choose is not None:
+                found = found.choose(query)
+            (found.handler if found else refuse)(query, answer)
 
-        for index in dict.fromkeys(server.zones.values()):
-            block = blocks[index]
-            place = BlockPlace(
-                block.zones, server.label, self.counts, resolve, self._later, self.turn
-            )
-            self.places.setdefault(index, []).append(place)
-            handler = build_handler(block, place)
-            relay = relay_of(block, place)
-            for zone, owner in server.zones.items():
-                if owner == index:
-                    zones[zone] = Chain(handler, server.label, zone_text(zone), relay)
+        options = {index: self._option(server, index, blocks[index], resolve) for index in owners}
+        for zone, indexes in server.zones.items():
+            zones[zone] = _chain([options[index] for index in indexes], zone, zones)
         tls = None
         if server.scheme == "tls":
-            tls = server_context([blocks[index] for index in server.zones.values()])
+            tls = server_context([blocks[index] for index in owners])
         for sockets in server.sockets:
             self._open(sockets, zones, tls)
+
+    def _option(
+        self,
+        server: Server,
+        index: int,
+        block: ServerBlock,
+        resolve: Callable[[Query, Answer], None],
+    ) -> Option:
+        """A block's handlers, and the view that it is for."""
+        view = view_of(block)
+        place = BlockPlace(
+            block.zones,
+            server.label,
+            self.counts,
+            resolve,
+            self._later,
+            self.turn,
+            view.name if view else "",
+            bool(block.named("metadata")),
+        )
+        self.places.setdefault(index, []).append(place)
+        handler = build_handler(block, place)
+        relay = None if view else relay_of(block, place)
+        made = Chain(handler, server.label, "", relay, place.view)
+        return Option(made, place, test_of(view, server.label) if view else None)
 
     def _open(
         self, sockets: Sockets, zones: dict[bytes, Chain], tls: ssl.SSLContext | None
@@ -106,6 +137,15 @@ class Assembly:
 
     def _later(self, delay_s: float, call: Callable[[], None]) -> Callable[[], None]:
         return self._loop.call_later(delay_s, call).cancel
+
+
+def _chain(options: list[Option], zone: bytes, zones: Zones) -> Chain:
+    named = [
+        option._replace(chain=option.chain._replace(zone=zone_text(zone))) for option in options
+    ]
+    if len(named) == 1 and named[0].fits is None:
+        return named[0].chain
+    return chosen_by(named, zone, zones)
 
 
 def _inherited(descriptor: int) -> socket.socket:

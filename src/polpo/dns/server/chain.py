@@ -25,12 +25,15 @@ SEEING_NOTHING = frozenset({"errors", "forward"})  # plugins that a reply passes
 
 class Chain(NamedTuple):
     """What answers for one zone of a listener: the handler, and the labels of metrics. With `relay`
-    there is nothing to do but to hand queries on; what it does not take, the handler has to do."""
+    there is nothing to do but to hand queries on; what it does not take, the handler has to do.
+    With `choose` there are several blocks with views, of which that is one."""
 
     handler: Handler
     server: str
     zone: str
     relay: Relay | None = None
+    view: str = ""
+    choose: Callable[[Query], Chain | None] | None = None
 
 
 Zones = Mapping[bytes, Chain]  # of one listener, by the zone's wire form
@@ -47,8 +50,14 @@ class BlockPlace:
         resolve: Callable[[Query, Answer], None],
         later: Callable[[float, Callable[[], None]], Callable[[], None]],
         turn: Turn,
+        view: str = "",
+        has_metadata: bool = False,
     ) -> None:
         self.turn = turn
+        self.view = view
+        self.has_metadata = has_metadata
+        self.facts: dict[str, Callable[[Query], str]] = {"view/name": lambda query: view}
+        self.describe = self.facts.__setitem__
         self.zones = zones
         self.server = server
         self.counts = counts

@@ -19,6 +19,7 @@ from polpo.dns.plugins.health.setup import lameduck_s
 from polpo.dns.plugins.nodecache.node import CHECK_S, Node, Wanted, wanted
 from polpo.dns.plugins.nodecache.setup import ERRORS
 from polpo.dns.plugins.reload.setup import Reloading, reloading_of
+from polpo.dns.plugins.view.setup import view_of
 from polpo.dns.server import process_metrics, succession, tally
 from polpo.dns.server.generation import Generation, Identity
 from polpo.dns.server.http import HttpServers
@@ -224,10 +225,12 @@ class Control:
         rows: list[Row] = [(BUILD_INFO.name, (f"polpo-{self._options.version}", "", ""), 1)]
         rows.append((VERSION.name, ("sha512", plan.digest), 1))
         for server in plan.servers:
-            for zone, index in server.zones.items():
-                for name in {directive.name for directive in plan.blocks[index].directives}:
-                    labels = (server.label, tally.zone_text(zone), "", name)
-                    rows.append((ENABLED.name, labels, 1))
+            for zone, owners in server.zones.items():
+                for block in (plan.blocks[index] for index in owners):
+                    view = view_of(block)
+                    zone_labels = (server.label, tally.zone_text(zone), view.name if view else "")
+                    names = {directive.name for directive in block.directives}
+                    rows += [(ENABLED.name, (*zone_labels, name), 1) for name in names]
         return rows
 
     def _metrics(self) -> list[Metric]:

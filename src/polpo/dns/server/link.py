@@ -29,7 +29,7 @@ class Server(msgspec.Struct, frozen=True):
     label: str  # "dns://:53"
     scheme: str
     sockets: list[Sockets]
-    zones: dict[bytes, int]  # the zone's wire form: index of the block
+    zones: dict[bytes, list[int]]  # the zone's wire form: indexes of blocks, several with views
 
 
 class Configuration(msgspec.Struct, frozen=True):

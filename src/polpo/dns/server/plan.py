@@ -16,12 +16,13 @@ EVERYWHERE = ""  # a host: all addresses of both families
 
 
 class Planned(NamedTuple):
-    """One server to be: where it listens, and the block for each zone."""
+    """One server to be: where it listens, and the blocks for each zone: one, or several of which
+    all but the last have views."""
 
     scheme: str
     host: str
     port: int
-    zones: dict[bytes, int]
+    zones: dict[bytes, list[int]]
 
     @property
     def label(self) -> str:
@@ -50,9 +51,12 @@ def make_plan(blocks: Sequence[ServerBlock], port: int, digest: str = "") -> Pla
             for host in hosts_of(block):
                 key = (address.scheme, host, own_port)
                 server = servers.setdefault(key, Planned(*key, {}))
-                if server.zones.setdefault(address.zone, index) != index:
+                owners = server.zones.setdefault(address.zone, [])
+                if owners and owners[-1] != index and not expanded[owners[-1]].named("view"):
                     words = f"{to_text(address.zone)} at {server.label} is in another block already"
                     raise CorefileError(block.file, block.line, words)
+                if index not in owners:
+                    owners.append(index)
     return Plan(expanded, list(servers.values()), digest)
 
 

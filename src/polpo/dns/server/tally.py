@@ -82,6 +82,7 @@ class Combination(NamedTuple):
     asked_bytes: int
     answered_bytes: int
     cached: str = ""
+    view: str = ""
 
 
 def zone_text(zone: bytes) -> str:
@@ -106,7 +107,7 @@ class Tally:
     def __init__(self) -> None:
         self.values: list[float] = []
         self._combinations: dict[Combination, int] = {}
-        self._late: dict[tuple[str, str], tuple[list[float], Histogram]] = {}
+        self._late: dict[tuple[str, str, str], tuple[list[float], Histogram]] = {}
         self.panics = 0
 
     def slot(self, combination: Combination) -> int:
@@ -128,7 +129,7 @@ class Tally:
         self.values[slot] += times
         self.values[slot + 1] += seconds * times
         if seconds > DURATIONS[0]:
-            self.late(combination.server, combination.zone).observe(seconds, times)
+            self.late(combination).observe(seconds, times)
 
     def turn(self, slot: int) -> int:
         """One more hit of the combination: how many that makes."""
@@ -138,14 +139,15 @@ class Tally:
     def late_slot(self, slot: int, times: int, seconds: float) -> None:
         """Hits that took longer than the first bucket has it: the process was held up."""
         combination = next(c for c, at in self._combinations.items() if at == slot)
-        self.late(combination.server, combination.zone).observe(seconds, times)
+        self.late(combination).observe(seconds, times)
 
-    def late(self, server: str, zone: str) -> Histogram:
+    def late(self, combination: Combination) -> Histogram:
         """Durations beyond the first bucket."""
-        found = self._late.get((server, zone))
+        key = (combination.server, combination.zone, combination.view)
+        found = self._late.get(key)
         if found is None:
             values: list[float] = [0] * (len(DURATIONS) + 2)
-            found = self._late[server, zone] = (values, Histogram(values, 0, DURATIONS))
+            found = self._late[key] = (values, Histogram(values, 0, DURATIONS))
         return found[1]
 
     def rows(self) -> Iterator[Row]:
@@ -161,8 +163,7 @@ class Tally:
 
     def _moved(self) -> Iterator[Row]:
         """Late answers out of the first bucket, in which `_rows` has put all, into their own."""
-        for (server, zone), (values, _) in self._late.items():
-            labels = (server, zone, "")
+        for labels, (values, _) in self._late.items():
             for bound, value in zip((*DURATIONS, float("inf")), values, strict=False):
                 yield f"{DURATION.name}_bucket", (*labels, _bound(bound)), value
             late = sum(values[: len(DURATIONS) + 1])
@@ -170,7 +171,7 @@ class Tally:
 
 
 def _rows(c: Combination, count: float, seconds: float) -> Iterator[Row]:
-    zone = (c.server, c.zone, "")
+    zone = (c.server, c.zone, c.view)
     yield REQUESTS.name, (*zone, c.protocol, c.family, c.type), count
     yield RESPONSES.name, (*zone, c.rcode, c.plugin), count
     if c.dnssec_ok:
@@ -187,8 +188,8 @@ def _rows(c: Combination, count: float, seconds: float) -> Iterator[Row]:
         yield f"{metric.name}_sum", labels, size * count
     if c.cached:
         kind, _, zones = c.cached.partition(" ")
-        yield "coredns_cache_hits_total", (c.server, kind, zones, ""), count
-        yield "coredns_cache_requests_total", (c.server, zones, ""), count
+        yield "coredns_cache_hits_total", (c.server, kind, zones, c.view), count
+        yield "coredns_cache_requests_total", (c.server, zones, c.view), count
 
 
 def _round_up(size: int) -> int:

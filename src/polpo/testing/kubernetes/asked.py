@@ -55,6 +55,9 @@ class Here:
         self.services: dict[str, Any] = {}
         self._elsewhere = elsewhere
         self.turn = Turn(lambda call: call())
+        self.view = ""
+        self.facts: dict[str, Callable[[Query], str]] = {}
+        self.describe = self.facts.__setitem__
 
     def now(self) -> float:
         return 0.0

@@ -16,7 +16,7 @@ DROPPED = -1
 def make(value: tuple[Rule, ...], next: Handler, place: Place) -> Handler:
     def count(action: str, zone: bytes) -> None:
         counts = place.counts
-        slot = counts.slot(COUNTED[action].name, place.server, to_text(zone), "")
+        slot = counts.slot(COUNTED[action].name, place.server, to_text(zone), place.view)
         counts.values[slot] += 1
 
     def acl(query: Query, answer: Answer) -> None:

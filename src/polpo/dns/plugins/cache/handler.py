@@ -40,7 +40,7 @@ class Caching:
         server = self._place.server
 
         def slot(metric: Metric, *kind: str) -> int:
-            return counts.slot(metric.name, server, *kind, label, "")
+            return counts.slot(metric.name, server, *kind, label, self._place.view)
 
         self._values = counts.values
         self._requests, self._misses = slot(setup.REQUESTS), slot(setup.MISSES)

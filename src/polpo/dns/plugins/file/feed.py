@@ -12,6 +12,8 @@ from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.plugin import Outlet
 from polpo.dns.plugins.file.handler import Part
 from polpo.dns.plugins.file.setup import File
+from polpo.dns.plugins.transfer.notify import Target, notify
+from polpo.dns.plugins.transfer.setup import told_of
 from polpo.dns.wire.name import to_text
 from polpo.dns.wire.record import Record, Type
 from polpo.dns.wire.text import read_zone
@@ -24,8 +26,10 @@ class FileFeed:
 
     ready = True
 
-    def __init__(self, value: tuple[File, ...], outlet: Outlet) -> None:
+    def __init__(self, value: tuple[File, ...], outlet: Outlet, block: ServerBlock) -> None:
         self._files = value
+        self._block = block
+        self._telling: set[asyncio.Task[None]] = set()
         self._outlet = outlet
         self._zones: dict[bytes, list[Record]] = {}
         self._serials: dict[bytes, bytes] = {}
@@ -38,6 +42,9 @@ class FileFeed:
             yield from self._parts(zone)
 
     async def run(self) -> None:
+        """Secondaries hear of each zone, too: it may have changed while nobody was here."""
+        for zone in self._zones:
+            self._tell_secondaries(zone)
         await asyncio.gather(*(self._watch(file) for file in self._files if file.reload_s))
 
     async def _watch(self, file: File) -> None:
@@ -55,6 +62,18 @@ class FileFeed:
             if self._read(file, zone):
                 for message in self._parts(zone):
                     self._outlet.send(message)
+                self._tell_secondaries(zone)
+
+    def _tell_secondaries(self, zone: bytes) -> None:
+        for target in told_of(self._block, zone):
+            task = asyncio.ensure_future(self._tell(zone, target))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _tell(self, zone: bytes, target: Target) -> None:
+        if not await notify(zone, target):
+            words = f"{target[0]} port {target[1]} has not heard of zone {to_text(zone)}"
+            self._outlet.say(f"[ERROR] plugin/transfer: {words}")
 
     def _read(self, file: File, zone: bytes) -> bool:
         try:
@@ -84,4 +103,4 @@ def _mtime(file: File) -> float:
 
 
 def make_feed(value: tuple[File, ...], outlet: Outlet, block: ServerBlock) -> FileFeed:
-    return FileFeed(value, outlet)
+    return FileFeed(value, outlet, block)

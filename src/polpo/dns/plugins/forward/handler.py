@@ -30,6 +30,7 @@ def make(value: tuple[Forward, ...], next: Handler, place: Place) -> Handler:
         handler = forwarding.handle
     if len(value) == 1:
         place.provide("forward", forwarding)
+    place.describe("forward/upstream", lambda query: query.upstream)
     return handler
 
 
@@ -144,7 +145,9 @@ class Forwarding:
         return None if self.value.fail_fast else random.choice(order)
 
     def finish(self, key: bytes, message: bytes | None, error: str) -> None:
-        for query, answer in self._asked.pop(key).waiting:
+        attempt = self._asked.pop(key)
+        for query, answer in attempt.waiting:
+            query.upstream = attempt.upstream
             self._give(query, answer, message, error)
 
     def _give(self, query: Query, answer: Answer, message: bytes | None, error: str) -> None:
@@ -204,6 +207,11 @@ class _Attempt:
         self.waiting: list[tuple[Query, Answer]] = []
         self._begun = time.monotonic()
         self._ends = self._begun + ALL_TOGETHER_S
+
+    @property
+    def upstream(self) -> str:
+        """Who was asked last."""
+        return self._tried[-1].target.label if self._tried else ""
 
     def go_on(self, error: str) -> None:
         most = self._forwarding.value.max_attempts

@@ -7,6 +7,7 @@ from typing import Any
 from polpo.dns.plugin import Place
 from polpo.dns.plugins.kubernetes.aliases import Aliases
 from polpo.dns.plugins.kubernetes.batch import unpack
+from polpo.dns.plugins.kubernetes.facts import describe
 from polpo.dns.plugins.kubernetes.options import INSECURE, Options
 from polpo.dns.plugins.kubernetes.patterns import pod_reply, zonal_reply
 from polpo.dns.plugins.kubernetes.records import ADDRESSES
@@ -28,6 +29,7 @@ def make(value: Any, next: Handler, place: Place) -> Handler:
     store = Store(options)
     place.fed(NAME, store.receive)
     place.provide(NAME, store)
+    describe(place, store)
     return Answers(options, store, next, place).handle
 
 

@@ -74,6 +74,10 @@ class Store:
         records = (r for n in shown for r in self.records(n) if r.type != Type.SOA)
         return (self.soa(name), *records)
 
+    def namespace(self, client: str) -> str:
+        """A pod's, by its address; "" if no such pod is known."""
+        return self._clients.get(client, "")
+
     def search_path(self, client: str) -> tuple[bytes, ...]:
         """What a pod's resolver tries, by the pod's address (`autopath @kubernetes`); empty if no
         such pod is known."""

@@ -1,4 +1,5 @@
-"""CNAMEs first, then the others, then addresses and mail exchangers in a random order.
+"""CNAMEs first, then the others, then addresses and mail exchangers in a random order, or, for
+names in a file of weights, with one first that is drawn by weight.
 
 What the server keeps of a reply with several addresses is some of the orders, given in turn.
 """
@@ -6,10 +7,12 @@ What the server keeps of a reply with several addresses is some of the orders, g
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 from polpo.dns.plugin import Place
-from polpo.dns.plugins.loadbalance.setup import Networks
+from polpo.dns.plugins.loadbalance.setup import LoadBalance, Networks
+from polpo.dns.plugins.loadbalance.weights import Weights, first_by_weight, from_message
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.message import opened
 from polpo.dns.wire.record import Record, Reply, Type
@@ -19,18 +22,40 @@ _SHUFFLED = frozenset({Type.A, Type.AAAA, Type.MX})
 _WHOLE = frozenset({Type.AXFR, Type.IXFR})
 
 
-def make(value: Networks, next: Handler, place: Place) -> Handler:
+def make(value: LoadBalance, next: Handler, place: Place) -> Handler:
+    weights: Weights = {}
+
+    def receive(message: bytes) -> Iterable[bytes]:
+        """Nothing is kept of names with weights: none is dropped but those that have them now."""
+        before = set(weights)
+        weights.clear()
+        weights.update(from_message(message))
+        return before ^ set(weights)
+
+    place.fed("loadbalance", receive)
+
     def loadbalance(query: Query, answer: Answer) -> None:
         if query.type in _WHOLE:
             next(query, answer)
             return
+        of_name = weights.get(query.name)
+        if of_name is not None:
+            query.keep = False
 
         def answered(reply: Reply) -> None:
             reply = opened(reply)
             movable = [r for r in reply.answer if r.type in _SHUFFLED]
             if len(movable) > 1:
                 fixed = _fixed(reply.answer)
-                orders = _orders(movable, fixed, value, ORDERS if query.keep else 1)
+                if of_name is not None:
+                    orders: tuple[tuple[Record, ...], ...] = (
+                        (*fixed, *first_by_weight(movable, of_name)),
+                    )
+                elif value.weight_file:
+                    orders = (reply.answer,)
+                else:
+                    count = ORDERS if query.keep else 1
+                    orders = _orders(movable, fixed, value.preferred, count)
                 reply = reply._replace(answer=orders[0], shuffled=orders)
             answer(reply)
 

@@ -1,28 +1,44 @@
-"""`loadbalance [round_robin] { prefer CIDR... }`: addresses in a random order."""
+"""`loadbalance [round_robin | weighted FILE] { ... }`: which addresses come first."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import NamedTuple
 
 from polpo.dns.corefile.block import Directive, ServerBlock
-from polpo.dns.corefile.words import arguments, once, unknown
+from polpo.dns.corefile.words import arguments, duration_s, once, unknown
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
-def parse(directives: tuple[Directive, ...], block: ServerBlock) -> Networks:
-    """The networks whose addresses come first."""
+class LoadBalance(NamedTuple):
+    """In a random order, or as a file of weights says; `preferred` networks' addresses first."""
+
+    preferred: Networks = ()
+    weight_file: str = ""
+    reload_s: float = 30.0
+
+
+def parse(directives: tuple[Directive, ...], block: ServerBlock) -> LoadBalance:
     directive = once(directives)
-    words = arguments(directive, 0, 1)
-    if words and words[0] != "round_robin":
-        raise directive.wrong(f"{words[0]}: the policy is round_robin")
-    preferred: list[IPv4Network | IPv6Network] = []
+    words = arguments(directive, 0, 2)
+    value = LoadBalance()
+    if words[:1] == ("weighted",) and len(words) == 2:
+        value = value._replace(weight_file=words[1])
+    elif words not in {(), ("round_robin",)}:
+        raise directive.wrong(f"{' '.join(words)}: round_robin, or weighted FILE")
     for option in directive.block:
-        if option.name != "prefer":
-            unknown(directive, option, ("prefer",))
-        for word in arguments(option, 1, 1000):
-            try:
-                preferred.append(ip_network(word))
-            except ValueError as wrong:
-                raise option.wrong(str(wrong)) from wrong
-    return tuple(preferred)
+        if option.name == "prefer":
+            value = value._replace(preferred=(*value.preferred, *_networks(option)))
+        elif option.name == "reload" and value.weight_file:
+            value = value._replace(reload_s=duration_s(option, arguments(option, 1)[0]))
+        else:
+            unknown(directive, option, ("prefer", "reload") if value.weight_file else ("prefer",))
+    return value
+
+
+def _networks(option: Directive) -> Networks:
+    try:
+        return tuple(ip_network(word) for word in arguments(option, 1, 1000))
+    except ValueError as wrong:
+        raise option.wrong(str(wrong)) from wrong

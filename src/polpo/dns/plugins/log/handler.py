@@ -59,7 +59,7 @@ def _formatter(format: str) -> Show:
     at = 0
     for found in _FIELD.finditer(format):
         parts.append(format[at : found.start()])
-        parts.append(_FIELDS.get(found[1], lambda q, r, d: "-"))
+        parts.append(_FIELDS.get(found[1]) or _fact(found[1]))
         at = found.end()
     parts.append(format[at:])
 
@@ -67,6 +67,12 @@ def _formatter(format: str) -> Show:
         return "".join(p if isinstance(p, str) else p(query, reply, duration_s) for p in parts)
 
     return show
+
+
+def _fact(field: str) -> Show:
+    """`{/label}` is what `metadata` knows."""
+    label = field.removeprefix("/")
+    return lambda query, reply, duration_s: query.fact(label) or "-"
 
 
 def _size(query: Query, reply: Reply, duration_s: float) -> str:

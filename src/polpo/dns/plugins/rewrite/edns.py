@@ -92,9 +92,9 @@ def _code(directive: Directive, word: str) -> int:
 def _data(directive: Directive, word: str) -> tuple[bytes, str]:
     variable = _VARIABLE.fullmatch(word)
     if variable is not None:
-        if variable[1] not in VARIABLES:
+        if variable[1] not in VARIABLES and "/" not in variable[1]:
             shown = ", ".join(f"{{{name}}}" for name in VARIABLES)
-            raise directive.wrong(f"{word}: there are {shown}")
+            raise directive.wrong(f"{word}: there are {shown}, and labels of metadata")
         return b"", variable[1]
     try:
         data = bytes.fromhex(word[2:]) if word.startswith("0x") else word.encode()
@@ -117,6 +117,8 @@ def _subnet(rule: EdnsRule, query: Query) -> bytes:
 
 def _value(variable: str, query: Query, server: str) -> bytes:
     """As CoreDNS packs it: names and words as text, addresses and numbers as bytes."""
+    if "/" in variable:
+        return query.fact(variable).encode()
     host, _, port = server.partition("://")[2].rpartition(":")
     match variable:
         case "qname":

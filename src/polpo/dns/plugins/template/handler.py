@@ -57,7 +57,8 @@ class Templates:
     ) -> None:
         labels = self._labels(query, zone)
         self._count(MATCHES.name, *labels)
-        if "{{ .Remote" in "".join((*template.answer, *template.authority, *template.additional)):
+        text = "".join((*template.answer, *template.authority, *template.additional))
+        if "{{ .Remote" in text or "{{ .Meta" in text:
             query.keep = False
         data = _data(query, zone, found)
         sections: list[tuple[Record, ...]] = []
@@ -77,7 +78,7 @@ class Templates:
 
     def _labels(self, query: Query, zone: bytes) -> tuple[str, ...]:
         names = (class_name(query.class_), type_name(query.type))
-        return (self._place.server, to_text(zone), "", *names)
+        return (self._place.server, to_text(zone), self._place.view, *names)
 
     def _count(self, name: str, *labels: str) -> None:
         counts = self._place.counts
@@ -95,4 +96,4 @@ def _data(query: Query, zone: bytes, found: re.Match[str]) -> Data:
     match = [found[0], *(group or "" for group in found.groups())]
     groups = {name: value or "" for name, value in found.groupdict().items()}
     numbers = {str(index): text for index, text in enumerate(match)}
-    return Data(fields, match, numbers | groups)
+    return Data(fields, match, numbers | groups, query.fact)

@@ -1,10 +1,11 @@
 """Of Go's templates what a record needs: `{{ .Name }}`, `{{ .Group.x }}`, `{{ index .Match 1 }}`,
+`{{ .Meta "label" }}`,
 `{{ parseInt .Group.x 16 10 }}` (as CoreDNS has it: a number from one base in another)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 _ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
@@ -12,6 +13,7 @@ _FIELD = re.compile(r"\.(Name|Zone|Class|Type|Remote)$")
 _GROUP = re.compile(r"\.Group\.([A-Za-z0-9_]+)$")
 _INDEX = re.compile(r"index\s+\.Match\s+(\d+)$")
 _GROUP_INDEX = re.compile(r"index\s+\.Group\s+\"([A-Za-z0-9_]+)\"$")
+_META = re.compile(r"\.Meta\s+\"([^\"]+)\"$")
 _PARSE = re.compile(r"parseInt\s+(\.[A-Za-z0-9_.]+|\(.+\))\s+(\d+)\s+(\d+)$")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -22,6 +24,7 @@ class Data(NamedTuple):
     fields: dict[str, str]
     match: Sequence[str]
     groups: dict[str, str]
+    fact: Callable[[str], str]
 
 
 def check(text: str) -> None:
@@ -43,7 +46,7 @@ def _is_known(action: str) -> bool:
     parse = _PARSE.match(action)
     if parse is not None:
         return _is_known(parse[1].strip("()"))
-    return any(shape.match(action) for shape in (_FIELD, _GROUP, _INDEX, _GROUP_INDEX))
+    return any(shape.match(action) for shape in (_FIELD, _GROUP, _INDEX, _GROUP_INDEX, _META))
 
 
 def _value(action: str, data: Data) -> str:
@@ -53,6 +56,8 @@ def _value(action: str, data: Data) -> str:
         return data.groups.get(found[1], "")
     if (found := _INDEX.match(action)) is not None:
         return data.match[int(found[1])]
+    if (found := _META.match(action)) is not None:
+        return data.fact(found[1])
     found = _PARSE.match(action)
     if found is None:
         raise ValueError(action)
