@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.netns.pods.conftest import until
 
 from polpo.lab.command import attempt, inside, run
 from polpo.lab.running import Running
 from polpo.testing.lab import Guest, LabCloud
 from polpo.testing.pods import Pod, Runtime, addresses
+from polpo.testing.waiting import until
 
 PREFIX, CLUSTER, SUBNET = "pt-sv", "k8s", "198.18.79"
 SHOWN, SHOWN6 = "203.0.113.7", "2001:db8:1::7"
