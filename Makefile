@@ -6,7 +6,8 @@ BESIDE := -n auto --dist loadfile   # files side by side
 APART := --dist loadfile --tx '2*popen//python=tools/apart'   # each with namespaces of its own
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix bench bench-lb bench-dns bench-kube setup packages lock
+.PHONY: up down test check fix conformance conformance-gateway bench bench-lb bench-dns bench-kube bench-ingress \
+        setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
 	@$(BIN)/polpo lab up --kubernetes
@@ -30,14 +31,24 @@ fix: setup         ## what ruff can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+conformance: setup ## upstream's tests of Kubernetes' network, against a lab of its own (10 minutes)
+	tools/apart -m tests.conformance
+
+conformance-gateway: setup  ## Gateway API's own suite; writes tests/conformance/gateway-report.yaml
+	@if [ -z "$$(tools/kubernetes/programs kube-apiserver kubectl)" ]; then exit 1; fi
+	tools/apart tests/conformance/gateway.py
+
 bench: setup       ## figures beside the peers' in the same run; writes bench/results/network.json
 	$(BIN)/python -m bench
 
-bench-lb: setup    ## load balancers only
-	$(BIN)/python -m bench balancer
+bench-lb: setup    ## load balancers: some twelve minutes, and ten of full load
+	$(BIN)/python -m bench balancer balancer_busy
 
 bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/results/network.json too
 	$(BIN)/python -m bench dns dns_kubernetes
+
+bench-ingress: setup   ## Ingress, beside a hand-written HAProxy
+	$(BIN)/python -m bench ingress
 
 bench-kube: setup  ## Services
 	$(BIN)/python -m bench services

@@ -15,8 +15,9 @@ from rich.table import Table
 from polpo.testing.alone import take_the_machine
 
 BENCHMARKS = (
-    *("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway", "balancer"),
-    *("dns", "dns_kubernetes", "services", "cloud"),
+    *("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway"),
+    *("balancer", "balancer_busy"),
+    *("dns", "dns_kubernetes", "services", "cloud", "ingress"),
 )
 RESULTS = Path(__file__).parent / "results" / "network.json"
 

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ from polpo.testing.balancers import (
 )
 from polpo.testing.hosts import UNDERLAY, HostUnderTest, eventually, sh
 
-TIMES, LONG, IDLE_S = 20, 20, 30.0
+TIMES, LOSSES, LONG, IDLE_S = 20, 10, 20, 20.0
 FIRST, MANY = 40, 20
 Figures = list[dict[str, Any]]
 Harm = Callable[[BalancerCloud, HostUnderTest], None]
@@ -118,7 +119,7 @@ async def is_active(cloud: BalancerCloud, host: HostUnderTest) -> bool:
 async def failovers(cloud: BalancerCloud) -> Figures:
     found: Figures = []
     for what, harm in HARMS.items():
-        found += spread(f"outage, {what}", [await outage(cloud, harm) for _ in range(TIMES)])
+        found += spread(f"outage, {what}", [await outage(cloud, harm) for _ in range(LOSSES)])
     return found
 
 
@@ -222,11 +223,25 @@ async def idle(cloud: BalancerCloud) -> Figures:
 async def measure(folder: Path) -> Figures:
     async with balancer_cloud(folder) as cloud:
         found: Figures = []
-        for step in (idle, first_answers, planned, failovers, load.busy):
-            found += await step(cloud)
+        for step in (idle, first_answers, planned, failovers):
+            found += await said(step.__name__, step(cloud))
+        before = load.takeovers(cloud)
         for loading in (load.costs, load.changes):
-            found += await loading(cloud, folder)
-        return found + await load.crowd(cloud)
+            found += await said(loading.__name__, loading(cloud, folder))
+        found += await said("crowd", load.crowd(cloud))
+        found.append(figure("failovers while it was loaded", load.takeovers(cloud) - before, "1"))
+        return found
+
+
+async def said(name: str, measuring: Coroutine[None, None, Figures]) -> Figures:
+    """On standard error, how far it is: the whole takes its time."""
+    began, found = time.monotonic(), list[dict[str, Any]]()
+    try:
+        found = await measuring
+    except AssertionError:
+        traceback.print_exc()  # the other steps have their figures
+    print(f"balancer: {name}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return found
 
 
 def run() -> Figures:

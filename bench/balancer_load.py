@@ -1,5 +1,5 @@
 """A load balancer under load: what a request costs beside a hand-written HAProxy, whether changes
-fail any, what many cost, and whether a busy host is taken for a dead one.
+fail any, and what many cost.
 
 Steps of bench/balancer.py. The hand-written HAProxy runs in the same namespace, with the same
 number of threads, before the same member, which is a third HAProxy; both take turns. It has the
@@ -15,7 +15,6 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -49,7 +48,6 @@ from polpo.testing.hosts import HostUnderTest, eventually
 BEHIND = 8090
 TURNS, RELOADS, CHANGES, REQUESTS = 12, 50, 1000, 100_000
 CROWD, CROWD_VNI, CROWD_IDLE_S = 200, 1000, 20.0
-BUSY_S = 60.0
 Figures = list[dict[str, Any]]
 MEMBER = f"""
 global
@@ -161,12 +159,17 @@ def cpu_s(pid: int) -> float:
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
-def cost_us(pid: int, load: Load, url: str) -> float:
-    """Processor time of one request."""
+class Cost(NamedTuple):
+    """Processor time of one request; requests that failed."""
+
+    us: float
+    failed: int
+
+
+def cost_of(pid: int, load: Load, url: str) -> Cost:
     before = cpu_s(pid)
     well, ill = loaded(load.words, url)
-    assert not ill, (load.what, url, well, ill)
-    return (cpu_s(pid) - before) / well * 1e6
+    return Cost((cpu_s(pid) - before) / max(well, 1) * 1e6, ill)
 
 
 def certificate() -> bytes:
@@ -174,10 +177,6 @@ def certificate() -> bytes:
     words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x"
     more = ("-keyout", "-", "-out", "-")
     return subprocess.run([*words.split(), *more], check=True, capture_output=True).stdout
-
-
-def spinning() -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
 
 
 @contextlib.asynccontextmanager
@@ -224,18 +223,28 @@ async def costs(cloud: BalancerCloud, folder: Path) -> Figures:
         text = HAND_WRITTEN.format(threads=threads, certificate=path, behind=BEHIND)
         with haproxy(cloud.netns(active), text, folder, "hand.cfg") as by_hand:
             await asyncio.sleep(1.0)
-            return [await cost(load, worker(cloud, active), by_hand) for load in LOADS]
+            found = [await cost(load, worker(cloud, active), by_hand) for load in LOADS]
+    return [*itertools.chain(*found)]
 
 
-async def cost(load: Load, ours: int, theirs: int) -> dict[str, Any]:
-    found: list[tuple[float, float]] = []
+async def cost(load: Load, ours: int, theirs: int) -> Figures:
+    """A turn in which a request failed says nothing of what one costs."""
+    found: list[tuple[Cost, Cost]] = []
     for turn in range(TURNS):
         pair = ((ours, load.ours), (theirs, load.theirs))
         order = pair if turn % 2 else pair[::-1]
-        said = {pid: await asyncio.to_thread(cost_us, pid, load, url) for pid, url in order}
+        said = {pid: await asyncio.to_thread(cost_of, pid, load, url) for pid, url in order}
         found.append((said[ours], said[theirs]))
-    own, other = (statistics.quantiles(values)[0] for values in zip(*found, strict=True))
-    return figure(f"processor time of a request, {load.what}", own, "µs", other)
+    whole = [pair for pair in found if not any(one.failed for one in pair)]
+    assert len(whole) > 1, (load.what, found)
+    own, other = (
+        statistics.quantiles([c.us for c in costs])[0] for costs in zip(*whole, strict=True)
+    )
+    failed = sum(own.failed for own, _ in found)
+    return [
+        figure(f"processor time of a request, {load.what}", own, "µs", other),
+        figure(f"{load.what}, failed requests", failed, "1"),
+    ]
 
 
 async def changes(cloud: BalancerCloud, folder: Path) -> Figures:
@@ -346,21 +355,6 @@ def memory_mib(pid: int) -> float:
     """Its own, and its share of what it shares."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-
-
-async def busy(cloud: BalancerCloud) -> Figures:
-    """Every core has twice what it can do, and nothing is broken: who takes over?"""
-    await cloud.settled()
-    before = takeovers(cloud)
-    loops = [spinning() for _ in range(2 * (os.cpu_count() or 1))]
-    try:
-        await asyncio.sleep(BUSY_S)
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
-    name = f"failovers in {BUSY_S:.0f} s with twice the work that the host can do"
-    return [figure(name, takeovers(cloud) - before, "1")]
 
 
 def takeovers(cloud: BalancerCloud) -> int:

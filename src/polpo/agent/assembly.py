@@ -3,12 +3,14 @@
 import asyncio
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 
 from polpo.agent import requests, wanted
 from polpo.agent.announcer import Announcer
 from polpo.agent.balancer import instances as balancer_instances
+from polpo.agent.balancer.access_logs import AccessLogs
 from polpo.agent.balancer.balancers import Balancers
 from polpo.agent.balancer.certificates import AGAIN_S, Certificates
 from polpo.agent.config import Config
@@ -34,6 +36,7 @@ from polpo.agent.patience import Patience
 from polpo.agent.plugging import Plugging
 from polpo.agent.plugs import Plugs
 from polpo.agent.pods.assembly import Pods
+from polpo.agent.pods.health import Asked, Health
 from polpo.agent.pods.host_ports import HostPorts
 from polpo.agent.probes import Probes
 from polpo.agent.reconciler import Step
@@ -72,7 +75,11 @@ class Agent:
         self._stale = bpf.stale(config.bpffs, self.switch)
         self.devices = Devices(Netlink())
         self.gateways = self._gateways()
-        self.certificates = Certificates(config.state / "certificates", lambda: self.loop.wake())
+        mounted = Path(config.certificate_dir) if config.certificate_dir else None
+        self.certificates = Certificates(
+            config.state / "certificates", lambda: self.loop.wake(), mounted
+        )
+        self.access_logs = AccessLogs(config.state / "access")
         self.balancers = self._balancers()
         self.host_ports = HostPorts(config.clusters, own_netns(config.runtime), self.target)
         self.world = World(self.target, self.plugs, self._functions(), self.devices, self.patience)
@@ -116,6 +123,7 @@ class Agent:
             self.target,
             patience,
             self.certificates,
+            self.access_logs,
             config.balancer_memory_mib,
             lambda address: self.isolation.is_near(address),
         )
@@ -309,8 +317,26 @@ class Agent:
                 tasks.create_task(self.reporter.run())
                 tasks.create_task(self.isolation.run())
                 tasks.create_task(self.balancers.pings.run())
+                tasks.create_task(self.access_logs.run(self.target))
                 tasks.create_task(self._fetch_certificates())
                 tasks.create_task(self.pods.keeper.run())
+                tasks.create_task(self._check_health())
+
+    async def _check_health(self) -> None:
+        """As Services come and go."""
+        health = Health(
+            self.tables.checked,
+            self._backends_here,
+            lambda: self.loop.error() is None,
+            bool(self.config.clusters),
+        )
+        while True:
+            await health.look()
+            await self.loop.next_pass()
+
+    def _backends_here(self, port: int) -> Asked | None:
+        name = self.tables.checked().get(port)
+        return Asked(name, self.tables.ready_here(port)) if name is not None else None
 
     async def _fetch_certificates(self) -> None:
         """After each pass in which rows name some that are not here."""

@@ -27,6 +27,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_listen  address:port of the Prometheus page; empty: none
     balancer_memory_mib  what one load balancer's instance may have, with all its processes, where
                     its flavor does not say (`memory_mib`)
+    certificate_dir  has certificates for references `file:///NAME`: <project's id>/NAME; None:
+                    there are none on this host
     uplinks         physical network -> device that leads there, for gateways: a table in the
                     file; elsewhere as text: "physnet1=eth1,physnet2=eth2"
     guest_devices   devices by which clients from outside come to Services (node ports, addresses
@@ -46,6 +48,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     runtime_dir: str | None = None
     metrics_listen: str = "127.0.0.1:9101"
     balancer_memory_mib: Annotated[int, msgspec.Meta(ge=LEAST_MEMORY_MIB)] = 1024
+    certificate_dir: str | None = None
     uplinks: dict[str, str] = {}
     guest_devices: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()

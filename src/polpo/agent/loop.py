@@ -33,7 +33,7 @@ class Pass(Protocol):
 class Rows(Protocol):
     """What can be brought up to date by the changed rows alone."""
 
-    def hear(self, batch: list[Line]) -> None: ...
+    def hear(self, batch: list[Line]) -> bool: ...
 
     def write(self) -> None: ...
 
@@ -79,8 +79,8 @@ class Loop:
 
     def moved(self, batch: list[Line]) -> None:
         """The target has moved. If only rows of tables did, they are written here and now."""
-        self._rows.hear(batch)
-        if self._target.concerns_ports(batch) or not self.passes or self.error():
+        more = self._rows.hear(batch)
+        if more or self._target.concerns_ports(batch) or not self.passes or self.error():
             self.wake()
         else:
             self._rows.write()

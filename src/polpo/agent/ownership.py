@@ -7,7 +7,7 @@
 | namespace of a workload | named in plugs.json; made and removed only if we created it |
 | VXLAN device | named `polpo0`, in link group 28783 |
 | filter | cls_bpf on one of the devices above, at preference 28783, named `polpo-...` |
-| filter of a way in | the same, at either side of a device of the host's own (`guest_devices`, `lo`) |
+| filter of a way in | the same, at devices of the host's own (`guest_devices`, `lo`), both sides |
 | clsact qdisc | shared; removed with the device, or when its last filter was ours |
 | namespace of a gateway or load balancer | named `polpo-<host>-<number>`, in plugs.json |
 | pair that leads to the metadata service | `polpo-md`, in link group 28783 |

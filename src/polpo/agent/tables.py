@@ -70,6 +70,13 @@ class Tables:
         """Whether there are services for who comes from outside."""
         return self._entries.welcomes_guests
 
+    def checked(self) -> Mapping[int, str]:
+        """Ports at which the host says how many backends it has: names of Services."""
+        return self._entries.checked()
+
+    def ready_here(self, health_port: int) -> int:
+        return self._entries.ready_here(health_port)
+
     @property
     def full(self) -> Mapping[str, Mapping[bytes, bytes]]:
         """What every table must hold."""
@@ -80,8 +87,9 @@ class Tables:
         taken, self._new_listeners = self._new_listeners, False
         return taken
 
-    def hear(self, batch: Iterable[Line]) -> None:
-        """The target has moved by these lines."""
+    def hear(self, batch: Iterable[Line]) -> bool:
+        """The target has moved by these lines. Whether more than tables has to follow."""
+        before = self.welcomes_guests
         lines = [line for line in batch if line.slice is not None]
         whole = {line.slice for line in lines if line.slice and (line.full or line.dropped)}
         for name in whole:
@@ -89,6 +97,7 @@ class Tables:
         for line in lines:
             if line.slice and line.slice not in whole:
                 self._apply(line.slice, line.rows, line.gone)
+        return self.welcomes_guests != before
 
     def _renew(self, name: str) -> None:
         rows = self._target.slices.get(name)

@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
-PROGRAMS = ("services", "policy", "dns")
+PROGRAMS = ("services", "policy", "dns", "cloud-controller")
+MORE = ("ingress",)
+"""Only where somebody asks for it."""
 
 
 class Unclear(Exception):
@@ -22,7 +24,7 @@ def manifest(
     dns_address: str = "",
     only: Annotated[tuple[str, ...], Parameter(negative=())] = (),
 ) -> None:
-    """Print what runs in a cluster: polpo services, polpo policy (with policies), polpo dns.
+    """Print what runs in a cluster: polpo services, policy (with policies), dns, cloud-controller.
 
     Its Pods find the network's API by the Secret `polpo-cloud` in kube-system: a clouds.yaml with a
     cloud `polpo`, whose user may write in the cluster's project.
@@ -51,8 +53,9 @@ def manifest(
     where = urlsplit(api_server)
     if where.scheme != "https" or not where.hostname:
         raise Unclear(f"--api-server {api_server!r}: give https://host:port")
-    if unknown := set(only) - set(PROGRAMS):
-        raise Unclear(f"--only {', '.join(sorted(unknown))}: there are {', '.join(PROGRAMS)}")
+    known = (*PROGRAMS, *MORE)
+    if unknown := set(only) - set(known):
+        raise Unclear(f"--only {', '.join(sorted(unknown))}: there are {', '.join(known)}")
     values = Values(
         cluster=cluster["name"],
         image=image,

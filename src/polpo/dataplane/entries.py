@@ -83,6 +83,13 @@ class Entries:
         """Whether there are services for who comes by the host's own devices."""
         return bool(self._services.offers & Offering.FOR_GUESTS)
 
+    def checked(self) -> Mapping[int, str]:
+        """Ports at which the host says how many backends it has: names of Services."""
+        return self._services.checked()
+
+    def ready_here(self, health_port: int) -> int:
+        return self._services.ready_here(health_port)
+
     def take_touched(self) -> dict[str, set[bytes]]:
         """Keys whose entries came, went or changed since last asked, by table."""
         return self._claims.take_touched()

@@ -29,6 +29,7 @@ class Services:
         self._unsettled: set[Name] = set()
         self._for_hosts: set[Name] = set()
         self._for_guests: set[Name] = set()
+        self._checked: dict[Name, Service] = {}
 
     @property
     def offers(self) -> Offering:
@@ -65,6 +66,7 @@ class Services:
             del self._services[name, row.id]
             self._for_hosts.discard((name, row.id))
             self._for_guests.discard((name, row.id))
+            self._checked.pop((name, row.id), None)
             self._unsettled.add((name, row.id))
             return
         place = name, row.service
@@ -77,6 +79,20 @@ class Services:
         hosts = any(not face.address for face in row.faces)
         for noted, yes in ((self._for_hosts, hosts), (self._for_guests, bool(row.guests))):
             (noted.add if yes else noted.discard)((name, row.id))
+        self._checked.pop((name, row.id), None)
+        if row.health_port:
+            self._checked[name, row.id] = row
+
+    def checked(self) -> dict[int, str]:
+        """Ports at which the host says how many backends it has, and of which Services."""
+        return {row.health_port: row.name for row in self._checked.values()}
+
+    def ready_here(self, health_port: int) -> int:
+        """Backends on this host that are ready, of the Service that is checked at the port."""
+        names = (n for n, row in self._checked.items() if row.health_port == health_port)
+        rows = (row for name in names for row in self._backends.get(name, {}).values())
+        ready = (row for row in rows if row.up and not row.spare and row.host == self._vtep)
+        return len({row.address for row in ready})
 
     def doors_moved(self) -> None:
         """Guests come in by another way."""

@@ -17,6 +17,13 @@ class Dated(Meta, frozen=True):
     generation: int = 0
 
 
+class Stated(Struct, frozen=True):
+    """Of Gateway API's kinds: `status` is written by us, and others; the rest is users'."""
+
+    metadata: Dated
+    status: dict[str, Any] | None = None
+
+
 class Name(Struct, frozen=True):
     kind: str = ""
     name: str = ""

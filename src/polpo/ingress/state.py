@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from polpo.ingress.gateway.objects import Stated
-from polpo.ingress.objects import ConfigMap, Ingress, IngressClass, Secret, Service
+from polpo.ingress.objects import ConfigMap, Ingress, IngressClass, Secret, Service, Stated
 from polpo.ingress.plan import Target
 from polpo.ingress.proxy.servers import Endpoint, Servers, place
 from polpo.kube.objects import EndpointSlice, ServicePort

@@ -1,4 +1,4 @@
-"""BPF programs at the ingress (and egress) of devices: clsact and cls_bpf by netlink (linux/pkt_cls.h).
+"""BPF programs at both sides of devices: clsact and cls_bpf by netlink (linux/pkt_cls.h).
 
 tcx would be simpler, but needs Linux 6.6.
 """

@@ -80,5 +80,10 @@ def services_of(port: Port) -> tuple[str, ...]:
     return tuple(str(prefix) for prefix in told) if isinstance(told, list | tuple) else ()
 
 
+def has_policies(port: Port) -> bool:
+    """Whether a pod's port is in the groups that its pod's policies come to, and in no others."""
+    return port.device_owner == POD and bool(port.profile.get("policies"))
+
+
 def _cluster(port: Port) -> str:
     return str(port.profile.get("cluster", ""))

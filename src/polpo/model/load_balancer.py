@@ -43,6 +43,7 @@ class LoadBalancer(Owned, frozen=True, kw_only=True, omit_defaults=True):
     topology  ACTIVE_STANDBY or SINGLE, as its flavor said when it was made; and so `compute_zone`,
               where its instances are to be, of its availability zone: "" for anywhere
     memory_mib  that each of its instances may have, as its flavor said; 0: as its host says
+    access_log  whether its instances' hosts write down who asks for what, as its flavor said
     wiring    the store's revision that last changed anything of the tree
     wish      counts the calls of `failover`: with each one the standby becomes the active one
     """
@@ -63,6 +64,7 @@ class LoadBalancer(Owned, frozen=True, kw_only=True, omit_defaults=True):
     availability_zone: str = ""
     topology: str = ACTIVE_STANDBY
     memory_mib: int = 0
+    access_log: bool = False
     compute_zone: str = ""
     wiring: int = 0
     wish: int = 0

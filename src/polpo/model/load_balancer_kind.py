@@ -16,7 +16,7 @@ class Profile(Owned, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FlavorProfile(Profile, frozen=True, kw_only=True, omit_defaults=True):
-    """`data` may say `loadbalancer_topology` and `memory_mib`."""
+    """`data` may say `loadbalancer_topology`, `memory_mib` and `access_log`."""
 
     kind: ClassVar[str] = "load_balancer_flavor_profile"
 

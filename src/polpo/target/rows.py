@@ -117,6 +117,8 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     Without an `instance` the port has no metadata service.
     `pods_of` is the name of the Kubernetes cluster for whose pods the host may use it; `host_of`
     of the one whose pods the host itself reaches by it, and by it the prefixes `services`.
+    `policies`: the port's groups are those of the sandbox `pod`, "" while it has none, or while
+    nobody has said which they are.
     """
 
     id: str
@@ -138,6 +140,8 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     pods_of: str = ""
     host_of: str = ""
     services: tuple[str, ...] = ()
+    policies: bool = False
+    pod: str = ""
 
     @property
     def key(self) -> str:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from polpo.ingress.composing import Ours
 from polpo.ingress.controller import Controller
+from polpo.ingress.gateway.telling import Telling
 from polpo.ingress.plan import Door
 from polpo.ingress.proxy.haproxy import Haproxy
 from polpo.ingress.proxy.settings import Settings
@@ -112,7 +113,10 @@ class Running:
         ours = Ours(doors=doors, **of.pop("ours", {}))
         api = Api(client, "polpo-ingress")
         self.reporting = Reporting(api, Events(api, ours.controller, "test"))
-        self.controller = Controller(client, self.haproxy, ours, self.reporting, **of)
+        self.telling = Telling(api, ours.gateways)
+        self.controller = Controller(
+            client, self.haproxy, ours, self.reporting, telling=self.telling, **of
+        )
 
     def get(self, url: str, host: str = "", **of: Any) -> Answer:
         """`url` as `/path`, `http://host/path` or `https://host/path`."""
@@ -189,7 +193,8 @@ def apps(*names: str) -> Iterator[dict[str, App]]:
 async def running(client: Client, folder: Path, **of: Any) -> AsyncIterator[Running]:
     """Until the block ends; what fails in it fails the test."""
     made = Running(client, folder, **of)
-    tasks = [asyncio.create_task(made.controller.run()), asyncio.create_task(made.reporting.run())]
+    parts = (made.controller, made.reporting, made.telling)
+    tasks = [asyncio.create_task(part.run()) for part in parts]
     try:
         yield made
     finally:

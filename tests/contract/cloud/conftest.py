@@ -23,11 +23,11 @@ from polpo.testing.controller_process import ControllerProcess
 from polpo.testing.kubernetes.real import RealApiServer, running
 from polpo.testing.obedient import ObedientHost
 
-RIGHTS = Path(__file__).parents[3] / "examples/cloud-controller/rights.yaml"
-USER = "polpo:cloud-controller"
+RIGHTS = Path(__file__).parents[3] / "deploy/kubernetes/cloud-controller.yaml"
+USER = "system:serviceaccount:kube-system:polpo-cloud-controller"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApiServer]:
     with running(tmp_path_factory.mktemp("kubernetes")) as found:
         if found is None:
@@ -37,16 +37,18 @@ def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApiServ
 
 
 async def _give_rights(kubernetes: RealApiServer) -> None:
-    """What examples/cloud-controller gives to the controller, and no more."""
+    """What deploy/kubernetes gives to the controller, and no more."""
     client = Client(kubernetes.cluster)
     for body in yaml.safe_load_all(RIGHTS.read_text()):
+        if not body["kind"].startswith("ClusterRole"):
+            continue
         group, _, version = body["apiVersion"].partition("/")
         path = f"/apis/{group}/{version}/{body['kind'].lower()}s"
         await client.call("POST", path, body=json.dumps(body).encode())
     await client.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     process = ControllerProcess(tmp_path_factory.mktemp("controller"))
     session = process.start()

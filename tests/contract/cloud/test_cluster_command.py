@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from polpo.cli.clusters import create
+from polpo.client.cluster.making import Making
+from polpo.client.cluster.plan import Plan, Unfit
+from polpo.client.cluster.removing import remove
 from polpo.testing.cloud import Cloud
 
 Polpo = Callable[..., Any]
@@ -76,20 +80,30 @@ def test_all_is_made_with_a_balancer_before_the_masters_and_all_is_removed(
     assert everything(cloud) == before
 
 
-def test_an_edited_group_is_reported_and_left(cloud: Cloud, polpo: Polpo) -> None:
+def test_an_edited_group_is_reported_and_left(cloud: Cloud) -> None:
     before = everything(cloud)
-    polpo("create", "edited", "--masters", "1", "--internal")
+    making = Making(cloud.session, Plan("edited", internal=True))
+    making.make()
     groups = cloud.session.network("GET", "/security-groups", name="edited-master")
     (group,) = groups["security_groups"]
     rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
     more = {"port_range_min": 22, "port_range_max": 22}
     cloud.session.network("POST", "/security-group-rules", {"security_group_rule": rule | more})
-    made = polpo("create", "edited", "--masters", "1", "--internal", "--json")
-    assert made["edited"] == ["group edited-master has, too, tcp 22 from everywhere (IPv4)"]
-    polpo("delete", "edited")
+    assert making.make().edited == ("group edited-master has, too, tcp 22 from everywhere (IPv4)",)
+    remove(cloud.session, "edited")
     assert everything(cloud) == before
 
 
-def test_half_of_the_words_is_refused_in_words(polpo: Polpo) -> None:
-    assert "--masters" in polpo("create", "half")
-    assert "majority" in polpo("create", "half", "--masters", "2")
+def test_what_was_made_by_halves_is_finished_and_removed(cloud: Cloud) -> None:
+    before = everything(cloud)
+    body = {"name": "half-nodes", "description": Plan("half").mark}
+    cloud.session.network("POST", "/networks", {"network": body})
+    made = Making(cloud.session, Plan("half", internal=True)).make()
+    assert len(made.nodes) == 2
+    remove(cloud.session, "half")
+    assert everything(cloud) == before
+
+
+def test_half_of_the_words_is_refused_in_words() -> None:
+    with pytest.raises(Unfit, match="--masters"):
+        create("half")

@@ -3,34 +3,38 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from polpo.cloud.objects import SERVICES, Service
+from polpo.cloud.objects import SERVICES, Ingress
 from polpo.kube.api import Api
-from polpo.testing.cloud import Cloud, Start, until
+from polpo.testing.cloud import Start, until
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples/load-balancer").glob("*.yaml"))
+EXAMPLES = {
+    path.stem: yaml.safe_load(path.read_text())
+    for path in (Path(__file__).parents[3] / "examples/load-balancer").glob("*.yaml")
+}
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-async def test_an_example_gets_its_addresses(
-    path: Path, api: Api, cloud: Cloud, start: Start
-) -> None:
-    body: dict[str, Any] = yaml.safe_load(path.read_text())
-    body["metadata"]["namespace"] = "default"
-    name = body["metadata"]["name"]
+async def test_all_examples_get_their_addresses(api: Api, start: Start) -> None:
     await start()
-    await api.create(SERVICES, body)
+    for body in EXAMPLES.values():
+        body["metadata"]["namespace"] = "default"
+        await api.create(SERVICES, body)
+    found = {stem: await addresses(api, body) for stem, body in EXAMPLES.items()}
+    assert {stem for stem, at in found.items() if len(at) == 2} == {"dual-stack"}
+    inside = {stem for stem, at in found.items() if at[0].ip.startswith("10.100.")}
+    assert inside == {"internal"}
+    proxied = {stem for stem, at in found.items() if at[0].ip_mode == "Proxy"}
+    assert proxied == {"client-address"}
+    assert found["static"][0].ip == "203.0.113.50"
 
-    async def ready() -> Service | None:
+
+async def addresses(api: Api, body: dict[str, Any]) -> tuple[Ingress, ...]:
+    name = body["metadata"]["name"]
+
+    async def ready() -> tuple[Ingress, ...]:
         found = await api.get(SERVICES, name, "default")
-        return found if found is not None and found.ingress else None
+        return found.ingress if found is not None else ()
 
-    found: Service = await until(ready, f"{name} has no address")
-    assert all(one.ip for one in found.ingress)
-    assert len(found.ingress) == (2 if path.stem == "dual-stack" else 1)
-    is_inside = found.ingress[0].ip.startswith("10.100.")
-    assert is_inside == (path.stem == "internal")
-    proxied = found.ingress[0].ip_mode == "Proxy"
-    assert proxied == (path.stem == "client-address")
+    found: tuple[Ingress, ...] = await until(ready, f"{name} has no address")
+    return found

@@ -14,7 +14,9 @@ from tests.contract.hosts_v1.test_services import Api
 
 from polpo.api.hosts_v1.parts import Parts
 from polpo.api.network_v2 import quotas
+from polpo.compiler.host_rows import port_row
 from polpo.compiler.policies import policy as compiled
+from polpo.compiler.view import View
 from polpo.kube.client import Client
 from polpo.kube.configuration import Cluster
 from polpo.model.cluster import host_of
@@ -24,6 +26,7 @@ from polpo.policy.controller import Controller
 from polpo.policy.rules import Group
 from polpo.policy.wanted import ALWAYS, NODES
 from polpo.policy.wanted import OPEN as OPEN_GROUPS
+from polpo.target import rows as target
 from polpo.testing.hosts import eventually
 from polpo.testing.kubernetes.api_server import ApiServer, until
 from polpo.testing.kubernetes.objects import Object, labelled_pod, namespace, policy
@@ -170,6 +173,25 @@ async def test_a_port_that_waits_is_in_no_group_and_gets_its_pods_with_the_pod(
     assert compiled(parts.store.snapshot, port.port().group_set) is not None
     await host.ports()
     assert port.groups() == []
+
+
+async def test_a_ports_row_names_its_pod_when_its_groups_are_known(
+    made: Made, host: OneHost, port: OnePort, parts: Parts
+) -> None:
+    """What the agent waits for: 0191."""
+
+    def row() -> target.Port:
+        found = port_row(View(parts.store.snapshot), "h1", port.id)
+        assert found is not None
+        return found
+
+    assert (row().policies, row().pod) == (True, "")
+    await host.ports(pods=port.has("u"))
+    assert row().pod == ""
+    await tell(made, groups=[PEER], pods=[a_pod("peer/a")])
+    assert row().pod == "s"
+    await host.ports()
+    assert row().pod == ""
 
 
 async def test_a_pod_that_is_not_known_is_in_none_until_it_is(

@@ -12,8 +12,8 @@ from polpo.kube.client import MERGE_PATCH, Client, Observer
 from polpo.kube.configuration import Cluster
 from polpo.kube.errors import ApiError
 from polpo.kube.pace import Pace
+from polpo.lab.kubernetes.certificates import Authority
 from polpo.testing.kubernetes.api_server import ApiServer, until
-from polpo.testing.kubernetes.certificates import Authority
 from polpo.testing.kubernetes.objects import namespace, service
 
 PATH = "/api/v1/namespaces"
@@ -147,7 +147,7 @@ async def test_no_more_requests_are_under_way_than_allowed(api: ApiServer) -> No
 @pytest.fixture
 async def secure(tmp_path: Path) -> AsyncIterator[tuple[ApiServer, Authority]]:
     authority = Authority(tmp_path)
-    pair = authority.issue("server", addresses=["127.0.0.1"])
+    pair = authority.issue("server", at=["127.0.0.1"])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.certificate, pair.key)
     context.load_verify_locations(authority.certificate)

@@ -167,7 +167,7 @@ def test_the_admin_offers_limits_and_looks(command: Any) -> None:
     given = iter(answers[2:])
     assert {p["name"] for p in next(given)} == {"amphora", "octavia", "switch"}
     offered = {c["name"] for c in next(given)}
-    assert offered == {"loadbalancer_topology", "memory_mib", "compute_zone"}
+    assert offered == {"loadbalancer_topology", "memory_mib", "access_log", "compute_zone"}
     _profile, small, _zone_profile, here = (next(given) for _ in range(4))
     assert (small["enabled"], here["enabled"]) == (True, True)
     assert next(given)["flavor_id"] == small["id"]

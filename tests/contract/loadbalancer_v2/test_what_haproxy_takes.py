@@ -170,6 +170,24 @@ async def test_rules(balancers: LoadBalancerCloud, type: str) -> None:
                 await balancers.remove(f"{at}/{made['id']}")
 
 
+@pytest.mark.parametrize("action", ["REJECT", "REDIRECT_TO_URL", "REDIRECT_TO_POOL"])
+async def test_as_many_rules_as_there_may_be(balancers: LoadBalancerCloud, action: str) -> None:
+    """All of the longest kind, in each of two policies."""
+    balancer = await balancers.balancer()
+    listener = await balancers.listener(balancer)
+    pool = await balancers.pool(balancer)
+    more = {"REDIRECT_TO_URL": {"redirect_url": f"http://a/{'x' * 200}", "redirect_http_code": 303}}
+    more["REDIRECT_TO_POOL"] = {"redirect_pool_id": pool["id"]}
+    rule = {"type": "HEADER", "key": "X" * 200, "compare_type": "REGEX", "value": "x" * 200}
+    for _ in range(2):
+        asked = {"listener_id": listener["id"], "action": action, **more.get(action, {})}
+        policy = await balancers.make("l7policy", **asked)
+        for _ in range(l7rule.MOST):
+            at = f"l7policies/{policy['id']}/rules"
+            await balancers.make("rule", at=at, invert=True, **rule)
+    check(balancers, balancer)
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -5,11 +5,13 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from polpo.model.load_balancer import Member
 from polpo.testing.balancers import LISTENER, VIP, BalancerCloud, Client, member
 
 pytestmark = [pytest.mark.netns, pytest.mark.asyncio(loop_scope="module")]
 
-RELOADS, TOLD, LONG = 10, 60, 10
+RELOADS, TURNS, AT_ONCE, LONG = 50, 50, 20, 10
+"""1,000 changes of members: so many in a revision, so often."""
 
 
 async def test_reloads_fail_no_request(cloud: BalancerCloud) -> None:
@@ -26,18 +28,29 @@ async def test_reloads_fail_no_request(cloud: BalancerCloud) -> None:
     assert active.running
 
 
+def changed(m: int, turn: int) -> Member:
+    """One of many, all of which are the same two; another weight in each turn, and now and then
+    switched off: one in five of them at a time.
+    """
+    more = {"weight": 1 + (m + turn) % 7, "admin_state_up": (m + turn) % 5 != 0}
+    return member(21 + m % 2, id=f"many-{m}", **more)
+
+
 async def test_members_are_changed_without_a_reload(cloud: BalancerCloud) -> None:
     """Not one of them starts a new worker; and what the socket was told is in the file as well."""
     active, _ = await cloud.settled()
+    many = [changed(m, 0) for m in range(AT_ONCE)]
+    await cloud.reached(await cloud.change(*many))
     log = cloud.files(active) / "haproxy.log"
     before = log.read_text().count("Reloading")
     client = await asyncio.to_thread(Client, VIP, 80, LONG)
-    for n in range(TOLD):
-        changed = member(21, weight=n % 7, admin_state_up=n % 5 != 0)
-        await cloud.reached(await cloud.change(changed))
+    for n in range(TURNS):
+        await cloud.reached(await cloud.change(*(changed(m, n) for m in range(AT_ONCE))))
     seen = await asyncio.to_thread(client.end)
     print(seen)
     assert (seen["failed"], seen["resets"], seen["stalls"]) == (0, 0, 0)
     assert log.read_text().count("Reloading") == before
-    assert f"weight {(TOLD - 1) % 7}" in (cloud.files(active) / "haproxy.cfg").read_text()
-    await cloud.reached(await cloud.change(member(21)))
+    text = (cloud.files(active) / "haproxy.cfg").read_text()
+    assert all(f"server {m.id} " in text for m in many)
+    assert text.count(f"weight {changed(0, TURNS - 1).weight} ") >= 1
+    await cloud.reached(await cloud.remove(*many))

@@ -27,6 +27,7 @@ from polpo.model.load_balancer import (
 from polpo.model.object import Object
 from polpo.model.secret import Secret
 from polpo.testing.balancers import (
+    BALANCER,
     CLIENT,
     LB,
     LISTENER,
@@ -515,6 +516,37 @@ async def test_the_agents_page_has_figures_by_the_names_that_users_gave(
         return any(float(line.rpartition(" ")[2]) >= 1 for line in found)
 
     await eventually(counted, "answers of one member")
+    assert balancer.cloud.pid(host) == pid
+
+
+async def test_what_is_asked_is_written_down_where_the_flavor_says_so_but_nothing_secret(
+    balancer: Balancer,
+) -> None:
+    """The one that goes on has had its place to write to since it began."""
+    host, _ = await balancer.cloud.settled()
+    path, pid = host.state / "access" / f"{LB}.log", balancer.cloud.pid(host)
+    balancer.status(f"{URL}/before")
+    stream = replace(LISTENER, id="stream", protocol="TCP", protocol_port=81)
+    of_stream = replace(POOL, id="stream-pool", protocol="TCP")
+    await balancer.set(
+        replace(BALANCER, access_log=True),
+        of_stream,
+        replace(member(22), id="streamed", pool_id="stream-pool"),
+        replace(stream, default_pool_id="stream-pool", insert_headers={}),
+    )
+    secret = ("-H", "Authorization:s3cret", "-b", "c=s3cret")
+    assert balancer.status(f"{URL}/a/b?token=s3cret", *secret) == "200"
+    assert balancer.status(f"{URL}:81/") == "200"
+
+    async def written() -> bool:
+        return path.read_text().count("\n") >= 2
+
+    await eventually(written, "two lines")
+    asked, streamed = path.read_text().splitlines()
+    assert re.search(r" 10\.7\.0\.20:\d+ listener pool:listener/member-2[12] ", asked)
+    assert re.search(r" 200 \d+/\d+ -- GET /a/b HTTP/1\.1$", asked)
+    assert re.search(r" 10\.7\.0\.20:\d+ stream stream-pool:stream/streamed .* --$", streamed)
+    assert "s3cret" not in path.read_text()
     assert balancer.cloud.pid(host) == pid
 
 

@@ -1,6 +1,7 @@
 """Load balancers of other shapes: with members in another network, and with one instance only."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -8,10 +9,11 @@ from contextlib import ExitStack
 import pytest
 from msgspec.structs import replace
 
-from polpo.model.load_balancer import SINGLE
+from polpo.model.load_balancer import SINGLE, Vip
 from polpo.model.network import Network, Subnet
 from polpo.model.object import Object
 from polpo.model.port import AddressPair, FixedIP, Port
+from polpo.model.qos import DscpMarking, QosPolicy
 from polpo.testing.balancers import (
     BALANCER,
     CLIENT,
@@ -25,6 +27,7 @@ from polpo.testing.balancers import (
     member,
     placement,
     serving,
+    worker,
     workload,
 )
 from polpo.testing.hosts import PREFIX, HostUnderTest, eventually, inside, until
@@ -83,6 +86,36 @@ async def test_members_in_another_network_are_reached_by_a_device_in_there(
     for host in (active, standby):
         await until(lambda host=host: ": b" not in devices(cloud, host), "no device is left")  # type: ignore[misc]
     assert answering(VIP) == {"10.7.0.21", "10.7.0.22"}
+
+
+MARKED = "ip saddr {address} ip dscp 10 counter"
+
+
+async def test_an_additional_address_serves_and_the_vips_qos_policy_is_on_what_leaves(
+    cloud: BalancerCloud,
+) -> None:
+    """As the API has it: the policy is on the instances' ports in front."""
+    before = cloud.controller.snapshot
+    more, policy = "10.7.0.9", QosPolicy(id="Q", rules=(DscpMarking(id="R", dscp_mark=10),))
+    vips = (*BALANCER.additional_vips, Vip("S4", more))
+    ends = [end(3, 3), end(4, 4)]
+    pairs = (*ends[0].allowed_address_pairs, AddressPair(more))
+    qos = [replace(x, allowed_address_pairs=pairs, qos_policy_id="Q") for x in ends]
+    balancer = replace(BALANCER, additional_vips=vips, vip_qos_policy_id="Q")
+    await cloud.reached(await cloud.change(policy, balancer, *qos))
+    rules = "; ".join(MARKED.format(address=address) for address in (VIP, more))
+    chain = f"chain c {{ type filter hook input priority 0; {rules}; }}"
+    for _ in cloud.homes:  # each as the active one
+        await until(lambda: answering(more) == {"10.7.0.21", "10.7.0.22"}, "both addresses serve")
+        inside(CLIENT, f"nft table ip marked {{ {chain} ; }}")
+        assert answering(more) == answering(VIP) == {"10.7.0.21", "10.7.0.22"}
+        listed = inside(CLIENT, "nft list table ip marked")
+        inside(CLIENT, "nft delete table ip marked")
+        assert [int(x) > 0 for x in re.findall(r"packets (\d+)", listed)] == [True, True]
+        os.kill(worker(cloud, (await cloud.settled())[0]), signal.SIGKILL)
+        await cloud.settled()
+    cloud.controller.snapshot = before
+    await cloud.reached(await cloud.controller.write())
 
 
 def single() -> Iterator[Object]:

@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 
 from polpo.agent.balancer import vrrp
+from polpo.agent.balancer.access_logs import AccessLogs
 from polpo.agent.balancer.certificates import Certificates
 from polpo.agent.balancer.proxy.configuration import configuration
 from polpo.agent.balancer.proxy.settings import Settings
+from polpo.agent.balancer.proxy.tls import CertificateList, certificate_lists
 from polpo.agent.balancer.ruleset import ruleset
 from polpo.agent.ownership import FRONT, TRANSIT, back, function_netns
 from polpo.agent.pairs import transit
@@ -39,6 +41,7 @@ class Instance(msgspec.Struct, frozen=True):
     netns: str
     settings: Settings
     configuration: str
+    certificate_lists: tuple[CertificateList, ...]
     vrrp: str
     patient: str
     rules: str
@@ -65,12 +68,14 @@ class Instances:
         target: Target,
         patience: Patience,
         certificates: Certificates,
+        access_logs: AccessLogs,
         memory_mib: int,
         is_heard: Callable[[str], bool],
     ) -> None:
         self.host, self.directory, self._isolation = host, directory, isolation
         self._target, self._patience, self._is_heard = target, patience, is_heard
         self._certificates, self._memory_mib = certificates, memory_mib
+        self._access_logs = access_logs
         self.all: dict[int, Instance] = {}
 
     def look(self) -> None:
@@ -102,7 +107,8 @@ class Instances:
                 return before
         transit.check(row.instance)
         memory_mib = row.balancer.memory_mib or self._memory_mib
-        settings = _settings(self.directory / str(row.vni), files, memory_mib * MIB)
+        place, log = self.directory / str(row.vni), self._access_logs.path(row)
+        settings = _settings(place, files, memory_mib * MIB, log)
         calm = msgspec.structs.replace(row, preempt=False)
         proxied = _usable(row, files)
         return Instance(
@@ -111,6 +117,7 @@ class Instances:
             netns=function_netns(self.host, row.vni),
             settings=settings,
             configuration=configuration(proxied, settings),
+            certificate_lists=certificate_lists(proxied.listeners, settings),
             vrrp=vrrp.configuration(row, settings.health, self._isolation),
             patient=vrrp.configuration(calm, settings.health, self._isolation),
             rules=ruleset(row, second_chance),
@@ -148,7 +155,9 @@ def _usable(row: Balancer, files: Mapping[str, Path]) -> Balancer:
     return msgspec.structs.replace(row, listeners=listeners, pools=pools)
 
 
-def _settings(place: Path, files: Mapping[str, Path], memory_bytes: int) -> Settings:
+def _settings(
+    place: Path, files: Mapping[str, Path], memory_bytes: int, access_log: Path
+) -> Settings:
     """A connection takes two descriptors, and another half with pipes between the two."""
     by_files = (processes.open_files() - 200) * 2 // 5
     return Settings(
@@ -156,5 +165,6 @@ def _settings(place: Path, files: Mapping[str, Path], memory_bytes: int) -> Sett
         maxconn=min(by_files, memory_bytes // CONNECTION_BYTES),
         threads=min(os.cpu_count() or 1, MOST_THREADS),
         memory_bytes=memory_bytes,
+        access_log=access_log,
         certificates=files,
     )

@@ -1,6 +1,7 @@
 """What the agent does for each command of the CNI plugin."""
 
 import asyncio
+import contextlib
 from collections.abc import Collection
 
 from polpo.agent.loop import Loop
@@ -22,6 +23,7 @@ from polpo.agent.pods.pool import Pool
 from polpo.kernel import netns
 
 PORT_S = 10.0  # for a port when none waits
+GROUPS_S = 5.0  # for what policies say of a pod
 BEGIN_S = 1.0  # for the first word with the controller
 
 
@@ -82,9 +84,25 @@ class Calls:
             plug = None
         if plug is None:
             plug = await self._take(call, cluster)
-        plugged = await self._plugging.place(plug)
         self._keeper.wake()
+        plugged = await self._plugging.place(plug)
+        await self._groups(plug, cluster)
         return answer.result(call, plugged)
+
+    async def _groups(self, plug: Plug, cluster: str) -> None:
+        """Policies are in force before the pod's first process. While nobody says what they are
+        nothing passes, so a pod starts without them rather than not at all.
+        """
+        if self._pool.is_in_its_groups(plug):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GROUPS_S):
+                while not self._pool.is_in_its_groups(plug):
+                    if cluster in self._keeper.trouble:
+                        return
+                    await self._loop.next_pass()
+                self._loop.hurry()  # the pass that has ended may have begun before the row came
+                await self._loop.next_pass()
 
     async def _take(self, call: Call, cluster: str) -> Plug:
         """The plug that makes a waiting port the pod's: on disk before anything else."""

@@ -23,10 +23,17 @@ class Pool:
             port.id
             for port in self._ports().values()
             if port.pods_of == cluster
+            and not port.pod  # else it is in the groups of a pod that had it
             and port.id not in self._released
             and self._plugs.get(port.id) is None
         ]
         return sorted(found, key=lambda id: (self._left.get(id, 0), id))
+
+    def is_in_its_groups(self, plug: Plug) -> bool:
+        """Whether the port of a pod is in the groups that the pod's policies come to."""
+        port = self._ports().get(plug.port)
+        whose = plug.pod.sandbox if plug.pod else ""
+        return port is not None and (not port.policies or port.pod == whose)
 
     def taken(self, cluster: str) -> list[Plug]:
         return [plug for plug in self._plugs if plug.pod and plug.pod.cluster == cluster]

@@ -73,7 +73,7 @@ def _here(snapshot: Snapshot, cluster: Cluster, host: str) -> dict[str, Port]:
 def _with_pod(w: Writing, cluster: Cluster, port: Port, pod: Pod | None) -> Port:
     """The groups come with the pod, in the same transaction."""
     pod = pod or Pod("")
-    profile = {"cluster": cluster.name} | ({"uid": pod.uid} if pod.uid else {})
+    profile = _profile(cluster) | ({"uid": pod.uid} if pod.uid else {})
     after = replace(port, device_id=pod.sandbox, name=pod.name, profile=profile)
     if cluster.policies:
         groups = groups_for(w.snapshot, cluster, pod.name, pod.uid)
@@ -105,7 +105,11 @@ def _new(w: Writing, cluster: Cluster, host: str, owner: str, groups: tuple[str,
         device_owner=owner,
         security_groups=groups,
         host=host,
-        profile={"cluster": cluster.name},
+        profile=_profile(cluster),
         wiring=w.tx.revision,
     )
     return w.tx.put(replace(port, fixed_ips=port_addresses.choose(w, port, None)))
+
+
+def _profile(cluster: Cluster) -> dict[str, object]:
+    return {"cluster": cluster.name} | ({"policies": True} if cluster.policies else {})

@@ -24,11 +24,14 @@ PROVIDERS = {
     SWITCHED: "TCP and UDP by the switch of each client's own host, which keeps its address.",
 }
 TOPOLOGY, MEMORY, COMPUTE_ZONE = "loadbalancer_topology", "memory_mib", "compute_zone"
+ACCESS_LOG = "access_log"
+TRUE, FALSE = "true", "false"
 CAPABILITIES: Mapping[type[Profile], Mapping[str, str]] = {
     FlavorProfile: {
         TOPOLOGY: "The load balancer topology. One of: SINGLE - One instance per load balancer. "
         "ACTIVE_STANDBY - Two instances per load balancer.",
         MEMORY: "The memory that each instance may have, in MiB.",
+        ACCESS_LOG: "Whether requests and connections are written down on the hosts: true, false.",
     },
     ZoneProfile: {COMPUTE_ZONE: "The availability zone of the hosts that instances are on."},
 }
@@ -47,10 +50,10 @@ def check_provider(name: str) -> str:
 def settings(kind: type[Profile], provider: str, data: str) -> dict[str, str]:
     """What a profile says. Raises if the provider has no such setting."""
     try:
-        said = msgspec.json.decode(data, type=dict[str, str | int])
+        said = msgspec.json.decode(data, type=dict[str, str | int | bool])
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise invalid(f"'{data}' is not a JSON object of texts and numbers.") from error
-    read = {key: str(value) for key, value in said.items()}
+        raise invalid(f"'{data}' is not a JSON object of texts, numbers and truths.") from error
+    read = {key: _text(value) for key, value in said.items()}
     check_provider(provider)
     known = CAPABILITIES[kind]
     for key in read:
@@ -60,7 +63,13 @@ def settings(kind: type[Profile], provider: str, data: str) -> dict[str, str]:
         raise invalid(f"{read[TOPOLOGY]} is not one of {SINGLE}, {ACTIVE_STANDBY}.")
     if not _is_memory(read.get(MEMORY, str(LEAST_MEMORY_MIB))):
         raise invalid(f"{read[MEMORY]} is not a number of MiB, {LEAST_MEMORY_MIB} or more.")
+    if read.get(ACCESS_LOG, TRUE) not in (TRUE, FALSE):
+        raise invalid(f"{read[ACCESS_LOG]} is not one of {TRUE}, {FALSE}.")
     return read
+
+
+def _text(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _is_memory(text: str) -> bool:
@@ -84,6 +93,7 @@ def chosen(w: Writing, given: dict[str, Any]) -> dict[str, Any]:
         "provider": check_provider(provider or PROXIED),
         "topology": said.get(TOPOLOGY, ACTIVE_STANDBY),
         "memory_mib": int(said.get(MEMORY, 0)),
+        "access_log": said.get(ACCESS_LOG) == TRUE,
         "compute_zone": zoned.get(COMPUTE_ZONE, ""),
     }
 

@@ -15,8 +15,16 @@ from polpo.ingress.state import State, port_of
 from polpo.kube.objects import ServicePort
 
 BROKEN = Backend(None, (Answer(500),))
-PROTOCOLS = {"": "", "tcp": "", "http": "http", "grpc": "h2c", "https": "https", "kubernetes.io/h2c": "h2c",
-             "kubernetes.io/ws": "http", "kubernetes.io/wss": "https"}  # fmt: skip
+PROTOCOLS = {
+    "": "",
+    "tcp": "",
+    "http": "http",
+    "https": "https",
+    "grpc": "h2c",
+    "kubernetes.io/h2c": "h2c",
+    "kubernetes.io/ws": "http",
+    "kubernetes.io/wss": "https",
+}
 """appProtocol: what HAProxy is to speak."""
 OVER_TLS = {"http": "https", "h2c": "h2", "https": "https", "tcp": "tcp"}
 

@@ -17,9 +17,10 @@ from polpo.ingress.gateway.backends import Asker, Backends
 from polpo.ingress.gateway.conditions import Condition, Status, no
 from polpo.ingress.gateway.hostnames import covers, specificity
 from polpo.ingress.gateway.listeners import Served, served
-from polpo.ingress.gateway.objects import Gateway, GatewayClass, Stated
+from polpo.ingress.gateway.objects import Gateway, GatewayClass
 from polpo.ingress.gateway.policies import Policies
 from polpo.ingress.gateway.routes import GRPCRoute, HTTPRoute, ParentRef, Route, TLSRoute
+from polpo.ingress.objects import Stated
 from polpo.ingress.plan import EVERY_HOST, Backend, Certificate, Door, Entry, Passed, Share, Site
 from polpo.ingress.state import State
 from polpo.ingress.table import grains
@@ -173,6 +174,8 @@ class _Compiling:
     def _sites(self) -> Iterator[Site]:
         found: dict[tuple[str, str], list[Entry]] = {}
         for listener in self._serving():
+            if listener.spec.protocol == "TLS":
+                continue
             found.setdefault((listener.door, listener.spec.hostname.lower()), [])
         doors = {door for door, _ in found}
         for where, entries in self._entries.items():

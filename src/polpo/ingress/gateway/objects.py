@@ -6,19 +6,12 @@ from typing import Any
 
 import msgspec
 
-from polpo.ingress.objects import Dated
+from polpo.ingress.objects import Dated, Stated
 from polpo.kube.objects import Struct
 from polpo.kube.resources import Resource
 from polpo.kube.selectors import LabelSelector
 
 GROUP = "gateway.networking.k8s.io"
-
-
-class Stated(Struct, frozen=True):
-    """Of all kinds here: `status` is written by us, and others; the rest is users'."""
-
-    metadata: Dated
-    status: dict[str, Any] | None = None
 
 
 class ClassSpec(Struct, frozen=True):

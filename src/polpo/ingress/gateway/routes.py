@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from polpo.ingress.gateway.objects import GROUP, Stated, resource
+from polpo.ingress.gateway.objects import GROUP, resource
+from polpo.ingress.objects import Stated
 from polpo.kube.objects import Struct
 from polpo.kube.resources import Resource
 

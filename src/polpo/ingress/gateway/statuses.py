@@ -10,8 +10,9 @@ from polpo.ingress.gateway.attaching import Parent
 from polpo.ingress.gateway.conditions import Condition, Status, no, yes
 from polpo.ingress.gateway.features import FEATURES
 from polpo.ingress.gateway.listeners import Served, kinds_of
-from polpo.ingress.gateway.objects import GROUP, BackendTLSPolicy, Gateway, GatewayClass, Stated
+from polpo.ingress.gateway.objects import GROUP, BackendTLSPolicy, Gateway, GatewayClass
 from polpo.ingress.gateway.routes import Route, as_json
+from polpo.ingress.objects import Stated
 from polpo.kube.resources import key
 
 

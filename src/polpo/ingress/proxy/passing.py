@@ -35,6 +35,7 @@ def names_of(plan: Plan, door: Door) -> list[Passed]:
 def _front(door: Door, names: list[Passed], inside: list[str], settings: Settings) -> Iterator[str]:
     yield f"frontend passing.{door.name}"
     yield "  mode tcp"
+    yield "  no option idle-close-on-response"
     yield f"  bind {door.address}:{door.port}"
     if settings.proxies:
         known = f"{{ src {networks(settings.proxies)} }}"

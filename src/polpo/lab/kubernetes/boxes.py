@@ -30,10 +30,30 @@ def usual(cluster: Cluster) -> list[Box]:
 
 def run(cluster: Cluster, *boxes: Box) -> None:
     """Returns when they are Ready."""
-    cluster.apply(*map(_manifest, boxes))
+    cluster.apply(*map(_manifest, boxes), anew=True)
     for box in boxes:
         what = f"pod {box.namespace}/{box.name}"
         cluster.until(lambda box=box: is_ready(show(cluster, box)), f"{what} is Ready")  # type: ignore[misc]
+
+
+def once(cluster: Cluster, box: Box, text: str) -> bool:
+    """A new pod whose only act this is, by a shell; whether it succeeded."""
+    where = ("--namespace", box.namespace, "pod", box.name)
+    cluster.kubectl("delete", *where, "--ignore-not-found", "--now")
+    manifest = _manifest(box)
+    (container,) = manifest["spec"]["containers"]
+    container["command"] = ["sh", "-c", text]
+    del container["readinessProbe"]
+    manifest["spec"]["restartPolicy"] = "Never"
+    cluster.apply(manifest)
+
+    def phase() -> str:
+        return str(show(cluster, box)["status"].get("phase"))
+
+    cluster.until(lambda: phase() in ("Succeeded", "Failed"), f"pod {box.name} has ended")
+    succeeded = phase() == "Succeeded"
+    cluster.kubectl("delete", *where, "--now", "--wait=false")
+    return succeeded
 
 
 def show(cluster: Cluster, box: Box) -> Any:

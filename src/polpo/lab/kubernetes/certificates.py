@@ -1,4 +1,4 @@
-"""Who is who in the lab's Kubernetes: an authority of its own, and what it vouches for."""
+"""Who is who in a Kubernetes of ours: an authority of its own, and what it vouches for."""
 
 import datetime
 from collections.abc import Sequence
@@ -37,6 +37,11 @@ class Authority:
             _write(self.pair, built.sign(key, hashes.SHA256()), key)
         self._key = _read_key(self.pair.key)
         self._own = x509.load_pem_x509_certificate(self.pair.certificate.read_bytes())
+
+    @property
+    def certificate(self) -> Path:
+        """Its own."""
+        return self.pair.certificate
 
     def issue(self, name: str, groups: Sequence[str] = (), at: Sequence[str] = ()) -> Pair:
         """`name` and `groups` are who it is to Kubernetes; `at` where a server is."""
@@ -83,13 +88,25 @@ def _builder(
 
 def _write(pair: Pair, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
     """The key last: where it is, the certificate is, too."""
-    private = key.private_bytes(
+    write_private(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM).decode())
+    write_private(pair.key, private(key))
+
+
+def private(key: ec.EllipticCurvePrivateKey) -> str:
+    """As PEM, without a password, in the form that Kubernetes too reads (SEC 1)."""
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
-    )
-    write_private(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM).decode())
-    write_private(pair.key, private.decode())
+    ).decode()
+
+
+def self_signed(name: str) -> tuple[str, str]:
+    """A certificate for a DNS name, and its key (PEM)."""
+    key, who = ec.generate_private_key(ec.SECP256R1()), _name(name, ())
+    names = x509.SubjectAlternativeName([x509.DNSName(name)])
+    signed = _builder(who, who, key).add_extension(names, critical=False).sign(key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode(), private(key)
 
 
 def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:

@@ -51,10 +51,6 @@ class Cluster:
         """polpo's, as it is now: nodes have it."""
         return self._delivery.polpo
 
-    def config_of(self, user: str) -> str:
-        """A kubeconfig for a user of the cluster, with a certificate of its own."""
-        return self._control.config_of(self._control.authority.issue(user))
-
     def kubectl(self, *words: str, stdin: str | None = None, timeout_s: float = 60) -> str:
         """What it printed. Raises CommandFailed."""
         who = f"--kubeconfig={self.at.kubeconfig}"
@@ -66,9 +62,11 @@ class Cluster:
         words = (*kubectl, "exec", pod, "--", "sh", "-c", text)
         return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
-    def apply(self, *objects: dict[str, Any]) -> None:
+    def apply(self, *objects: dict[str, Any], anew: bool = False) -> None:
+        """`anew`: what cannot be changed into these is made anew."""
         body = {"apiVersion": "v1", "kind": "List", "items": objects}
-        self.kubectl("apply", "-f", "-", stdin=json.dumps(body))
+        force = ("--force",) if anew else ()
+        self.kubectl("apply", *force, "-f", "-", stdin=json.dumps(body))
 
     def deploy(self, manifest: str) -> None:
         """One of deploy/kubernetes, as `polpo cluster manifest` prints it."""

@@ -43,7 +43,8 @@ class _Request:
 
 class ApiServer:
     """`objects` is what it has; `refuse` the status of every answer (0: none), `hang` says nothing
-    more on any connection, `token` is what it wants to see; `asked` is every request's line."""
+    more on any connection, `token` is what it wants to see; `asked` is every request's line. Each
+    group has all kinds."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.stored = Stored()
@@ -131,6 +132,9 @@ class ApiServer:
             while self.hang:
                 await self._news.wait()
             self._check(request)
+            if url.path.count("/") == 3 and url.path.startswith("/apis/"):
+                _write(writer, 200, {"resources": [{"name": name} for name in KINDS]}, 0)
+                return
             where = _place(unquote(url.path))
             if "watch" in query:
                 await self._watch(where, query, writer)

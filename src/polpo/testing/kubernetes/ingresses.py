@@ -6,7 +6,7 @@ import base64
 import functools
 from typing import Any
 
-from polpo.testing.kubernetes.certificates import self_signed
+from polpo.lab.kubernetes.certificates import self_signed
 from polpo.testing.kubernetes.objects import Object, endpoints, service
 
 NGINX = "nginx.ingress.kubernetes.io/"

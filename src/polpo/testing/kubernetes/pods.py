@@ -59,7 +59,7 @@ class Pods:
 
     def _pod(self, deployment: Json, number: int) -> None:
         meta, template = deployment["metadata"], deployment["spec"]["template"]
-        name = f"{meta['name']}-{number}"
+        name = f"{meta['name']}-process-{number}"
         if f"{meta['namespace']}/{name}" in self._addresses:
             return
         address = f"{NETWORK}.{len(self._addresses) + 10}"
@@ -102,7 +102,7 @@ class Pods:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": name, "namespace": namespace, "labels": labels},
-            "spec": {"containers": [kept]},
+            "spec": {"containers": [kept], "nodeName": "here"},
         }
         self._apply([pod])
         ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
@@ -117,7 +117,7 @@ class Pods:
         for deployment in deployments:
             labels = deployment["spec"]["template"]["metadata"]["labels"].items()
             if deployment["metadata"]["namespace"] == meta["namespace"] and wanted <= labels:
-                start = f"{meta['namespace']}/{deployment['metadata']['name']}-"
+                start = f"{meta['namespace']}/{deployment['metadata']['name']}-process-"
                 count = deployment["spec"].get("replicas", 1)
                 addresses += [self._addresses[f"{start}{number}"] for number in range(count)]
         ports = [

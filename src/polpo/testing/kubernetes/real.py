@@ -15,7 +15,7 @@ from pathlib import Path
 
 from polpo.kube.configuration import Cluster
 from polpo.kube.security import Credentials
-from polpo.testing.kubernetes.certificates import Authority, Pair
+from polpo.lab.kubernetes.certificates import Authority, Pair
 
 PROGRAMS = Path(__file__).parents[4] / "tools/kubernetes/programs"
 PATIENCE_S = 100.0
@@ -37,9 +37,7 @@ class RealApiServer:
         self._folder, self._apiserver = folder, apiserver
         self.port, self._etcd_port, self._peer_port = _free_ports(3)
         self._authority = Authority(folder)
-        self._server = self._authority.issue(
-            "kube-apiserver", addresses=["127.0.0.1", "10.254.0.1"]
-        )
+        self._server = self._authority.issue("kube-apiserver", at=["127.0.0.1", "10.254.0.1"])
         self._admin = self._authority.issue("admin", groups=["system:masters"])
         self._etcd: subprocess.Popen[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None

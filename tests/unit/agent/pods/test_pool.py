@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import msgspec
+
 from polpo.agent.plugs import Plug, Plugs, Pod
 from polpo.agent.pods.pool import Pool
 from polpo.target.rows import Port
@@ -56,3 +58,21 @@ def test_a_pod_is_found_by_its_sandbox_and_device(tmp_path: Path) -> None:
     assert found.port == "a"
     assert host.pool.plug_of("one", "eth1") is None
     assert host.pool.plug_of("two", "eth0") is None
+
+
+def test_a_port_that_is_in_its_last_pods_groups_waits_for_nobody(tmp_path: Path) -> None:
+    host = Host(tmp_path, "a", "b")
+    host.ports["a"] = msgspec.structs.replace(port("a"), policies=True, pod="gone")
+    assert host.pool.waiting("k8s") == ["b"]
+
+
+def test_a_port_is_in_a_pods_groups_when_its_row_names_the_pod(tmp_path: Path) -> None:
+    host = Host(tmp_path, "a")
+    host.take("a", "one")
+    (plug,) = host.pool.taken("k8s")
+    assert host.pool.is_in_its_groups(plug)  # without policies groups are always the same
+    for pod, its in (("", False), ("other", False), ("one", True)):
+        host.ports["a"] = msgspec.structs.replace(port("a"), policies=True, pod=pod)
+        assert host.pool.is_in_its_groups(plug) == its
+    del host.ports["a"]
+    assert not host.pool.is_in_its_groups(plug)

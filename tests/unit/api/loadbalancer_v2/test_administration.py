@@ -48,11 +48,12 @@ async def flavor(balancers: LoadBalancerCloud, data: str, **more: Any) -> Any:
 
 
 async def test_a_flavor_may_say_that_one_instance_is_enough(balancers: LoadBalancerCloud) -> None:
-    settings = '{"loadbalancer_topology": "SINGLE", "memory_mib": 256}'
+    settings = '{"loadbalancer_topology": "SINGLE", "memory_mib": 256, "access_log": true}'
     chosen = await flavor(balancers, settings)
     balancer = await balancers.balancer(flavor_id=chosen["id"])
     assert balancers.kept(balancer["id"]).topology == "SINGLE"
     assert balancers.kept(balancer["id"]).memory_mib == 256
+    assert balancers.kept(balancer["id"]).access_log
     assert [end.device_id for end in balancers.ends()] == [instance_id(balancer["id"], 3)]
     (seen,) = (await balancers.get("flavors"))["flavors"]
     assert seen == chosen
@@ -74,6 +75,7 @@ async def test_a_flavor_may_say_that_one_instance_is_enough(balancers: LoadBalan
         '{"x": "y"}',
         '{"loadbalancer_topology": "TRIPLE"}',
         '{"memory_mib": "63"}',
+        '{"access_log": "perhaps"}',
         '{"memory_mib": "²"}',
     ],
 )
@@ -113,7 +115,7 @@ async def test_providers_say_what_they_can(balancers: LoadBalancerCloud) -> None
     assert names == {"amphora", "octavia", "switch"}
     path = "providers/amphora/flavor_capabilities"
     able = (await balancers.get(path, "admin"))["flavor_capabilities"]
-    assert {one["name"] for one in able} == {"loadbalancer_topology", "memory_mib"}
+    assert {one["name"] for one in able} == {"loadbalancer_topology", "memory_mib", "access_log"}
     path = "providers/amphora/availability_zone_capabilities"
     (able,) = (await balancers.get(path, "admin"))["availability_zone_capabilities"]
     assert able["name"] == "compute_zone"

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from polpo.agent.balancer.proxy.matching import condition
+from polpo.agent.balancer.proxy.matching import condition, conditions
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.proxy.tls import bind_words
 from polpo.agent.balancer.proxy.tree import HTTP, Tree, backend_name
-from polpo.kernel.haproxy.words import fmt, name
+from polpo.kernel.haproxy.words import fmt, name, word
 from polpo.model.load_balancer import L7Policy, Listener
 
 WILDCARD = {4: "0.0.0.0", 6: "[::]"}
@@ -23,6 +23,11 @@ CLIENT = {
 """What `insert_headers` may tell members of a client's certificate."""
 
 
+HTTP_LOG = "%trg %ci:%cp %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %U/%B %ts %HM %HP %HV"
+TCP_LOG = "%T %ci:%cp %ft %b/%s %Tw/%Tc/%Tt %U/%B %ts"
+"""What HAProxy says when a request, a connection has ended (chap. 8.2.4)."""
+
+
 def frontend(tree: Tree, listener: Listener, settings: Settings) -> Iterator[str]:
     yield f"frontend {name(listener.id)}"
     yield f"  mode {'http' if listener.protocol in HTTP else 'tcp'}"
@@ -30,6 +35,8 @@ def frontend(tree: Tree, listener: Listener, settings: Settings) -> Iterator[str
     if listener.connection_limit > 0:
         yield f"  maxconn {min(listener.connection_limit, settings.maxconn)}"
     yield f"  timeout client {listener.timeout_client_data}ms"
+    if tree.row.balancer.access_log:
+        yield from _access_log(listener)
     if listener.protocol == "PROMETHEUS":
         yield "  http-request use-service prometheus-exporter if { path /metrics }"
         yield "  http-request deny deny_status 404"
@@ -40,11 +47,20 @@ def frontend(tree: Tree, listener: Listener, settings: Settings) -> Iterator[str
         yield "  option idle-close-on-response"  # while it is reloaded, not under a new request
         yield from _headers(listener)
     policies = tree.policies(listener)
-    for policy in sorted(policies, key=lambda policy: policy.action == "REDIRECT_TO_POOL"):
-        yield from _policy(tree, listener, policy)
+    policies = sorted(policies, key=lambda policy: policy.action == "REDIRECT_TO_POOL")
+    for number, policy in enumerate(policies):
+        yield from (f"  {line}" for line in conditions(number, tree.rules(policy)))
+        yield from _policy(tree, listener, policy, condition(number, tree.rules(policy)))
     pool = tree.pool(listener.default_pool_id)
     if pool is not None:
         yield f"  default_backend {backend_name(pool, listener)}"
+
+
+def _access_log(listener: Listener) -> Iterator[str]:
+    """Nothing that only the client and the member should know: no query, no cookie, no header."""
+    yield "  log stdout len 2048 format raw local0 info"
+    yield "  option dontlognull"
+    yield f"  log-format {word(HTTP_LOG if listener.protocol in HTTP else TCP_LOG)}"
 
 
 def _binds(tree: Tree, listener: Listener, settings: Settings) -> Iterator[str]:
@@ -78,9 +94,8 @@ def _hsts(listener: Listener) -> str:
     return f"max-age={listener.hsts_max_age}{more}{'; preload' if listener.hsts_preload else ''}"
 
 
-def _policy(tree: Tree, listener: Listener, policy: L7Policy) -> Iterator[str]:
+def _policy(tree: Tree, listener: Listener, policy: L7Policy, when: str) -> Iterator[str]:
     """What is refused or redirected is so before any pool is chosen, as Octavia has it."""
-    when = condition(tree.rules(policy))
     if policy.action == "REJECT":
         yield f"  http-request deny if {when}"
     elif policy.action == "REDIRECT_TO_POOL":

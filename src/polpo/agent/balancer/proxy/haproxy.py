@@ -15,7 +15,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -24,6 +24,7 @@ from polpo.agent.balancer.proxy.changes import commands
 from polpo.agent.balancer.proxy.master import ILL, PROGRAM, WELL
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.agent.balancer.proxy.states import kept
+from polpo.agent.balancer.proxy.tls import CertificateList
 from polpo.agent.pairs.daemon import LOG_BYTES, Group, Places, Starts, Texts, numbers
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, nftables, processes
@@ -71,6 +72,9 @@ class Proxied(Protocol):
 
     @property
     def configuration(self) -> str: ...
+
+    @property
+    def certificate_lists(self) -> tuple[CertificateList, ...]: ...
 
     @property
     def settings(self) -> Settings: ...
@@ -257,6 +261,8 @@ class Haproxy:
         told = running is not None and self._tell(vni, instance.proxied)
         if not told:
             self._spare(vni, configuration)
+        for path, text in instance.certificate_lists:
+            replace_file(path, text.encode())
         if not told and running is not None:
             self._check(vni, configuration)
         before = self._texts.read(place, "haproxy.cfg") or ""
@@ -269,6 +275,7 @@ class Haproxy:
             self._reload(vni, running, before, configuration)
         replace_file(place / "haproxy.loaded", configuration.encode())
         self._told[vni] = instance.proxied
+        _keep_only(place, instance.certificate_lists)
         if not told:
             self._soon()
             raise BlockingIOError(11, "its worker has to begin")
@@ -343,6 +350,7 @@ class Haproxy:
 
     def _start(self, vni: int) -> None:
         place, row = self._place(vni), self._instances[vni].proxied
+        settings = self._instances[vni].settings
         self._starts.check(vni, lambda: self._words(vni))
         if lost := master.search(place, self._group.members(vni)):
             replace_file(place / "haproxy.pid", f"{lost.pid}\n".encode())
@@ -355,7 +363,7 @@ class Haproxy:
         self._mark_log(vni)
         self._children[vni] = self._starts.start(
             self._instances[vni].netns,
-            master.command(place, row.instance, row.alone),
+            master.command(place, row.instance, row.alone, settings.access_log),
             place / "haproxy.log",
             self._group.entrance(vni),
         )
@@ -375,6 +383,11 @@ def _prepare(place: Path) -> None:
     """Its own, but for the jail, which HAProxy has to see when it is nobody any more."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     (place / "jail").mkdir(mode=0o755, exist_ok=True)
+
+
+def _keep_only(place: Path, lists: Iterable[CertificateList]) -> None:
+    for path in set(place.glob("*.certificates")) - {one.path for one in lists}:
+        path.unlink(missing_ok=True)
 
 
 def _first_alert(said: str) -> str:

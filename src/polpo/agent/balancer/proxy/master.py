@@ -12,20 +12,22 @@ PROGRAM = "haproxy"
 END_S = 5.0
 WELL, ILL = b"0\n", b"-254\n"
 GUARD = (
-    'handover=$1; shift; "$@"; printf -- "-254\\n" > health; test -z "$handover" || nft "$handover"'
+    'handover=$1; said=$2; shift 2; "$@" >>"$said"; printf -- "-254\\n" > health; '
+    'test -z "$handover" || nft "$handover"'
 )
 GONE = ("ip polpo_gone", "ip6 polpo_gone")
 AGAIN = "".join(f"table {table}\ndelete table {table}\n" for table in GONE)
 
 
-def command(place: Path, instance: int, alone: bool) -> list[str]:
+def command(place: Path, instance: int, alone: bool, access_log: Path) -> list[str]:
     """A shell that waits for it, in its directory. When it has ended the shell says so to
     keepalived, and has what comes for it handed to the peer: keepalived may have ended as well.
+    HAProxy's standard output is the access log.
     """
     haproxy = [PROGRAM, "-W", "-db", "-f", str(place / "haproxy.cfg")]
     files = ["-p", str(place / "haproxy.pid"), "-S", f"{place / 'master.sock'},mode,600"]
     rules = "" if alone else handover(instance)
-    return ["/bin/sh", "-c", GUARD, "polpo-balancer", rules, *haproxy, *files]
+    return ["/bin/sh", "-c", GUARD, "polpo-balancer", rules, str(access_log), *haproxy, *files]
 
 
 def handover(instance: int) -> str:

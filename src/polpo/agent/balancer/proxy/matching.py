@@ -1,6 +1,8 @@
-"""L7 rules as conditions: all of a policy's, joined by AND. HAProxy chap. 7.1 (anonymous ACLs)."""
+"""L7 rules as conditions: all of a policy's, joined by AND. HAProxy chap. 7.1 (named ACLs: a line
+has 64 words at most).
+"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from polpo.kernel.haproxy.words import token, word
 from polpo.model.load_balancer import L7Rule
@@ -19,13 +21,17 @@ MOST_STEPS = "(*LIMIT_MATCH=100000)"
 takes 50 ms, and a thread of HAProxy that does not come back for a second has it end itself."""
 
 
-def condition(rules: Sequence[L7Rule]) -> str:
-    return " ".join(_rule(rule) for rule in rules)
+def conditions(number: int, rules: Sequence[L7Rule]) -> Iterator[str]:
+    """The lines that `condition` counts on; `number`: of the policy in its frontend."""
+    yield from (f"acl {_name(number, n)} {_what(rule)}" for n, rule in enumerate(rules))
 
 
-def _rule(rule: L7Rule) -> str:
-    negated = "!" if rule.invert else ""
-    return f"{negated}{{ {_what(rule)} }}"
+def condition(number: int, rules: Sequence[L7Rule]) -> str:
+    return " ".join(f"{'!' * rule.invert}{_name(number, n)}" for n, rule in enumerate(rules))
+
+
+def _name(number: int, n: int) -> str:
+    return f"p{number}r{n}"
 
 
 def _what(rule: L7Rule) -> str:

@@ -14,6 +14,7 @@ class Settings(msgspec.Struct, frozen=True):
     maxconn       connections at once, from what the process may have open
     threads       of one HAProxy
     memory_bytes  that the instance may have, with all its processes
+    access_log    where it writes who asks for what, if it does; it never asks for another file
     certificates  reference -> file with its certificate, key and chain (PEM)
     """
 
@@ -21,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True):
     maxconn: int = 4000
     threads: int = 1
     memory_bytes: int = 1 << 30
+    access_log: Path = Path("/dev/null")
     certificates: Mapping[str, Path] = {}
 
     @property

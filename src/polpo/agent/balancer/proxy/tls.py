@@ -1,6 +1,9 @@
 """TLS towards clients and towards members: words of `bind` and `server` lines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
 
 from polpo.agent.balancer.proxy.settings import Settings
 from polpo.kernel.haproxy.words import ciphers, word
@@ -12,12 +15,41 @@ VERIFY = {"OPTIONAL": "optional", "MANDATORY": "required"}
 ALPN = ("h2", "http/1.1", "http/1.0")
 
 
+class CertificateList(NamedTuple):
+    """A listener's certificates but for the first (`crt-list`): a line of the configuration has 64
+    words at most. Its name changes with what is in it, so that HAProxy is told of both.
+    """
+
+    path: Path
+    text: str
+
+
+def certificate_lists(
+    listeners: Iterable[Listener], settings: Settings
+) -> tuple[CertificateList, ...]:
+    found = (_list(listener, settings) for listener in listeners)
+    return tuple(one for one in found if one is not None)
+
+
+def _list(listener: Listener, settings: Settings) -> CertificateList | None:
+    files = [str(settings.file(ref)) for ref in _refs(listener)[1:]]
+    text = "".join(f"{file.replace(' ', chr(92) + ' ')}\n" for file in files)
+    name = f"{sha256(text.encode()).hexdigest()[:16]}.certificates"
+    return CertificateList(settings.place / name, text) if files else None
+
+
+def _refs(listener: Listener) -> list[str]:
+    refs = [listener.default_tls_container_ref, *listener.sni_container_refs]
+    return list(dict.fromkeys(filter(None, refs)))
+
+
 def bind_words(listener: Listener, settings: Settings) -> Iterator[str]:
     """Certificates are chosen by SNI; the default one is the first."""
     yield "ssl"
-    refs = [listener.default_tls_container_ref, *listener.sni_container_refs]
-    for ref in dict.fromkeys(filter(None, refs)):
+    for ref in _refs(listener)[:1]:
         yield f"crt {word(str(settings.file(ref)))}"
+    if more := _list(listener, settings):
+        yield f"crt-list {word(str(more.path))}"
     yield from _versions(listener.tls_versions)
     if listener.tls_ciphers:
         yield f"ciphers {ciphers(listener.tls_ciphers)}"

@@ -23,6 +23,16 @@ def prove(cluster: Cluster) -> Iterator[Check]:
     yield Check(what, True, "readiness by HTTP, on both nodes")
     cluster.apply(_policy("friends", {"app": "server"}, [_from({"role": "friend"}, boxes.PORT)]))
     yield _told_apart(cluster, server, friend, stranger)
+    yield _at_once(cluster, boxes.address(cluster, server, 4))
+
+
+def _at_once(cluster: Cluster, address: str) -> Check:
+    """Two pods whose first act is a connection, of which a policy allows one's."""
+    ask = f"echo | nc -w 1 {address} {boxes.PORT}"
+    allowed = boxes.once(cluster, Box("hasty-friend", "", {"role": "friend"}, NAMESPACE), ask)
+    other = boxes.once(cluster, Box("hasty-other", "", {"role": "other"}, NAMESPACE), ask)
+    what = "Kubernetes: policies are in force before a pod's first act"
+    return Check(what, allowed and not other, "one connects at once, the other does not")
 
 
 def _told_apart(cluster: Cluster, server: Box, friend: Box, stranger: Box) -> Check:

@@ -8,6 +8,7 @@ from polpo.lab.kubernetes import boxes
 from polpo.lab.kubernetes.cluster import Cluster
 
 NAME = "box"
+FULL_NAME = f"{NAME}.default.svc.cluster.local"
 ASKED = 6
 
 
@@ -20,7 +21,7 @@ def prove(cluster: Cluster) -> Iterator[Check]:
 
     def is_served() -> bool:
         nonlocal address
-        address = address or boxes.resolve(cluster, usual[0], f"{NAME}.default.svc.cluster.local")
+        address = address or boxes.resolve(cluster, usual[0], FULL_NAME)
         if address:
             found.update(boxes.get(cluster, usual[0], address, 80) for _ in range(ASKED))
         return wanted <= found

@@ -1,0 +1,69 @@
+"""What upstream's tests run in pods, made here under the names that they ask for.
+
+agnhost's own image is Alpine's; ours has the same tools from Debian: dash, curl, dig, netcat, ip.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from polpo.image import archive, libraries
+from polpo.image.archive import Image
+from polpo.image.layers import Entry, folder, layer
+
+REGISTRY = "registry.k8s.io"
+AGNHOST = (f"{REGISTRY}/e2e-test-images/agnhost:2.63.0", f"{REGISTRY}/e2e-test-images/agnhost:2.55")
+BUSYBOX = (
+    f"{REGISTRY}/e2e-test-images/busybox:1.37.0-1",
+    f"{REGISTRY}/e2e-test-images/busybox:1.36.1-1",
+)
+PAUSE = (f"{REGISTRY}/pause:3.10.2",)
+GLIBC = (f"{REGISTRY}/e2e-test-images/glibc-dns-testing:2.0.0",)
+TOOLS = {
+    "getent": "getent",
+    "sh": "dash",
+    "nc": "nc.openbsd",
+    "curl": "curl",
+    "dig": "dig",
+    "ip": "ip",
+}
+ETC = {
+    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
+    "etc/group": "root:x:0:\nnobody:x:65534:\n",
+    "etc/nsswitch.conf": "hosts: files dns\n",
+}
+
+
+def write(path: Path, busybox: str, agnhost: str) -> None:
+    small = layer(_busybox(busybox, without=()))
+    large = layer([*_busybox(busybox, without=TOOLS), *_tools(agnhost)])
+    env = {"Env": ["PATH=/usr/local/bin:/bin:/sbin"], "WorkingDir": "/"}
+    images = [
+        Image(BUSYBOX, (small,), {**env, "Cmd": ["sh"]}),
+        Image(PAUSE, (small,), {**env, "Cmd": ["/bin/sleep", "2147483647"]}),
+        Image(GLIBC, (large,), {**env, "Cmd": ["sh"]}),
+        Image(AGNHOST, (large,), {**env, "Entrypoint": ["/agnhost"], "Cmd": ["pause"]}),
+    ]
+    archive.write(path, images)
+
+
+def _busybox(busybox: str, without: object) -> Iterator[Entry]:
+    said = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    yield Entry("bin/busybox", Path(busybox).read_bytes(), mode=0o755)
+    yield from (folder(name) for name in ("proc", "sys", "dev", "root", "var", "run"))
+    yield folder("tmp", 0o1777)
+    yield from (Entry(path, text.encode()) for path, text in ETC.items())
+    for applet in said.stdout.split():
+        if applet != "busybox" and applet not in without:  # type: ignore[operator]
+            yield Entry(f"bin/{applet}", link="busybox")
+
+
+def _tools(agnhost: str) -> Iterator[Entry]:
+    found = {name: Path(str(shutil.which(program))) for name, program in TOOLS.items()}
+    for name, file in found.items():
+        yield Entry(f"bin/{name}", file.read_bytes(), mode=0o755)
+    for name, file in libraries.libraries(found.values()):
+        where = name.lstrip("/") if "/" in name else f"lib/x86_64-linux-gnu/{name}"
+        yield Entry(where, file.read_bytes(), mode=0o755)
+    yield Entry("agnhost", Path(agnhost).read_bytes(), mode=0o755)
