@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from polpo.ingress.composing import Ours
 from polpo.ingress.controller import Controller
+from polpo.ingress.gateway.keeping import Keeping
 from polpo.ingress.gateway.telling import Telling
 from polpo.ingress.plan import Door
 from polpo.ingress.proxy.haproxy import Haproxy
@@ -114,8 +115,15 @@ class Running:
         api = Api(client, "polpo-ingress")
         self.reporting = Reporting(api, Events(api, ours.controller, "test"))
         self.telling = Telling(api, ours.gateways)
+        self.keeping = Keeping(api, ours.exposure.namespace if ours.exposure else "")
         self.controller = Controller(
-            client, self.haproxy, ours, self.reporting, telling=self.telling, **of
+            client,
+            self.haproxy,
+            ours,
+            self.reporting,
+            telling=self.telling,
+            keeping=self.keeping if ours.exposure else None,
+            **of,
         )
 
     def get(self, url: str, host: str = "", **of: Any) -> Answer:
@@ -197,7 +205,7 @@ def apps(*names: str) -> Iterator[dict[str, App]]:
 async def running(client: Client, folder: Path, **of: Any) -> AsyncIterator[Running]:
     """Until the block ends; what fails in it fails the test."""
     made = Running(client, folder, **of)
-    parts = (made.controller, made.reporting, made.telling)
+    parts = (made.controller, made.reporting, made.telling, made.keeping)
     tasks = [asyncio.create_task(part.run()) for part in parts]
     try:
         yield made
