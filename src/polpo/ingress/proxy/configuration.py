@@ -38,6 +38,8 @@ def configuration(
         sections += passing(plan, doors, settings)
         sections.append(_frontend(plan, doors, table, settings))
     sections.append(_nowhere())
+    if any(servers.name for servers in placed.values()):
+        sections.append(_resolvers())
     for name, backend in sorted(table.backends.items()):
         sections += [section for feature in backend.policy for section in feature.sections(name)]
         sections.append(_backend(name, backend, placed.get(name, Servers())))
@@ -195,6 +197,14 @@ def _sample(condition: Condition) -> str:
         case "path":
             return "var(txn.path)"
     raise ValueError(f"condition {condition.kind!r}")
+
+
+def _resolvers() -> Iterator[str]:
+    """For Services with an external name."""
+    yield "resolvers system"
+    yield "  parse-resolv-conf"
+    yield "  accepted_payload_size 8192"
+    yield "  hold valid 5s"
 
 
 def _nowhere() -> Iterator[str]:
