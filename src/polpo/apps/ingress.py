@@ -185,8 +185,12 @@ async def _run(given: argparse.Namespace, cluster: Cluster, settings: Settings, 
     election = Election(api, given.lease_namespace or cluster.namespace, NAME, instance)
     tasks = asyncio.gather(controller.run(), election.run(lead))
     loop = asyncio.get_running_loop()
+
+    def leave() -> None:
+        loop.call_later(given.shutdown_delay, tasks.cancel)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, loop.call_later, given.shutdown_delay, tasks.cancel)
+        loop.add_signal_handler(number, leave)
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await tasks

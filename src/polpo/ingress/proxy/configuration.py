@@ -13,6 +13,7 @@ from polpo.ingress.features.external import External
 from polpo.ingress.plan import Backend, Condition, Door, Plan
 from polpo.ingress.proxy.certificates import crt_list
 from polpo.ingress.proxy.identity import identity
+from polpo.ingress.proxy.misdirected import misdirected
 from polpo.ingress.proxy.passing import names_of, passing
 from polpo.ingress.proxy.servers import Servers, servers
 from polpo.ingress.proxy.settings import Settings
@@ -113,6 +114,7 @@ def _frontend(plan: Plan, doors: list[Door], table: Table, settings: Settings) -
     for door in doors:
         yield f"  bind {_bind(plan, door, settings)}"
     yield from identity(doors, settings)
+    yield from misdirected(doors)
     yield from _routing(tag, table, settings)
     yield "  use_backend %[var(txn.route)] if { var(txn.route) -m found }"
     yield f"  default_backend {plan.fallback.name if plan.fallback else 'nowhere'}"
