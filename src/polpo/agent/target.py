@@ -27,6 +27,7 @@ class Target:
         self.revision = 0
         self.known = False  # before a first target is in, nothing is written to the kernel
         self._waiting: list[Line] = []
+        self._peers: frozenset[str] | None = None  # worked out anew when something is different
         self.subnets, self.interfaces, self.probes = Kept(Subnet), Kept(Interface), Kept(Probe)
 
     def hear(self, line: Line) -> list[Line] | None:
@@ -45,6 +46,7 @@ class Target:
 
     def _apply(self, line: Line) -> None:
         wire.apply_line(self.slices, line)
+        self._peers = None
         self.subnets.hear(line)
         self.interfaces.hear(line)
         self.probes.hear(line)
@@ -90,11 +92,16 @@ class Target:
         rows = self.slices.get("hosts", {}).values()
         return [row.address for row in rows if isinstance(row, Host)]
 
-    def peers(self) -> set[str]:
+    def peers(self) -> frozenset[str]:
         """Where the tunnels end of the hosts that have the other instances of what we have."""
+        if self._peers is None:
+            self._peers = self._found_peers()
+        return self._peers
+
+    def _found_peers(self) -> frozenset[str]:
         ours = {vni: row.port for vni, row in self.gateways().items()}
         ours |= {vni: row.port for vni, row in self.balancers().items()}
-        return set(filter(None, (self.peer(vni, port) for vni, port in ours.items())))
+        return frozenset(filter(None, (self.peer(vni, port) for vni, port in ours.items())))
 
     def peer(self, vni: int, port: str) -> str | None:
         """That of the instance beside ours, whose port in their network is `port`."""
