@@ -9,7 +9,7 @@ from tests.dataplane.rig import UNKNOWN, Rig, both, both_overlay
 from tests.dataplane.scenes import ALL, OTHER, VNI, addresses, mac, scene
 
 from polpo.dataplane.model import Verdict
-from polpo.dataplane.tables import Drop
+from polpo.dataplane.tables import HOST, Drop
 from polpo.target.rows import AnyRow, Pair, Rule
 
 EGRESS_ONLY = tuple(rule for rule in ALL if not rule.ingress)
@@ -102,6 +102,7 @@ ELSEWHERE = {
     Drop.ASKED_TOO_OFTEN,
     Drop.UNHEARD,
     Drop.OVER_LIMIT,
+    Drop.NO_LOCAL_BACKEND,
 }
 
 
@@ -132,7 +133,7 @@ def test_a_multicast_is_not_copied_to_ports_that_do_not_let_it_in(rig: Rig) -> N
 
 
 def test_without_a_vxlan_device_nothing_leaves_the_host(rig: Rig) -> None:
-    rig.switch.tables["host"].put({bytes(4): bytes(8)})
+    rig.switch.tables["host"].put({bytes(4): bytes(HOST.size)})
     assert rig.from_port(11, syn(1, 21)) == Verdict(drop=Drop.NO_TUNNEL)
 
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from polpo.ingress.composing import Ours
 from polpo.ingress.controller import Controller
 from polpo.ingress.gateway.compile import CONTROLLER as GATEWAYS
+from polpo.ingress.gateway.exposing import Exposure
+from polpo.ingress.gateway.keeping import Keeping
 from polpo.ingress.gateway.telling import Telling
 from polpo.ingress.plan import Door, Target
 from polpo.ingress.proxy.haproxy import Haproxy
@@ -57,6 +59,8 @@ def arguments() -> argparse.ArgumentParser:
     add("--trust-forwarded-from", default="", help="networks whose X-Forwarded-For is believed")
     add("--gateway-controller", default=GATEWAYS, help="of the GatewayClasses that are ours")
     add("--gateway-addresses", default="", help="addresses and networks for Gateways, one each")
+    add("--gateway-services", default="", help="labels of our pods: Gateways get Services of them")
+    add("--gateway-service-annotations", default="", help="of each such Service, as in a=b,c=d")
     add("--threads", type=int, default=0, help="of HAProxy; 0: one for each CPU")
     add("--access-log", action="store_true")
     add("--place", type=Path, default=Path("/tmp/polpo-ingress"), help="a directory of its own")
@@ -78,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         file = given.kubeconfig
         cluster = from_kubeconfig(file, given.context) if file else in_cluster()
-        asyncio.run(_run(given, cluster, _settings(given), _ours(given)))
+        asyncio.run(_run(given, cluster, _settings(given), _ours(given, cluster.namespace)))
     except (ConfigurationError, ValueError) as failed:
         print(f"polpo: {failed}", file=sys.stderr)
         return 1
@@ -103,7 +107,7 @@ def _settings(given: argparse.Namespace) -> Settings:
     return settings
 
 
-def _ours(given: argparse.Namespace) -> Ours:
+def _ours(given: argparse.Namespace, namespace: str) -> Ours:
     where = given.bind_address
     return Ours(
         controller=given.controller,
@@ -116,7 +120,28 @@ def _ours(given: argparse.Namespace) -> Ours:
         ),
         gateways=given.gateway_controller,
         addresses=tuple(_addresses(given.gateway_addresses)),
+        exposure=_exposure(given, namespace),
     )
+
+
+def _exposure(given: argparse.Namespace, namespace: str) -> Exposure | None:
+    if not given.gateway_services:
+        return None
+    if given.gateway_addresses:
+        raise ValueError("--gateway-addresses or --gateway-services: not both")
+    return Exposure(
+        namespace=namespace,
+        selector=_pairs(given.gateway_services),
+        annotations=_pairs(given.gateway_service_annotations),
+        bind=given.bind_address,
+    )
+
+
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    parts = [part.partition("=") for part in _split(text)]
+    if not all(key and equals for key, equals, _ in parts):
+        raise ValueError(f"{text!r} is no list as in a=b,c=d")
+    return tuple((key, value) for key, _, value in parts)
 
 
 def _addresses(text: str) -> Iterator[str]:
@@ -144,13 +169,15 @@ async def _run(given: argparse.Namespace, cluster: Cluster, settings: Settings, 
     addresses = tuple(_address(text) for text in _split(given.publish_status_address))
     telling = Telling(api, ours.gateways)
     service = given.publish_service
-    controller = Controller(client, haproxy, ours, reporting, service, addresses, telling)
+    keeping = Keeping(api, cluster.namespace)
+    speakers = [reporting.run, telling.run, *([keeping.run] if ours.exposure else [])]
+    controller = Controller(client, haproxy, ours, reporting, service, addresses, telling, keeping)
 
-    async def speak() -> None:
-        await asyncio.gather(reporting.run(), telling.run())
+    async def lead() -> None:
+        await asyncio.gather(*(speak() for speak in speakers))
 
     election = Election(api, given.lease_namespace or cluster.namespace, NAME, instance)
-    tasks = asyncio.gather(controller.run(), election.run(speak))
+    tasks = asyncio.gather(controller.run(), election.run(lead))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, tasks.cancel)
     try:

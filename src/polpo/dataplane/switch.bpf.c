@@ -532,8 +532,6 @@ struct packet { // what a program run knows of its packet
 	struct flow_key key;
 	struct transport transport;
 	struct way way;
-	struct turn asked;     // the service that it was sent to; `destination` is the backend then
-	union address inner;   // that a guest has within the network; none if it keeps its own
 	__u64 now;
 	__u32 vni;
 	__u32 ifindex; // of the port that sent it, 0 from the overlay
@@ -562,7 +560,12 @@ struct packet { // what a program run knows of its packet
 	__u16 flags;           // of the port that sent it
 	__u16 offset;          // of layer 4
 	__be16 checksum;       // of the IPv4 header
+	__u8 guest;            // its sender is at no port
+	__u8 pad[3];
 	__u32 length;          // of layer 3, or of one segment of it
+	// from here on set by who is about to look for a service, and not cleared for others
+	struct turn asked;     // the service that it was sent to; `destination` is the backend then
+	union address inner;   // that a guest has within the network; none if it keeps its own
 };
 
 struct scratch { // too large for the stack
@@ -1153,7 +1156,7 @@ SUBPROGRAM int turn(struct __sk_buff *skb, struct packet *p)
 	set_end(skb, p, false, &p->asked.address, &p->destination);
 	set_l4_port(skb, p, false, p->asked.port, p->transport.destination_port);
 	set_l4_port(skb, p, true, p->asked.client_port, p->transport.source_port);
-	if (p->asked.device && !same(&p->asked.guest, &p->source))
+	if (p->guest && !same(&p->asked.guest, &p->source))
 		set_end(skb, p, true, &p->asked.guest, &p->source);
 	if (p->direct)
 		set_macs(skb, p->source_mac, p->next_mac);
@@ -2105,7 +2108,7 @@ static __always_inline union address *speaks(struct packet *p, __u32 reason)
 	struct interface_key key = {.router = p->way.router,
 				    .vni = p->way.at,
 				    .family = p->ethertype == ETH_P_IP ? 4 : 6};
-	if (reason == NO_BACKEND || p->asked.device)
+	if (reason == NO_BACKEND || p->guest)
 		return &p->asked.address;
 	struct interface *interface = bpf_map_lookup_elem(&interfaces, &key);
 	return interface ? &interface->address : NULL;
@@ -2429,7 +2432,7 @@ SUBPROGRAM int choose(struct packet *p, struct service *service, struct where *w
 		p->source = p->inner;
 	now->seen = now->checked = p->now;
 	now->source_port = p->asked.client_port;
-	if (same(&now->address, &p->source) && !p->asked.device)
+	if (same(&now->address, &p->source) && !p->guest)
 		return PASSED;
 	now->direct = is_direct(p, router, &now->address);
 	if (!now->direct && !router)
@@ -2474,7 +2477,7 @@ static __always_inline bool aim(struct packet *p, const struct chosen *chosen,
 				const struct where *where, const struct service *service)
 {
 	const __u8 *mac = where && where->router ? p->destination_mac : service->via;
-	p->own = same(&chosen->address, &p->source) && !p->asked.device;
+	p->own = same(&chosen->address, &p->source) && !p->guest;
 	if (is_inner(p))
 		p->source = p->inner;
 	if (p->own)
@@ -2545,16 +2548,14 @@ static __noinline struct service *find_service(__u32 scope, __u8 protocol, __be1
 }
 
 // A packet to the address of a service is one to a backend from here on; it is rewritten last, so
-// that errors quote what its sender has sent. `scope` is where its sender looks for services.
-SUBPROGRAM int serve(struct packet *p, struct where *where, __u32 scope)
+// that errors quote what its sender has sent.
+SUBPROGRAM int serve(struct packet *p, struct where *where, struct service *service)
 {
-	REQUIRE(p);
+	REQUIRE(p && service);
 	struct transport *t = &p->transport;
-	struct service *service =
-		find_service(scope, t->protocol, t->destination_port, &p->destination);
-	if (!service)
-		return PASSED;
-	if (service->flags & KEEPS_GUEST)
+	if (!p->guest)
+		__builtin_memset(&p->asked, 0, sizeof(p->asked));
+	if (!p->guest || (service->flags & KEEPS_GUEST))
 		p->inner.half[0] = p->inner.half[1] = 0;
 	p->asked.address = p->destination;
 	p->asked.port = t->destination_port;
@@ -2644,7 +2645,7 @@ static __always_inline int note_turn(struct packet *p, struct flow *flow)
 			       : PASSED;
 	if (!flow || (turned && !is_asked(p, &flow->turn)))
 		return PORT_TAKEN;
-	if (!turned || p->asked.device) { // guests' routers may have changed
+	if (!turned || p->guest) { // guests' routers may have changed
 		flow->turn = p->asked;
 		flow->turn.client_high = p->from_high;
 	}
@@ -2687,11 +2688,13 @@ static __always_inline int way_of_guest(struct __sk_buff *skb, struct packet *p,
 	struct where *where = where_is(p->vni, door->gateway);
 	if (scope != GUESTS)
 		scope = (where ? where->router : 0) | BY_ROUTER;
-	int trouble = serve(p, where, scope);
+	struct service *service = find_service(scope, p->transport.protocol,
+					       p->transport.destination_port, &p->destination);
+	if (!service)
+		return SPOOFED_ADDRESS;
+	int trouble = serve(p, where, service);
 	if (trouble)
 		return trouble;
-	if (!p->served)
-		return SPOOFED_ADDRESS;
 	where = where_is(p->vni, p->next_mac);
 	if (!where)
 		return UNREACHABLE;
@@ -2716,7 +2719,8 @@ SUBPROGRAM int deliver(struct __sk_buff *skb, struct packet *p, struct flow *flo
 
 // A guest is at no port: it comes by a device of the host's own, or is the host itself, under an
 // address that is none of its port's. Services are all that it can reach, by the host's port.
-SUBPROGRAM int pass_guest(struct __sk_buff *skb, struct packet *p, __u32 ifindex, __u32 scope)
+SUBPROGRAM int pass_guest(struct __sk_buff *skb, struct packet *p, __u32 ifindex, __u32 device,
+			  __u32 scope)
 {
 	REQUIRE(p);
 	struct door *door = bpf_map_lookup_elem(&doors, &ifindex);
@@ -2728,6 +2732,9 @@ SUBPROGRAM int pass_guest(struct __sk_buff *skb, struct packet *p, __u32 ifindex
 	p->inner = p->ethertype == ETH_P_IP ? door->address : door->address6;
 	if (unspecified(&p->inner))
 		return drop(skb, UNREACHABLE, ifindex);
+	p->guest = 1;
+	__builtin_memset(&p->asked, 0, sizeof(p->asked));
+	p->asked.device = device;
 	p->asked.guest = p->source;
 	__builtin_memcpy(p->asked.guest_mac, p->source_mac, 6);
 	__builtin_memcpy(p->asked.own_mac, p->destination_mac, 6);
@@ -2740,7 +2747,7 @@ SUBPROGRAM int pass_guest(struct __sk_buff *skb, struct packet *p, __u32 ifindex
 		reason = EGRESS_POLICY;
 	if (!reason)
 		reason = note_turn(p, flow);
-	if (trouble && p->asked.port && is_told(trouble)) {
+	if (trouble && trouble != SPOOFED_ADDRESS && is_told(trouble)) {
 		p->source = p->asked.guest;
 		return say(skb, p, trouble);
 	}
@@ -2758,7 +2765,11 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 	bool calls = sender && !group && (sender->flags & ASKS_METADATA) && calls_metadata(p);
 	bool served = sender && !calls && !group && has_services(p);
 	if (served) {
-		trouble = serve(p, where, where && where->router ? where->router | BY_ROUTER : p->vni);
+		struct service *service = find_service(
+			where && where->router ? where->router | BY_ROUTER : p->vni,
+			p->transport.protocol, p->transport.destination_port, &p->destination);
+		if (service)
+			trouble = serve(p, where, service);
 		if (p->served && !p->own)
 			where = where_is(p->vni, p->next_mac);
 	}
@@ -3045,7 +3056,7 @@ static __always_inline struct packet *new_packet(void)
 	__u32 zero = 0;
 	struct scratch *own = bpf_map_lookup_elem(&scratch, &zero);
 	if (own)
-		__builtin_memset(&own->packet, 0, sizeof(own->packet));
+		__builtin_memset(&own->packet, 0, __builtin_offsetof(struct packet, asked));
 	return own ? &own->packet : NULL;
 }
 
@@ -3090,10 +3101,8 @@ int from_port(struct __sk_buff *skb)
 		return drop(skb, reason, ifindex);
 	if (is_nd(p))
 		return nd_from_port(skb, p, port);
-	if ((port->flags & DOOR) && is_the_hosts(p)) {
-		p->asked.device = ifindex;
-		return pass_guest(skb, p, ifindex, BY_ROUTER);
-	}
+	if ((port->flags & DOOR) && is_the_hosts(p))
+		return pass_guest(skb, p, ifindex, ifindex, BY_ROUTER);
 	return pass(skb, p, port);
 }
 
@@ -3150,8 +3159,7 @@ int from_outside(struct __sk_buff *skb)
 					       p->transport.destination_port, &p->destination);
 	if (!service || skb->pkt_type == PACKET_OTHERHOST)
 		return TC_ACT_UNSPEC;
-	p->asked.device = skb->ifindex;
-	return pass_guest(skb, p, service->door, GUESTS);
+	return pass_guest(skb, p, service->door, skb->ifindex, GUESTS);
 }
 
 // At the egress of the same devices, and of `lo`: what the host itself sends to a service is for

@@ -15,8 +15,8 @@ class Query:
 
     `name` is the question's name in wire form, lower-case (the server puts the asker's own case
     back); `type` and `class_` numbers; `client` the asker's address as text and `port`; `protocol`
-    "udp", "tcp" or "tls"; `flags` those of the header (RD, CD, AD are of use); `dnssec_ok` and
-    `size` what EDNS said (size 512 without it), `edns` whether it said anything
+    "udp", "tcp", "tls" or "https"; `flags` those of the header (RD, CD, AD are of use);
+    `dnssec_ok` and `size` what EDNS said (size 512 without it), `edns` whether it said anything,
     and with which `options`. `message` is the
     query as it came, empty when a plugin has made or changed it.
 

@@ -9,7 +9,7 @@ import msgspec
 
 from polpo.ingress import compile
 from polpo.ingress.gateway import compile as gateway
-from polpo.ingress.gateway.conditions import Status
+from polpo.ingress.gateway.exposing import Exposure
 from polpo.ingress.objects import Ingress
 from polpo.ingress.plan import Backend, Certificate, Door, Plan, Target
 from polpo.ingress.proxy.certificates import FIRST
@@ -29,6 +29,7 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     fallback      namespace/service:port for what nobody has asked for
     gateways      controller of GatewayClasses that are ours
     addresses     for Gateways, one each
+    exposure      or whose Services Gateways get
     """
 
     controller: str = "polpo.dev/ingress"
@@ -38,20 +39,21 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     doors: tuple[Door, ...] = ()
     gateways: str = gateway.CONTROLLER
     addresses: tuple[str, ...] = ()
+    exposure: Exposure | None = None
 
 
 class Composed(NamedTuple):
     plan: Plan
     ingresses: tuple[Ingress, ...]
     complaints: tuple[Complaint, ...]
-    statuses: tuple[Status, ...] = ()
+    of_gateways: gateway.Compiled = gateway.Compiled()
 
 
 def composed(state: State, ours: Ours) -> Composed:
     state.used_secrets.clear()
     ingresses = tuple(_ours(state, ours))
     found = compile.compiled(state, ingresses)
-    of_gateways = gateway.compiled(state, ours.addresses, ours.gateways)
+    of_gateways = gateway.compiled(state, ours.addresses, ours.gateways, ours.exposure)
     plan = Plan(
         doors=(*ours.doors, *of_gateways.doors),
         sites=(*found.sites, *of_gateways.sites),
@@ -59,7 +61,7 @@ def composed(state: State, ours: Ours) -> Composed:
         certificates=(_first(state, ours), *found.certificates, *of_gateways.certificates),
         fallback=Backend(ours.fallback) if ours.fallback else None,
     )
-    return Composed(plan, ingresses, found.complaints, of_gateways.statuses)
+    return Composed(plan, ingresses, found.complaints, of_gateways)
 
 
 def _ours(state: State, ours: Ours) -> Iterator[Ingress]:

@@ -12,6 +12,7 @@ import structlog
 from polpo.ingress import objects
 from polpo.ingress.composing import Composed, Ours, composed
 from polpo.ingress.gateway.following import Following
+from polpo.ingress.gateway.keeping import Keeping
 from polpo.ingress.gateway.telling import Telling
 from polpo.ingress.plan import Backend, Plan
 from polpo.ingress.proxy.haproxy import Failed, Haproxy
@@ -48,12 +49,13 @@ class Controller:
         service: str = "",
         addresses: tuple[dict[str, Any], ...] = (),
         telling: Telling | None = None,
+        keeping: Keeping | None = None,
         pause_s: float = PAUSE_S,
     ) -> None:
         self.state = State()
         self._haproxy, self._ours, self._reporting = haproxy, ours, reporting
         self._service, self._addresses, self._pause_s = service, addresses, pause_s
-        self._telling = telling
+        self._telling, self._keeping = telling, keeping
         self._news = asyncio.Event()
         self._composed = Composed(Plan(), (), ())
         self._table: Table = table(Plan())
@@ -183,7 +185,10 @@ class Controller:
         complaints = [*self._composed.complaints, *self._of_bad()]
         self._reporting.tell(Told(self._composed.ingresses, addresses, tuple(complaints)))
         if self._telling is not None:
-            self._telling.tell(self._composed.statuses)
+            self._telling.tell(self._composed.of_gateways.statuses)
+        if self._keeping is not None:
+            of = self._composed.of_gateways
+            self._keeping.tell(of.services, of.stale)
 
     def _of_bad(self) -> list[Complaint]:
         return [

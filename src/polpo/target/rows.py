@@ -12,9 +12,8 @@ its absence from a full slice means that the thing is gone. Rows are grouped int
 
 Networks and routers have numbers (`vni`) of one sequence. Those that are joined, transitively, are
 a *domain*; a host that carries one network of it carries all, and all its routers.
-
-Slices other than `host/...` are encoded once and sent to many hosts.
-All addresses are text in canonical form (`ipaddress`), MACs lower case with colons.
+Slices other than `host/...` are encoded once and sent to many hosts. All addresses are text in
+canonical form (`ipaddress`), MACs lower case with colons.
 """
 
 from typing import TypeAlias
@@ -109,16 +108,13 @@ class Limit(msgspec.Struct, frozen=True, array_like=True):
 class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     """A port bound to this host (slice `host/...`).
 
-    `policy` is the number of a `Policy` row in the same slice; 0, or none there, lets nothing
-    pass.
-    Without `port_security` the port is not filtered and may send from any address.
-    `hostname` is what DHCP tells the port that it is called, empty for nothing.
-    `ingress` and `egress` limit what the port receives and sends; `dscp` marks what it sends.
-    Without an `instance` the port has no metadata service.
-    `pods_of` is the name of the Kubernetes cluster for whose pods the host may use it; `host_of`
-    of the one whose pods the host itself reaches by it, and by it the prefixes `services`.
-    `policies`: the port's groups are those of the sandbox `pod`, "" while it has none, or while
-    nobody has said which they are.
+    `policy` is the number of a `Policy` row in the same slice; 0, or none there, lets nothing pass.
+    Without `port_security` the port is not filtered and may send from any address. `hostname` is
+    what DHCP tells the port that it is called, empty for nothing. `ingress` and `egress` limit what
+    it receives and sends; `dscp` marks what it sends. Without an `instance` it has no metadata
+    service. `pods_of` is the Kubernetes cluster for whose pods the host may use it; `host_of` that
+    whose pods the host itself reaches by it, and the prefixes `services`. With `policies` its
+    groups are those of the sandbox `pod`, "" while they are not known.
     """
 
     id: str

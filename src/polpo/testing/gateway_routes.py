@@ -8,6 +8,7 @@ import msgspec
 
 from polpo.ingress.gateway import objects, routes
 from polpo.ingress.gateway.compile import Compiled, compiled
+from polpo.ingress.gateway.exposing import Exposure
 from polpo.ingress.plan import Condition, Plan
 from polpo.ingress.table import Table, table
 from polpo.kube.reflection import Change
@@ -24,13 +25,15 @@ RESOURCES = {resource.kind: resource for resource in OURS}
 class Found:
     """What it has come to. `pool`: addresses of Gateways."""
 
-    def __init__(self, *given: Object, pool: tuple[str, ...] = POOL) -> None:
+    def __init__(
+        self, *given: Object, pool: tuple[str, ...] = POOL, exposure: Exposure | None = None
+    ) -> None:
         kept = state(*(one for one in given if one["kind"] not in RESOURCES))
         for one in given:
             if one["kind"] in RESOURCES:
                 found = msgspec.convert(one, RESOURCES[one["kind"]].type)
                 kept.note(kept.more[one["kind"]], [Change(key(found.metadata), found)])
-        self.compiled: Compiled = compiled(kept, pool)
+        self.compiled: Compiled = compiled(kept, pool, exposure=exposure)
         plan = Plan(sites=self.compiled.sites, passed=self.compiled.passed)
         self.table: Table = table(plan)
 

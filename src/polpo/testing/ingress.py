@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from polpo.ingress.composing import Ours
 from polpo.ingress.controller import Controller
+from polpo.ingress.gateway.keeping import Keeping
 from polpo.ingress.gateway.telling import Telling
 from polpo.ingress.plan import Door
 from polpo.ingress.proxy.haproxy import Haproxy
@@ -114,8 +115,15 @@ class Running:
         api = Api(client, "polpo-ingress")
         self.reporting = Reporting(api, Events(api, ours.controller, "test"))
         self.telling = Telling(api, ours.gateways)
+        self.keeping = Keeping(api, ours.exposure.namespace if ours.exposure else "")
         self.controller = Controller(
-            client, self.haproxy, ours, self.reporting, telling=self.telling, **of
+            client,
+            self.haproxy,
+            ours,
+            self.reporting,
+            telling=self.telling,
+            keeping=self.keeping if ours.exposure else None,
+            **of,
         )
 
     def get(self, url: str, host: str = "", **of: Any) -> Answer:
@@ -148,20 +156,24 @@ def ask(
     body: bytes | None = None,
     name: str | None = None,
     address: str = HERE,
+    own: Path | None = None,
 ) -> Answer:
-    """One request on a connection of its own. `name`: of the TLS session, if another."""
+    """One request on a connection of its own. `name`: of the TLS session, if another; `own`: a
+    file with the client's certificate and key."""
     with socket.create_connection((address, port), timeout=20) as plain:
         link: socket.socket = plain
         if tls:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            if own is not None:
+                context.load_cert_chain(own)
             link = context.wrap_socket(plain, server_hostname=name if name is not None else host)
-        connection = http.client.HTTPConnection(host or address)
-        connection.sock = link
-        connection.request(method, path, body, {"Host": host, **(headers or {})})
-        answer = connection.getresponse()
-        text = answer.read().decode(errors="replace")
-        link.close()
+        with contextlib.closing(link):
+            connection = http.client.HTTPConnection(host or address)
+            connection.sock = link
+            connection.request(method, path, body, {"Host": host, **(headers or {})})
+            answer = connection.getresponse()
+            text = answer.read().decode(errors="replace")
     try:
         seen = json.loads(text)
     except ValueError:
@@ -193,7 +205,7 @@ def apps(*names: str) -> Iterator[dict[str, App]]:
 async def running(client: Client, folder: Path, **of: Any) -> AsyncIterator[Running]:
     """Until the block ends; what fails in it fails the test."""
     made = Running(client, folder, **of)
-    parts = (made.controller, made.reporting, made.telling)
+    parts = (made.controller, made.reporting, made.telling, made.keeping)
     tasks = [asyncio.create_task(part.run()) for part in parts]
     try:
         yield made

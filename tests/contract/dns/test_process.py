@@ -11,14 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from polpo.testing.kubernetes.certificates import self_signed
 
 from polpo.dns.wire.message import read_message
 from polpo.dns.wire.name import cased_from_text, from_text
@@ -278,26 +274,10 @@ def test_garbage_is_answered_or_not_and_never_harms(start: Start) -> None:
     assert "Traceback" not in dns.log.read_text()
 
 
-def certificate(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "dns.test")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1))
-    names = x509.SubjectAlternativeName([x509.DNSName("dns.test")])
-    signed = builder.add_extension(names, False).sign(key, hashes.SHA256())
-    (folder / "cert.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-
-
 def test_dns_over_tls_in_and_out(start: Start, tmp_path: Path) -> None:
-    certificate(tmp_path)
+    certificate, key = self_signed("dns.test")
+    (tmp_path / "cert.pem").write_text(certificate)
+    (tmp_path / "key.pem").write_text(key)
     files = f"{tmp_path}/cert.pem {tmp_path}/key.pem"
     inner = (
         f"tls://.:PORT {{\n bind 127.0.0.1\n tls {files}\n hosts /no {{\n 10.0.0.9 a.test\n }}\n}}"

@@ -1,9 +1,11 @@
 """What ingress-nginx's annotations do, by a real HAProxy."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from polpo.lab.kubernetes.certificates import self_signed
 from polpo.testing.ingress import App, Running, apps
 from polpo.testing.kubernetes.api_server import ApiServer, until
 from polpo.testing.kubernetes.ingresses import (
@@ -203,20 +205,31 @@ async def test_bodies_headers_and_hosts_are_as_the_annotations_say(
     assert ingresses.get("/", CAFE, method="POST", body=b"x" * 2000).status == 413
 
 
-async def test_clients_are_asked_for_certificates(api: ApiServer, ingresses: Running) -> None:
+async def test_clients_are_asked_for_certificates(
+    api: ApiServer, ingresses: Running, tmp_path: Path
+) -> None:
+    mine, theirs = (_identity(tmp_path / name) for name in ("mine", "theirs"))
     api.put(tls_secret("cafe", CAFE), tls_secret("open", "open.example.com"))
-    pem = api.stored.one("secrets", "default", "cafe")["data"]["tls.crt"]
-    made = secret("ca")
-    made["data"] = {"ca.crt": pem}
-    api.put(made)
+    api.put(secret("ca", ca_crt=mine.read_text().partition("-----BEGIN EC")[0]))
     of = {"auth_tls_secret": "default/ca"}
     api.put(
         ingress("a", f"{CAFE}/ -> tea:80", tls={"cafe": [CAFE]}, nginx=of),
         ingress("b", "open.example.com/ -> coffee:80", tls={"open": ["open.example.com"]}),
     )
     await ingresses.eventually("https://open.example.com/", wanted="coffee")
+    known = await ingresses.eventually(f"https://{CAFE}/", wanted="tea", own=mine)
+    assert known.seen["headers"]["ssl-client-verify"] == "SUCCESS"
+    assert known.seen["headers"]["ssl-client-subject-dn"] == "CN=mine"
+    for own in (None, theirs):
+        with pytest.raises(OSError, match=r"alert|reset"):
+            ingresses.get(f"https://{CAFE}/", own=own)
     around = ingresses.get(f"https://{CAFE}/", name="open.example.com")
     assert around.status == 421
+
+
+def _identity(file: Path) -> Path:
+    file.write_text("".join(self_signed(file.name)))
+    return file
 
 
 async def test_snippets_and_typing_errors_are_said(api: ApiServer, ingresses: Running) -> None:

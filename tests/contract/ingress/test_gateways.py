@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from polpo.ingress.gateway.exposing import Exposure
 from polpo.kube.client import Client
 from polpo.testing.gateway_routes import reasons
 from polpo.testing.ingress import Answer, App, Running, ask, certificate, free_ports, running
@@ -254,3 +255,25 @@ async def test_a_gateway_that_goes_takes_its_door_and_routes_with_it(
 
     await until(closed)
     await until(lambda: not api.stored.one("httproutes", "default", "r")["status"]["parents"])
+
+
+async def test_a_controller_of_pods_gives_each_gateway_a_service(
+    client: Client, api: ApiServer, tmp_path: Path
+) -> None:
+    exposure = Exposure(namespace="polpo", selector=(("app", "x"),), bind="127.0.0.3")
+    api.put(gateway_class(), gateway("a", "HTTP:80"))
+    api.put(route("HTTPRoute", "r", "a", rule("/", "tea:80")))
+
+    def services() -> list[Object]:
+        return [s for s in api.stored.all("services", "polpo", "") if s["spec"]["ports"]]
+
+    async with running(client, tmp_path / "haproxy", ours={"exposure": exposure}) as made_:
+        await until(lambda: len(services()) == 1)
+        (service,) = services()
+        own = service["spec"]["ports"][0]["targetPort"]
+        answer = await Gateways(made_, own, 0).eventually("/", wanted="tea", address="127.0.0.3")
+        assert answer.seen["headers"]["x-forwarded-port"] == "80"
+        api.put(service | {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.9"}]}}})
+        await until(lambda: said(api, "gateways", "a", "")().get("Programmed") == "Programmed")
+        api.remove(made("Gateway", "a"))
+        await until(lambda: not services())

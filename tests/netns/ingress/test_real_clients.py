@@ -252,7 +252,7 @@ async def test_a_websocket_outlives_a_reload(client: Client, program: Program, c
 
 async def test_grpc_is_spoken_end_to_end(client: Client, program: Program, cafe: App) -> None:
     class Echo(grpc.GenericRpcHandler):
-        def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        def service(self, call: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
             def answer(asked: bytes, context: grpc.ServicerContext) -> bytes:
                 return asked[::-1]
 

@@ -9,7 +9,7 @@ from polpo.dns.corefile.block import Address, CorefileError, Token
 from polpo.dns.wire.name import from_text
 from polpo.dns.wire.reverse import reverse_zones
 
-PORTS = {"dns": 53, "tls": 853}
+PORTS = {"dns": 53, "tls": 853, "https": 443}
 
 
 def addresses(keys: Sequence[Token]) -> tuple[Address, ...]:
@@ -40,7 +40,7 @@ def _address(text: str, key: Token) -> Iterable[Address]:
     try:
         return [Address(scheme, wire, _port(port)) for wire in zones(zone)]
     except ValueError as wrong:
-        words = f"{text}: {wrong}; allowed is [dns://|tls://]ZONE|NETWORK[:PORT]"
+        words = f"{text}: {wrong}; allowed is [dns://|tls://|https://]ZONE|NETWORK[:PORT]"
         raise CorefileError(key.file, key.line, words) from wrong
 
 

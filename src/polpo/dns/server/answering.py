@@ -55,7 +55,7 @@ class Channel:
             combination = Combination(
                 chain.server if chain else self.server,
                 chain.zone if chain else "dropped",
-                self.protocol,
+                "udp" if self.is_datagrams else "tcp",
                 self.family,
                 type_label(type),
                 rcode_label(rcode),

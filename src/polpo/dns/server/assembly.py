@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.counts import Counts
@@ -31,14 +31,26 @@ from polpo.dns.server.udp import UdpListener
 from polpo.dns.server.views import Option, chosen_by
 from polpo.dns.turn import Turn
 
+if TYPE_CHECKING:
+    from polpo.dns.server.https import HttpsConnections
+
 Later = Callable[[float, Callable[[], None]], Callable[[], None]]
+
+
+def _connections(scheme: str, channel: Channel) -> TcpConnections | HttpsConnections:
+    """HTTP is loaded where it is spoken."""
+    if scheme != "https":
+        return TcpConnections(channel)
+    from polpo.dns.server.https import HttpsConnections
+
+    return HttpsConnections(channel)
 
 
 class TcpListener(NamedTuple):
     """A listening socket, not accepted from yet."""
 
     socket: socket.socket
-    connections: TcpConnections
+    connections: TcpConnections | HttpsConnections
     tls: ssl.SSLContext | None
 
 
@@ -91,10 +103,10 @@ class Assembly:
         for zone, indexes in server.zones.items():
             zones[zone] = _chain([options[index] for index in indexes], zone, zones)
         tls = None
-        if server.scheme == "tls":
-            tls = server_context([blocks[index] for index in owners])
+        if server.scheme != "dns":
+            tls = server_context([blocks[index] for index in owners], server.scheme)
         for sockets in server.sockets:
-            self._open(sockets, zones, tls)
+            self._open(sockets, zones, server.scheme, tls)
 
     def _option(
         self,
@@ -122,7 +134,7 @@ class Assembly:
         return Option(made, place, test_of(view, server.label) if view else None)
 
     def _open(
-        self, sockets: Sockets, zones: dict[bytes, Chain], tls: ssl.SSLContext | None
+        self, sockets: Sockets, zones: dict[bytes, Chain], scheme: str, tls: ssl.SSLContext | None
     ) -> None:
         if sockets.udp >= 0:
             channel = Channel(zones, self.tally, "udp", sockets.family)
@@ -130,10 +142,11 @@ class Assembly:
             sock = _inherited(sockets.udp)
             self.udp.append(UdpListener(sock, channel, self.turn))
         if sockets.tcp >= 0:
-            channel = Channel(zones, self.tally, "tls" if tls else "tcp", sockets.family)
+            protocol = "tcp" if scheme == "dns" else scheme
+            channel = Channel(zones, self.tally, protocol, sockets.family)
             self.channels.append(channel)
-            listener = TcpListener(_inherited(sockets.tcp), TcpConnections(channel), tls)
-            self.tcp.append(listener)
+            connections = _connections(scheme, channel)
+            self.tcp.append(TcpListener(_inherited(sockets.tcp), connections, tls))
 
     def _later(self, delay_s: float, call: Callable[[], None]) -> Callable[[], None]:
         return self._loop.call_later(delay_s, call).cancel

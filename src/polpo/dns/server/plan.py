@@ -45,9 +45,10 @@ def make_plan(blocks: Sequence[ServerBlock], port: int, digest: str = "") -> Pla
     servers: dict[tuple[str, str, int], Planned] = {}
     for index, block in enumerate(expanded):
         for address in block.addresses:
-            own_port = address.port or (port if address.scheme == "dns" else PORTS["tls"])
-            if address.scheme == "tls" and not block.named("tls"):
-                raise CorefileError(block.file, block.line, "tls:// needs the directive tls")
+            own_port = address.port or (port if address.scheme == "dns" else PORTS[address.scheme])
+            if address.scheme != "dns" and not block.named("tls"):
+                words = f"{address.scheme}:// needs the directive tls"
+                raise CorefileError(block.file, block.line, words)
             for host in hosts_of(block):
                 key = (address.scheme, host, own_port)
                 server = servers.setdefault(key, Planned(*key, {}))

@@ -16,6 +16,12 @@ from polpo.dns.wire.record import Record
 from polpo.dns.wire.registry import type_number
 
 
+def load_types() -> None:
+    """All that dnspython would load when it meets a type for the first time: a worker may not read
+    it then."""
+    dns.rdata.load_all_types()  # type: ignore[no-untyped-call]
+
+
 def record_from_text(text: str) -> Record:
     """`NAME [TTL] [IN] TYPE DATA`. ValueError says what is wrong."""
     words = text.split(None, 1)

@@ -11,10 +11,21 @@ from polpo.kube.resources import key
 
 
 class Assigned(NamedTuple):
-    """`refused` says why there is none."""
+    """`refused` says why there is no address (yet). `bind` and `ports` (a listener's -> ours) are
+    where we listen, if that is not the address itself.
+    """
 
     address: str
     refused: Condition | None = None
+    bind: str = ""
+    ports: dict[int, int] | None = None
+
+    def door(self, port: int) -> tuple[str, int] | None:
+        """Where to listen for it; None: nowhere."""
+        if self.ports is not None:
+            own = self.ports.get(port)
+            return (self.bind, own) if own else None
+        return (self.address, port) if self.address and self.refused is None else None
 
 
 def assigned(gateways: Sequence[Gateway], pool: Sequence[str]) -> dict[str, Assigned]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from polpo.ingress.gateway import grpc_route, http_route, statuses, tls_route
 from polpo.ingress.gateway.addresses import Assigned, assigned
 from polpo.ingress.gateway.attaching import Attached, Parent, attach
 from polpo.ingress.gateway.backends import Asker, Backends
 from polpo.ingress.gateway.conditions import Condition, Status, no
+from polpo.ingress.gateway.exposing import Exposed, Exposure, exposed
 from polpo.ingress.gateway.hostnames import covers, specificity
 from polpo.ingress.gateway.listeners import Served, served
 from polpo.ingress.gateway.objects import Gateway, GatewayClass
@@ -27,6 +28,7 @@ from polpo.ingress.table import grains
 from polpo.ingress.wrong import Wrong
 from polpo.kube.resources import key
 
+Json = dict[str, Any]
 KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute")
 CONTROLLER = "polpo.dev/gateway"
 
@@ -37,15 +39,25 @@ class Compiled(NamedTuple):
     certificates: tuple[Certificate, ...] = ()
     passed: tuple[Passed, ...] = ()
     statuses: tuple[Status, ...] = ()
+    services: tuple[Json, ...] = ()
+    stale: tuple[str, ...] = ()
 
 
-def compiled(state: State, pool: Sequence[str], controller: str = CONTROLLER) -> Compiled:
-    """`pool`: addresses for Gateways, one each; `controller`: of GatewayClasses that are ours."""
-    return _Compiling(state, pool, controller).all()
+def compiled(
+    state: State,
+    pool: Sequence[str],
+    controller: str = CONTROLLER,
+    exposure: Exposure | None = None,
+) -> Compiled:
+    """`pool`: addresses for Gateways, one each, or `exposure`: they get Services. `controller` is
+    of GatewayClasses that are ours."""
+    return _Compiling(state, pool, controller, exposure).all()
 
 
 class _Compiling:
-    def __init__(self, state: State, pool: Sequence[str], controller: str) -> None:
+    def __init__(
+        self, state: State, pool: Sequence[str], controller: str, exposure: Exposure | None
+    ) -> None:
         self._state, self._controller = state, controller
         classes: dict[str, GatewayClass] = state.more["GatewayClass"]
         self._classes = {k: c for k, c in classes.items() if c.spec.controller_name == controller}
@@ -55,7 +67,11 @@ class _Compiling:
             if gateway.spec.gateway_class_name in self._classes
         ]
         self._gateways: dict[str, Gateway] = {key(g.metadata): g for g in gateways}
-        self._given = assigned(gateways, pool) | {
+        self._exposed = Exposed({}, (), ())
+        if exposure is not None:
+            self._exposed = exposed(gateways, state.services, exposure, controller)
+        given = self._exposed.given if exposure is not None else assigned(gateways, pool)
+        self._given = given | {
             name: Assigned("", why) for name, g in self._gateways.items() if (why := _unfit(g))
         }
         self._listeners = {name: served(state, g) for name, g in self._gateways.items()}
@@ -83,6 +99,8 @@ class _Compiling:
             tuple(c for listener in self._serving() for c in listener.certificates),
             tuple(self._passing()),
             tuple(found),
+            self._exposed.wanted,
+            self._exposed.stale,
         )
 
     def _parent(self, kind: str, route: Route, ref: ParentRef) -> tuple[Parent, Condition] | None:
@@ -160,15 +178,20 @@ class _Compiling:
     def _serving(self) -> Iterator[Served]:
         for name, listeners in self._listeners.items():
             given = self._given[name]
-            if given.address and given.refused is None:
-                yield from (listener for listener in listeners if listener.serves)
+            for listener in listeners:
+                if listener.serves and given.door(listener.spec.port) is not None:
+                    yield listener
 
     def _doors(self) -> Iterator[Door]:
         made: dict[str, Door] = {}
         for one in self._serving():
-            address = self._given[key(one.gateway.metadata)].address
-            tls, port = one.spec.protocol != "HTTP", one.spec.port
-            made.setdefault(one.door, Door(one.door, port, tls, address, port, shared=False))
+            public = one.spec.port
+            where = self._given[key(one.gateway.metadata)].door(public)
+            if where is not None:
+                door = Door(
+                    one.door, where[1], one.spec.protocol != "HTTP", where[0], public, shared=False
+                )
+                made.setdefault(one.door, door)
         yield from made.values()
 
     def _sites(self) -> Iterator[Site]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from polpo.ingress.gateway.addresses import Assigned
@@ -37,11 +38,20 @@ def of_gateway(gateway: Gateway, listeners: Sequence[Served], given: Assigned) -
         if given.refused.type == "Accepted":
             programmed = no("Programmed", "Invalid", given.refused.message)
     body = {
-        "addresses": [{"type": "IPAddress", "value": given.address}] if given.address else [],
+        "addresses": [_address(given.address)] if given.address else [],
         "conditions": _conditions([accepted, programmed], gateway),
         "listeners": [_listener(listener, gateway, ready) for listener in listeners],
     }
     return _status("Gateway", gateway, body)
+
+
+def _address(text: str) -> dict[str, str]:
+    """Of a load balancer it may be a name."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return {"type": "Hostname", "value": text}
+    return {"type": "IPAddress", "value": text}
 
 
 def _of_listeners(listeners: Sequence[Served]) -> tuple[Condition, Condition]:

@@ -134,21 +134,15 @@ def _routing(tag: str, table: Table, settings: Settings) -> Iterator[str]:
     yield "  http-request set-var(txn.path) path"
     odd = "{ path -m sub % // /. \\\\ }"
     yield f"  http-request set-var(txn.path) path,url_dec,regsub(//+,/,g) if {odd}"
-    yield f"  http-request deny deny_status 400 if {odd} {{ var(txn.path) -m reg {word(DOTS)} }}"
-    yield f"  http-request set-var(txn.host) str('{tag}|'),concat(,txn.name)"
-    yield f"  http-request set-var(txn.site) var(txn.host),map_str({file}/hosts.map)"
-    found = "unless { var(txn.site) -m found }"
-    wild = "var(txn.host),regsub(\\|[^.]+,|*)"
-    yield f"  http-request set-var(txn.site) {wild},map_str({file}/hosts.map) {found}"
-    if tag in table.deep:
-        deep = f"var(txn.name),map_end({file}/deep-{tag}.map)"
-        yield f"  http-request set-var(txn.site) {deep} {found}"
-    every = f"str('{tag}|*'),map_str({file}/hosts.map)"
-    yield f"  http-request set-var(txn.site) {every} {found}"
+    dots = f"{{ var(txn.path) -m sub /. \\\\ }} {{ var(txn.path) -m reg {word(DOTS)} }}"
+    yield f"  http-request deny deny_status 400 if {dots}"
+    yield from _site(tag, table, settings)
     whole, found = "var(txn.site),concat(,txn.path)", "unless { var(txn.route) -m found }"
-    yield f"  http-request set-var(txn.route) {whole},map_str({file}/exact.map)"
     prefix = f"var(txn.site),concat(,txn.path,/),map_beg({file}/prefix.map)"
-    yield f"  http-request set-var(txn.route) {prefix} {found}"
+    if table.exact:
+        yield f"  http-request set-var(txn.route) {whole},map_str({file}/exact.map)"
+        prefix += f" {found}"
+    yield f"  http-request set-var(txn.route) {prefix}"
     if table.regex:
         regex = f"{whole},map_reg({file}/regex.map)"
         yield f"  http-request set-var(txn.route) {regex} {found} {{ var(txn.site) -m beg ~ }}"
@@ -158,6 +152,20 @@ def _routing(tag: str, table: Table, settings: Settings) -> Iterator[str]:
         share = f"var(txn.route),map_str_int({file}/bases.map),add(txn.roll)"
         share += f",map_int({file}/splits.map)"
         yield f"  http-request set-var(txn.route) {share} if {{ var(txn.route) -m beg w. }}"
+
+
+def _site(tag: str, table: Table, settings: Settings) -> Iterator[str]:
+    """Only what somebody has asked for is looked up: each lookup is some per mille of a request."""
+    hosts, found = f"map_str({settings.maps}/hosts.map)", " unless { var(txn.site) -m found }"
+    lookups = [f"str('{tag}|'),concat(,txn.name),{hosts}"]
+    if any(key.startswith(f"{tag}|*.") for key in table.hosts):
+        lookups.append(f"str('{tag}|'),concat(,txn.name),regsub(\\|[^.]+,|*),{hosts}")
+    if tag in table.deep:
+        lookups.append(f"var(txn.name),map_end({settings.maps}/deep-{tag}.map)")
+    if f"{tag}|*" in table.hosts:
+        lookups.append(f"str('{tag}|*'),{hosts}")
+    for number, lookup in enumerate(lookups):
+        yield f"  http-request set-var(txn.site) {lookup}{found if number else ''}"
 
 
 def _groups(table: Table) -> Iterator[str]:

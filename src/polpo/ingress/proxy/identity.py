@@ -27,18 +27,17 @@ def identity(doors: list[Door], settings: Settings) -> Iterator[str]:
         yield f"  acl proxies src {networks(settings.proxies)}"
         yield "  tcp-request connection expect-proxy layer4 if proxies"
     yield "  http-request set-var(txn.name) req.hdr(host),host_only,lower"
-    yield "  http-request set-var(txn.proto) str(http)"
-    yield "  http-request set-var(txn.proto) str(https) if { ssl_fc }"
+    yield "  http-request set-var(txn.proto) ssl_fc,iif(https,http)"
     if settings.forwarders:
         yield from _believed(settings)
     else:
-        yield "  http-request set-header X-Forwarded-For %[src]"
-        yield "  http-request set-header X-Forwarded-Host %[req.hdr(host)]"
+        yield "  http-request del-header X-Forwarded- -m beg"
+        yield "  http-request add-header X-Forwarded-For %[src]"
+        yield "  http-request add-header X-Forwarded-Host %[req.hdr(host)]"
+        yield "  http-request add-header X-Forwarded-Proto %[var(txn.proto)]"
     yield "  http-request del-header Forwarded"
-    yield "  http-request del-header X-Forwarded-Prefix"
-    yield "  http-request set-header X-Forwarded-Proto %[var(txn.proto)]"
-    yield "  http-request set-header X-Forwarded-Scheme %[var(txn.proto)]"
-    yield f"  http-request set-header X-Forwarded-Port {_port(doors)}"
+    yield f"  http-request add-header X-Forwarded-Port {_port(doors)}"
+    yield "  http-request add-header X-Forwarded-Scheme %[var(txn.proto)]"
     yield "  http-request set-header X-Real-IP %[src]"
 
 
@@ -58,6 +57,9 @@ def _believed(settings: Settings) -> Iterator[str]:
     host = "{ req.hdr(x-forwarded-host) -m found }"
     kept = f"if !{{ var(txn.believed) -m bool }} or !{host}"
     yield f"  http-request set-header X-Forwarded-Host %[req.hdr(host)] {kept}"
+    yield "  http-request set-header X-Forwarded-Proto %[var(txn.proto)]"
+    for header in ("Port", "Scheme", "Prefix"):
+        yield f"  http-request del-header X-Forwarded-{header}"
 
 
 def _port(doors: list[Door]) -> str:

@@ -167,6 +167,10 @@ class ApiServer:
             if (plural, namespace, name) in self.stored.objects:
                 raise Failure(409, "AlreadyExists", f'{plural} "{name}" already exists')
             answer = self.stored.put({"kind": KINDS[plural]} | given)
+        elif (
+            "apply" in request.headers.get("content-type", "") and where not in self.stored.objects
+        ):
+            answer = self.stored.put(given)
         else:
             old = self.stored.one(*where)
             wanted = given.get("metadata", {}).get("resourceVersion")

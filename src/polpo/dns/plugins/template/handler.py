@@ -11,12 +11,13 @@ from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.name import is_within, to_text
 from polpo.dns.wire.record import Rcode, Record, Reply
 from polpo.dns.wire.registry import class_name, type_name
-from polpo.dns.wire.text import record_from_text
+from polpo.dns.wire.text import load_types, record_from_text
 
 _ANY = 255
 
 
 def make(value: tuple[Template, ...], next: Handler, place: Place) -> Handler:
+    load_types()
     return Templates(value, next, place).handle
 
 

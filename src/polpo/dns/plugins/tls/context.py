@@ -15,7 +15,10 @@ _CLIENTS = {
 }
 
 
-def server_context(blocks: Iterable[ServerBlock]) -> ssl.SSLContext:
+ALPN = {"tls": ["dot"], "https": ["h2", "http/1.1"]}
+
+
+def server_context(blocks: Iterable[ServerBlock], scheme: str) -> ssl.SSLContext:
     """The context of the first block that has `tls`; the files are read now."""
     block = next(block for block in blocks if block.named("tls"))
     value = parse(block.named("tls"), block)
@@ -25,5 +28,5 @@ def server_context(blocks: Iterable[ServerBlock]) -> ssl.SSLContext:
     if value.authority:
         context.load_verify_locations(value.authority)
     context.verify_mode = _CLIENTS[value.clients]
-    context.set_alpn_protocols(["dot"])
+    context.set_alpn_protocols(ALPN[scheme])
     return context

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from polpo.lab.checks import Check
 from polpo.lab.kubernetes.checks import (
+    ingress,
     killed,
     load_balancers,
     nodes,
@@ -23,6 +24,7 @@ PROOFS: tuple[Callable[[Cluster], Iterator[Check]], ...] = (
     services.prove,
     policies.prove,
     load_balancers.prove,
+    ingress.prove,
     killed.prove,
 )
 
