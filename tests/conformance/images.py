@@ -11,6 +11,7 @@ from pathlib import Path
 from polpo.image import archive, libraries
 from polpo.image.archive import Image
 from polpo.image.layers import Entry, folder, layer
+from polpo.lab.kubernetes.certificates import Authority
 
 REGISTRY = "registry.k8s.io"
 AGNHOST = (f"{REGISTRY}/e2e-test-images/agnhost:2.63.0", f"{REGISTRY}/e2e-test-images/agnhost:2.55")
@@ -37,7 +38,7 @@ ETC = {
 
 def write(path: Path, busybox: str, agnhost: str) -> None:
     small = layer(_busybox(busybox, without=()))
-    large = layer([*_busybox(busybox, without=TOOLS), *_tools(agnhost)])
+    large = layer([*_busybox(busybox, without=TOOLS), *_tools(agnhost), *_certificate(path.parent)])
     env = {"Env": ["PATH=/usr/local/bin:/bin:/sbin"], "WorkingDir": "/"}
     images = [
         Image(BUSYBOX, (small,), {**env, "Cmd": ["sh"]}),
@@ -67,3 +68,10 @@ def _tools(agnhost: str) -> Iterator[Entry]:
         where = name.lstrip("/") if "/" in name else f"lib/x86_64-linux-gnu/{name}"
         yield Entry(where, file.read_bytes(), mode=0o755)
     yield Entry("agnhost", Path(agnhost).read_bytes(), mode=0o755)
+
+
+def _certificate(folder: Path) -> Iterator[Entry]:
+    """What `agnhost porter` shows to those who ask by TLS."""
+    pair = Authority(folder / "agnhost-pki").issue("localhost", at=("localhost",))
+    yield Entry("localhost.crt", pair.certificate.read_bytes())
+    yield Entry("localhost.key", pair.key.read_bytes())

@@ -5,10 +5,11 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polpo.dns.wire.message import Malformed, read_message, read_question
+from polpo.dns.wire.glance import glance
+from polpo.dns.wire.message import Edns, Malformed, Option, read_message, read_question
 from polpo.dns.wire.name import from_text, join, to_text
 from polpo.dns.wire.record import Record, Reply
-from polpo.dns.wire.render import render_query, render_reply
+from polpo.dns.wire.render import SMALLEST_SIZE, render_query, render_reply
 
 LABELS = st.binary(min_size=1, max_size=20).map(bytes.lower)
 NAMES = st.lists(LABELS, max_size=6).map(join)
@@ -70,3 +71,42 @@ def test_a_name_survives_text(name: bytes) -> None:
 def test_any_text_is_a_name_or_a_value_error(text: str) -> None:
     with suppress(ValueError):
         assert from_text(to_text(from_text(text))) == from_text(text)
+
+
+EDNS = st.one_of(
+    st.none(),
+    st.builds(
+        Edns,
+        st.integers(0, 65535),
+        st.just(0),
+        st.booleans(),
+        st.lists(st.builds(Option, st.integers(0, 65535), st.binary(max_size=9)), max_size=1).map(
+            tuple
+        ),
+    ),
+)
+
+
+@given(NAMES, st.integers(0, 65535), EDNS, st.integers(0, 2**16 - 1), st.data())
+def test_a_glance_sees_what_reading_finds_or_leaves_it_to_it(
+    name: bytes, type: int, edns: Edns | None, flags: int, data: st.DataObject
+) -> None:
+    wire = bytearray(render_query(1, name, type, flags=flags, edns=edns))
+    for _ in range(data.draw(st.integers(0, 2))):
+        wire[data.draw(st.integers(2, len(wire) - 1))] = data.draw(st.integers(0, 255))
+    seen = glance(bytes(wire))
+    if seen is None:
+        return
+    end, seen_type, dnssec_ok, size = seen
+    question = read_question(bytes(wire))
+    assert (end, seen_type, question.class_) == (question.end, question.type, 1)
+    assert question.flags & 0xF800 == 0
+    assert question.edns is None or (question.edns.version == 0 and not question.edns.options)
+    assert dnssec_ok == (question.edns is not None and question.edns.dnssec_ok)
+    assert size == max(question.edns.size if question.edns else 0, SMALLEST_SIZE)
+
+
+@given(NAMES, st.sampled_from([1, 28, 15]), st.booleans())
+def test_a_glance_is_enough_for_the_usual_query(name: bytes, type: int, has_edns: bool) -> None:
+    edns = Edns(1232, 0, False, ()) if has_edns else None
+    assert glance(render_query(1, name, type, edns=edns)) is not None

@@ -65,6 +65,12 @@ def arguments() -> argparse.ArgumentParser:
     add("--access-log", action="store_true")
     add("--place", type=Path, default=Path("/tmp/polpo-ingress"), help="a directory of its own")
     add("--lease-namespace", default="", help="where the leader's Lease is; else our own namespace")
+    add(
+        "--shutdown-delay",
+        type=float,
+        default=0.0,
+        help="seconds to go on after SIGTERM, until load balancers know",
+    )
     add("--grace", type=float, default=30.0, help="seconds for what has been asked, at the end")
     add("--log-level", default="info")
     return parser
@@ -178,8 +184,13 @@ async def _run(given: argparse.Namespace, cluster: Cluster, settings: Settings, 
 
     election = Election(api, given.lease_namespace or cluster.namespace, NAME, instance)
     tasks = asyncio.gather(controller.run(), election.run(lead))
+    loop = asyncio.get_running_loop()
+
+    def leave() -> None:
+        loop.call_later(given.shutdown_delay, tasks.cancel)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, tasks.cancel)
+        loop.add_signal_handler(number, leave)
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await tasks

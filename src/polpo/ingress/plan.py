@@ -134,7 +134,7 @@ class Passed(Struct, frozen=True):
 
 class Door(Struct, frozen=True):
     """Where requests come in. `address` "" is every address; `public`: the port that clients
-    know, if it is another.
+    know, if it is another. `names`: who comes by TLS for one of them asks for that one only.
     """
 
     name: str
@@ -143,6 +143,7 @@ class Door(Struct, frozen=True):
     address: str = ""
     public: int = 0
     shared: bool = True
+    names: tuple[str, ...] = ()
 
 
 class Plan(Struct, frozen=True):

@@ -16,8 +16,8 @@ from polpo.ingress.wrong import Wrong
 
 LONGEST = 512
 ENDLESS = 4
-"""With so many of them, and a path of 7,800 characters made to fit nearly, HAProxy was done in 53 ms
-(measured): PCRE2 ends a search after ten million steps."""
+"""With so many of them, and a path of 7,800 characters made to fit nearly, HAProxy was done in
+53 ms (measured): PCRE2 ends a search after ten million steps."""
 _REPEATS = {codes.MAX_REPEAT, codes.MIN_REPEAT, getattr(codes, "POSSESSIVE_REPEAT", None)}
 _REFUSED = {
     codes.ASSERT: "looking ahead or behind",

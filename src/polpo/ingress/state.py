@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from polpo.ingress.proxy.servers import Endpoint, Servers, place
 from polpo.kube.objects import EndpointSlice, ServicePort
 from polpo.kube.reflection import Change
 
+_DNS_NAME = re.compile(r"[A-Za-z0-9_.-]{1,253}")
 SERVICE_NAME = "kubernetes.io/service-name"
 Kept = dict[str, Any]
 
@@ -67,10 +69,17 @@ class State:
         if service is None or port is None:
             return place(before, ())
         if service.spec.type == "ExternalName":
-            return Servers((), service.spec.external_name, port.port)
+            name = service.spec.external_name
+            return Servers((), name, port.port) if _is_elsewhere(name) else place(before, ())
         if target.address and service.spec.cluster_ip not in ("", "None"):
             return place(before, (Endpoint(service.spec.cluster_ip, port.port),))
         return place(before, endpoints(self.slices.get(key, {}), port))
+
+
+def _is_elsewhere(name: str) -> bool:
+    """A DNS name, and not of the machine that HAProxy runs on."""
+    last = name.lower().rstrip(".").rpartition(".")[2]
+    return bool(_DNS_NAME.fullmatch(name)) and last.isalpha() and last != "localhost"
 
 
 def port_of(service: Service, wanted: int | str) -> ServicePort | None:

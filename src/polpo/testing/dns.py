@@ -61,8 +61,8 @@ class DnsProcess:
 
     def workers(self) -> list[int]:
         """Process numbers of the workers: children of the nursery, control's first child."""
-        nursery, *others = _children(self.process.pid)
-        return [*_children(nursery), *others]
+        nursery, *others = children(self.process.pid)
+        return [*children(nursery), *others]
 
     def ask(self, name: str, type: str = "A", *, tcp: bool = False, port: int = 0) -> Message:
         with self.client(tcp=tcp, port=port) as client:
@@ -105,7 +105,8 @@ class DnsProcess:
                 os.kill(pid, signal.SIGKILL)
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Processes that it has started and that are there still."""
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 

@@ -277,3 +277,18 @@ async def test_a_controller_of_pods_gives_each_gateway_a_service(
         await until(lambda: said(api, "gateways", "a", "")().get("Programmed") == "Programmed")
         api.remove(made("Gateway", "a"))
         await until(lambda: not services())
+
+
+async def test_a_request_for_another_listeners_name_is_misdirected(
+    api: ApiServer, gateways: Gateways
+) -> None:
+    api.put(tls_secret("cafe", HOST))
+    names = ("one.example.com", "*.example.org")
+    api.put(gateway("a", *(f"HTTPS:{gateways.tls}:{name}" for name in names)))
+    api.put(route("HTTPRoute", "r", "a", rule("/", "tea:80")))
+    await gateways.eventually("/", "one.example.com", tls=True, wanted="tea")
+    asked = {"one.example.com": 200, "a.example.org": 421, "other.example.com": 421}
+    for host, status in asked.items():
+        answer = gateways.get("/", host, tls=True, name="one.example.com")
+        assert answer.status == status, host
+    assert gateways.get("/", "b.example.org", tls=True, name="a.example.org").by == "tea"

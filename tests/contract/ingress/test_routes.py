@@ -5,6 +5,7 @@ import ssl
 from polpo.testing.ingress import App, Running, certificate
 from polpo.testing.kubernetes.api_server import ApiServer, until
 from polpo.testing.kubernetes.ingresses import ingress, secret, tls_secret
+from polpo.testing.kubernetes.objects import endpoints, service
 
 CAFE = "cafe.example.com"
 
@@ -134,8 +135,6 @@ async def test_addresses_are_in_the_status_of_ours_only(api: ApiServer, ingresse
 async def test_endpoints_come_and_go_without_a_reload(
     api: ApiServer, ingresses: Running, applications: dict[str, App]
 ) -> None:
-    from polpo.testing.kubernetes.objects import endpoints
-
     api.put(ingress("cafe", f"{CAFE}/ -> tea:80"))
     await ingresses.eventually("/", CAFE, wanted="tea")
     reloads, other = ingresses.haproxy.reloads, applications["coffee"]
@@ -144,6 +143,22 @@ async def test_endpoints_come_and_go_without_a_reload(
     api.put(endpoints("tea-1", "tea", ports=f"http:tcp:{other.port}"))
     await ingresses.eventually("/", CAFE, wanted=503)
     assert ingresses.haproxy.reloads == reloads
+
+
+async def test_a_service_with_an_external_name_is_asked_of_dns_and_never_leads_to_haproxy_itself(
+    api: ApiServer, ingresses: Running
+) -> None:
+    names = {"far": "far.example.net", "self": "127.0.0.1", "here": "localhost"}
+    for name, to in names.items():
+        api.put(service(name, type="ExternalName", externalName=to, ports="http:tcp:80"))
+        api.put(ingress(name, f"{name}.example.com/ -> {name}:80"))
+    api.put(ingress("cafe", f"{CAFE}/ -> tea:80"))
+    await ingresses.eventually("/", CAFE, wanted="tea")
+    for name in names:
+        assert ingresses.get("/", f"{name}.example.com").status == 503
+    text = ingresses.settings.configuration.read_text()
+    assert "server s1 far.example.net:80 resolvers system" in text
+    assert "localhost" not in text
 
 
 def _notes(api: ApiServer, name: str) -> list[str]:

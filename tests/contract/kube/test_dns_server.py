@@ -15,6 +15,7 @@ import pytest
 from polpo.dns.wire.message import Message, read_message
 from polpo.dns.wire.name import from_text
 from polpo.dns.wire.record import Rcode, Record, Type
+from polpo.testing.dns import children
 from polpo.testing.kubernetes.api_server import ApiServer, until
 from polpo.testing.kubernetes.asked import line
 from polpo.testing.kubernetes.objects import endpoints, namespace, pod, service
@@ -60,7 +61,8 @@ class Server:
                 stderr=log,
             )
         await until(lambda: b"Running configuration" in self._log.read_bytes())
-        self._workers = _children(self.process.pid)
+        (nursery,) = children(self.process.pid)
+        self._workers = children(nursery)
 
     async def stop(self) -> None:
         """All of the tree, also workers whose control is dead."""
@@ -97,10 +99,6 @@ class Server:
 
 def _query(name: bytes, type: Type) -> bytes:
     return struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + name + struct.pack("!HH", type, 1)
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.fixture

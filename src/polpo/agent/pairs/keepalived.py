@@ -218,6 +218,7 @@ class Keepalived:
         self._children[vni] = self._starts.start(
             self._instances[vni].netns, command(place), place / "log", self._group.entrance(vni)
         )
+        processes.go_first(self._children[vni].pid)  # as it asks for itself: vrrp_priority
         self._soon()
 
     def _remove(self, vni: int) -> None:

@@ -63,7 +63,8 @@ class Reply(NamedTuple):
     reply wrong; `plugin` is the label of the metrics; `ttl_s` for how long the server may keep what
     it made of this reply (0: as long as nothing of `about` changes); `shuffled`, if any, the answer
     in several orders, to be given in turn; `flags_on` and `flags_off` bits of the header that are
-    otherwise than the server would have them. A negative `rcode` means that nobody is answered.
+    otherwise than the server would have them; `options` EDNS options (code, data), for who speaks
+    EDNS. A negative `rcode` means that nobody is answered.
 
     A reply with a `message` is an upstream's, not looked into yet: sections are empty, and whoever
     wants records asks `message.opened(reply)`. A plugin that changes anything does so on that.
@@ -83,3 +84,4 @@ class Reply(NamedTuple):
     shuffled: tuple[tuple[Record, ...], ...] = ()
     flags_on: int = 0
     flags_off: int = 0
+    options: tuple[tuple[int, bytes], ...] = ()

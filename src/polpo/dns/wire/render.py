@@ -16,7 +16,6 @@ from polpo.dns.wire.message import (
     RD,
     TC,
     Edns,
-    Option,
     Question,
 )
 from polpo.dns.wire.name import is_within
@@ -43,7 +42,9 @@ def render_reply(message: bytes, question: Question, reply: Reply, size: int) ->
     flags |= AD if reply.authentic else 0
     flags = (flags | reply.flags_on) & ~reply.flags_off
     edns = question.edns
-    opt = b"" if edns is None else render_opt(OWN_SIZE, edns.dnssec_ok, reply.rcode >> 4)
+    opt = b""
+    if edns is not None:
+        opt = render_opt(OWN_SIZE, edns.dnssec_ok, reply.rcode >> 4, reply.options)
     writer = _Writer(message[12 : question.end], question.name)
     counts = []
     room = size - len(opt)
@@ -79,7 +80,7 @@ def render_query(
 
 
 def render_opt(
-    size: int, dnssec_ok: bool, high_rcode: int, options: Iterable[Option] = ()
+    size: int, dnssec_ok: bool, high_rcode: int, options: Iterable[tuple[int, bytes]] = ()
 ) -> bytes:
     """An OPT record."""
     data = b"".join(_OPTION.pack(code, len(data)) + data for code, data in options)

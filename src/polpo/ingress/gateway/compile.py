@@ -185,14 +185,17 @@ class _Compiling:
     def _doors(self) -> Iterator[Door]:
         made: dict[str, Door] = {}
         for one in self._serving():
-            public = one.spec.port
-            where = self._given[key(one.gateway.metadata)].door(public)
-            if where is not None:
-                door = Door(
-                    one.door, where[1], one.spec.protocol != "HTTP", where[0], public, shared=False
-                )
-                made.setdefault(one.door, door)
+            where = self._given[key(one.gateway.metadata)].door(one.spec.port)
+            if where is not None and one.door not in made:
+                made[one.door] = self._door(one, *where)
         yield from made.values()
+
+    def _door(self, of: Served, address: str, own: int) -> Door:
+        listeners = self._listeners[key(of.gateway.metadata)]
+        ended = [one for one in listeners if one.door == of.door and one.spec.protocol == "HTTPS"]
+        names = tuple(sorted({one.spec.hostname.lower() or EVERY_HOST for one in ended}))
+        tls = of.spec.protocol != "HTTP"
+        return Door(of.door, own, tls, address, of.spec.port, shared=False, names=names)
 
     def _sites(self) -> Iterator[Site]:
         found: dict[tuple[str, str], list[Entry]] = {}

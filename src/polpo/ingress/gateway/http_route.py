@@ -23,6 +23,9 @@ from polpo.kube.resources import key
 _DURATION = re.compile(r"(?:[0-9]{1,5}(?:h|m|s|ms)){1,4}")
 _PART = re.compile(r"([0-9]+)(ms|h|m|s)")
 MS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+RETRIED = {401, 403, 404, 408, 425, 500, 501, 502, 503, 504}
+MOST_ATTEMPTS = 20
+CONNECT_MS = 5000
 LONGEST_MS = 2**31 - 1
 """HAProxy's; for what is to have no limit, too."""
 
@@ -85,8 +88,8 @@ def named(kind: str, given: tuple[Match, ...]) -> Iterator[Condition]:
 
 
 def _shares(rule: HttpRule, backends: Backends, around: Around) -> tuple[Share, ...]:
-    if rule.retry is not None or rule.session_persistence is not None:
-        raise Wrong("retry and sessionPersistence are not supported")
+    if rule.session_persistence is not None:
+        raise Wrong("sessionPersistence is not supported")
     made = filters(rule.filters, around)
     if made.answers:
         return (Share(Backend(None, made.policy)),)
@@ -116,10 +119,22 @@ def _times(rule: HttpRule) -> tuple[Feature, ...]:
     """Of both the shorter: HAProxy waits for an answer's beginning, and between its parts."""
     texts = (rule.timeouts.request, rule.timeouts.backend_request)
     given = [duration_ms(text) for text in texts if text is not None]
-    if not given:
-        return ()
-    least = min(ms or LONGEST_MS for ms in given)
-    return (Times(min(least, 5000), least, 1 if least < LONGEST_MS else 0),)
+    least = min((ms or LONGEST_MS for ms in given), default=0)
+    connect = min(least, CONNECT_MS)
+    if rule.retry is None:
+        tries = 1 if 0 < least < LONGEST_MS else 0
+        return (Times(connect, least, tries),) if given else ()
+    if rule.timeouts.request is not None:
+        raise Wrong("retry is not supported together with timeouts.request")
+    wrong = [code for code in rule.retry.codes if code not in RETRIED]
+    if wrong:
+        raise Wrong(f"a retry on status {wrong[0]}: HAProxy does so on {sorted(RETRIED)}")
+    again = ("conn-failure", "empty-response", *(("response-timeout",) if given else ()))
+    codes = tuple(str(code) for code in sorted(set(rule.retry.codes)))
+    attempts = 1 if rule.retry.attempts is None else rule.retry.attempts
+    if not 0 <= attempts <= MOST_ATTEMPTS:
+        raise Wrong(f"{attempts} attempts are more than {MOST_ATTEMPTS}")
+    return (Times(connect, least, attempts + 1, (*again, *codes)),)
 
 
 def duration_ms(text: str) -> int:

@@ -107,13 +107,19 @@ class Timeouts(Struct, frozen=True):
     backend_request: str | None = None
 
 
+class Retry(Struct, frozen=True):
+    codes: tuple[int, ...] = ()
+    attempts: int | None = None
+    backoff: str | None = None
+
+
 class HttpRule(Struct, frozen=True):
     name: str = ""
     matches: tuple[HttpMatch, ...] = ()
     filters: tuple[Filter, ...] = ()
     backend_refs: tuple[BackendRef, ...] = ()
     timeouts: Timeouts = Timeouts()
-    retry: dict[str, Any] | None = None
+    retry: Retry | None = None
     session_persistence: dict[str, Any] | None = None
 
 

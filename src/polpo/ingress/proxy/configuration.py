@@ -13,6 +13,7 @@ from polpo.ingress.features.external import External
 from polpo.ingress.plan import Backend, Condition, Door, Plan
 from polpo.ingress.proxy.certificates import crt_list
 from polpo.ingress.proxy.identity import identity
+from polpo.ingress.proxy.misdirected import misdirected
 from polpo.ingress.proxy.passing import names_of, passing
 from polpo.ingress.proxy.servers import Servers, servers
 from polpo.ingress.proxy.settings import Settings
@@ -38,6 +39,8 @@ def configuration(
         sections += passing(plan, doors, settings)
         sections.append(_frontend(plan, doors, table, settings))
     sections.append(_nowhere())
+    if any(servers.name for servers in placed.values()):
+        sections.append(_resolvers())
     for name, backend in sorted(table.backends.items()):
         sections += [section for feature in backend.policy for section in feature.sections(name)]
         sections.append(_backend(name, backend, placed.get(name, Servers())))
@@ -111,9 +114,11 @@ def _frontend(plan: Plan, doors: list[Door], table: Table, settings: Settings) -
     for door in doors:
         yield f"  bind {_bind(plan, door, settings)}"
     yield from identity(doors, settings)
+    yield from misdirected(doors)
     yield from _routing(tag, table, settings)
     yield "  use_backend %[var(txn.route)] if { var(txn.route) -m found }"
-    yield f"  default_backend {plan.fallback.name if plan.fallback else 'nowhere'}"
+    fallback = plan.fallback if first.shared else None  # a Gateway's listeners have none
+    yield f"  default_backend {fallback.name if fallback else 'nowhere'}"
 
 
 def _bind(plan: Plan, door: Door, settings: Settings) -> str:
@@ -195,6 +200,14 @@ def _sample(condition: Condition) -> str:
         case "path":
             return "var(txn.path)"
     raise ValueError(f"condition {condition.kind!r}")
+
+
+def _resolvers() -> Iterator[str]:
+    """For Services with an external name."""
+    yield "resolvers system"
+    yield "  parse-resolv-conf"
+    yield "  accepted_payload_size 8192"
+    yield "  hold valid 5s"
 
 
 def _nowhere() -> Iterator[str]:

@@ -111,6 +111,7 @@ class Cluster:
 
     def _start_api(self) -> None:
         """Images are made and imported while it starts."""
+        self.running.start("egress", self._control.egress())
         self.running.start("etcd", self._control.etcd())
         self.running.start("kube-apiserver", self._control.api_server())
         for node in self.at.nodes:

@@ -1,7 +1,10 @@
 """The cluster's own programs, beside the lab's controller: their command lines."""
 
+import json
+import sys
 from pathlib import Path
 
+from polpo.lab.command import inside
 from polpo.lab.kubernetes.certificates import Authority, Pair
 from polpo.lab.kubernetes.kubeconfig import kubeconfig
 from polpo.lab.kubernetes.layout import API_SERVICE, PODS, SERVICES, Kubernetes
@@ -51,6 +54,10 @@ class Control:
             f"--{side}client-cert-auth",
         )
 
+    def egress(self) -> Command:
+        words = (sys.executable, "-m", "polpo.lab.kubernetes.egress", str(self._at.egress))
+        return inside(self._at.nodes[0].host.netns, *words)
+
     def api_server(self) -> Command:
         ca, key = self.authority.pair.certificate, self._server.key
         return (
@@ -74,7 +81,20 @@ class Control:
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--allow-privileged",
+            f"--egress-selector-config-file={self._egress_config()}",
         )
+
+    def _egress_config(self) -> Path:
+        transport = {"uds": {"udsName": str(self._at.egress)}}
+        connection = {"proxyProtocol": "HTTPConnect", "transport": transport}
+        config = {
+            "apiVersion": "apiserver.k8s.io/v1beta1",
+            "kind": "EgressSelectorConfiguration",
+            "egressSelections": [{"name": "cluster", "connection": connection}],
+        }
+        path = self._at.folder / "egress.json"
+        write_private(path, json.dumps(config))
+        return path
 
     def controller_manager(self) -> Command:
         return (

@@ -39,6 +39,11 @@ class Kubernetes(msgspec.Struct, frozen=True):
         return self.lab.folder / "kubeconfig"
 
     @property
+    def egress(self) -> Path:
+        """By this socket the API server reaches pods and kubelets, from the first node."""
+        return self.nodes[0].host.runtime / "egress.sock"
+
+    @property
     def nodes(self) -> list["Node"]:
         workers = [host for host in self.lab.hosts if host.name in self.lab.workers]
         return [Node(host) for host in workers]

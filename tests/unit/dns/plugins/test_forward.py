@@ -200,3 +200,14 @@ async def test_metrics_have_new_names_and_old_ones(start: Start, serve: Serve) -
         assert resolver.count(name, label) == 1
     for name in ("coredns_proxy", "coredns_forward"):
         assert resolver.count(f"{name}_request_duration_seconds_bucket", label) == 1
+
+
+async def test_a_connection_that_is_too_old_is_asked_nothing_more(
+    start: Start, serve: Serve
+) -> None:
+    upstream = await start()
+    resolver = serve(corefile(upstream, options="force_tcp\n max_age 1ms"))
+    for name in ("a.test", "b.test"):
+        assert len((await resolver.ask(name)).answer) == 1
+        await asyncio.sleep(0.002)
+    assert upstream.connections == 2

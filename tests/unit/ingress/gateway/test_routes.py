@@ -223,3 +223,21 @@ def _certificate() -> str:
     import base64
 
     return base64.b64decode(tls_secret("x", HOST)["data"]["tls.crt"]).decode()
+
+
+def test_what_is_tried_again_is_what_haproxy_can_try_again() -> None:
+    def tried(**of: Any) -> Found:
+        return found(http("r", rule("/", "tea:80", **of)))
+
+    (used,) = tried(retry={"attempts": 2, "codes": [503]}).table.backends.values()
+    lines = [line for feature in used.policy for line in feature.lines("b")]
+    assert "retries 2" in lines
+    assert "retry-on conn-failure empty-response 503" in lines
+    wrong: tuple[dict[str, Any], ...] = (
+        {"retry": {"codes": [418]}},
+        {"retry": {"attempts": 1}, "timeouts": {"request": "1s"}},
+        {"timeouts": {"request": "1 second"}},
+        {"sessionPersistence": {}},
+    )
+    for of in wrong:
+        assert tried(**of).of_route("HTTPRoute", "r")["Accepted"] == "!UnsupportedValue", of

@@ -117,6 +117,7 @@ class Forward(NamedTuple):
     force_tcp: bool = False
     prefer_udp: bool = False
     expire_s: float = 10.0
+    max_age_s: float = 0.0  # of a connection; 0: none
     max_fails: int = 2
     max_attempts: int = 0
     tls_files: tuple[str, ...] = ()
@@ -190,7 +191,7 @@ def _option(option: Directive) -> dict[str, object]:
     word = arguments(option, 1)[0]
     if name in {"expire", "read_timeout", "max_age"}:
         seconds = duration_s(option, word)
-        return {} if name == "max_age" else {f"{name}_s": seconds}
+        return {f"{name}_s": seconds}
     if name == "tls_servername":
         return {"server_name": word}
     if name == "policy":

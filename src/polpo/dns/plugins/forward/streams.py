@@ -21,7 +21,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.pending: dict[bytes, Pending] = {}
-        self.last_used = time.monotonic()
+        self.born = self.last_used = time.monotonic()
         self._buffer = b""
         self._ids = Ids()
 
@@ -69,11 +69,18 @@ class Streams:
     """All TCP or TLS to one upstream."""
 
     def __init__(
-        self, target: Target, tls: ssl.SSLContext | None, expire_s: float, timeout_s: float
+        self,
+        target: Target,
+        tls: ssl.SSLContext | None,
+        expire_s: float,
+        timeout_s: float,
+        max_age_s: float,
     ) -> None:
         self._target = target
         self._tls = tls
         self._expire_s = expire_s
+        self._max_age_s = max_age_s
+        self._retired: list[_Connection] = []
         self._deadlines = Deadlines(timeout_s)
         self._loop = asyncio.get_running_loop()
         self._connection: _Connection | None = None
@@ -84,6 +91,7 @@ class Streams:
 
     def ask(self, pending: Pending) -> None:
         """It may be finished before this returns."""
+        self._retire()
         connection = self._connection
         if connection is not None and connection.is_open:
             if len(connection.pending) > MOST_PENDING:
@@ -100,11 +108,21 @@ class Streams:
             self._sweeping = True
             self._loop.call_later(SWEEP_S, self._sweep)
 
+    def _retire(self) -> None:
+        """One that is too old finishes what was asked, and is asked nothing more."""
+        connection = self._connection
+        if connection is None or not self._max_age_s:
+            return
+        if time.monotonic() - connection.born > self._max_age_s:
+            self._retired.append(connection)
+            self._connection = None
+
     def close(self) -> None:
         if self._opening is not None:
             self._opening.cancel()
-        if self._connection is not None and self._connection.transport is not None:
-            self._connection.transport.abort()
+        for connection in (self._connection, *self._retired):
+            if connection is not None and connection.transport is not None:
+                connection.transport.abort()
 
     async def _open(self) -> None:
         target = self._target
@@ -141,6 +159,13 @@ class Streams:
             if not connection.pending and now - connection.last_used > self._expire_s:
                 connection.transport.close()
                 self._connection = None
-        if self._sweeping or self._connection is not None:
+        self._retire()
+        for old in list(self._retired):
+            old.pending = {n: p for n, p in old.pending.items() if p.is_open}
+            if not old.pending or old.transport is None:
+                self._retired.remove(old)
+                if old.transport is not None:
+                    old.transport.close()
+        if self._sweeping or self._connection is not None or self._retired:
             self._sweeping = True
             self._loop.call_later(SWEEP_S, self._sweep)

@@ -73,7 +73,11 @@ class Upstream:
         if stream or self.target.protocol == "tls":
             if self._streams is None:
                 self._streams = Streams(
-                    self.target, self._tls, value.expire_s, value.read_timeout_s
+                    self.target,
+                    self._tls,
+                    value.expire_s,
+                    value.read_timeout_s,
+                    value.max_age_s,
                 )
             self._streams.ask(asked)
             return

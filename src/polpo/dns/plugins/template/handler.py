@@ -75,7 +75,8 @@ class Templates:
                     return
             sections.append(tuple(made))
         first, second, third = sections
-        answer(Reply(template.rcode, first, second, third, plugin="template"))
+        error = template.error
+        answer(Reply(template.rcode, first, second, third, plugin="template", options=error))
 
     def _labels(self, query: Query, zone: bytes) -> tuple[str, ...]:
         names = (class_name(query.class_), type_name(query.type))

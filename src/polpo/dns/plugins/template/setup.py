@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from polpo.dns.corefile.block import CorefileError, Directive, ServerBlock
-from polpo.dns.corefile.words import arguments, unknown, zones
+from polpo.dns.corefile.words import arguments, integer, unknown, zones
 from polpo.dns.counts import Metric
 from polpo.dns.plugins.template.text import check
 from polpo.dns.wire.record import Rcode
@@ -24,6 +24,7 @@ FAILURES = Metric(
     (*_LABELS, "section", "template"),
 )
 METRICS = (MATCHES, FAILURES)
+EXTENDED_ERROR = 15  # RFC 8914: a number and text
 SECTIONS = ("answer", "authority", "additional")
 
 
@@ -40,6 +41,7 @@ class Template(NamedTuple):
     additional: tuple[str, ...] = ()
     rcode: int = Rcode.NOERROR
     through: tuple[bytes, ...] = ()
+    error: tuple[tuple[int, bytes], ...] = ()
 
 
 def parse(directives: tuple[Directive, ...], block: ServerBlock) -> tuple[Template, ...]:
@@ -78,8 +80,10 @@ def _option(value: Template, option: Directive) -> Template:
         return value._replace(rcode=int(Rcode[word]))
     if option.name == "fallthrough":
         return value._replace(through=zones(option, option.arguments, value.zones))
-    arguments(option, 1, 2)  # ederror: no extended errors are sent
-    return value
+    number, *reason = arguments(option, 1, 2)
+    code = integer(option, number, 0, 65535)
+    data = code.to_bytes(2, "big") + " ".join(reason).encode()
+    return value._replace(error=((EXTENDED_ERROR, data),))
 
 
 def _pattern(option: Directive, text: str) -> str:
