@@ -70,8 +70,16 @@ class Telling:
             done &= all(await asyncio.gather(*(self._write(status) for status in some)))
         known = {(status.kind, status.key) for status in told}
         for gone in self._written.keys() - known:
-            del self._written[gone]
+            done &= await self._leave(gone)
         return done
+
+    async def _leave(self, gone: tuple[str, str]) -> bool:
+        """Of what concerns us no more our items go; of the rest there is nobody to tell."""
+        last = self._written[gone]
+        left = await self._write(last._replace(body={last.listed: []})) if last.listed else True
+        if left:
+            del self._written[gone]
+        return left
 
     async def _write(self, status: Status) -> bool:
         """From what there is now: others may have written, too."""

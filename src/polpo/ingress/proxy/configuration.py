@@ -117,7 +117,8 @@ def _frontend(plan: Plan, doors: list[Door], table: Table, settings: Settings) -
     yield from misdirected(doors)
     yield from _routing(tag, table, settings)
     yield "  use_backend %[var(txn.route)] if { var(txn.route) -m found }"
-    yield f"  default_backend {plan.fallback.name if plan.fallback else 'nowhere'}"
+    fallback = plan.fallback if first.shared else None  # a Gateway's listeners have none
+    yield f"  default_backend {fallback.name if fallback else 'nowhere'}"
 
 
 def _bind(plan: Plan, door: Door, settings: Settings) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 
 from polpo.lab.checks import Check
 from polpo.lab.kubernetes.checks import (
-    ingress,
     killed,
     load_balancers,
     nodes,
@@ -24,7 +23,6 @@ PROOFS: tuple[Callable[[Cluster], Iterator[Check]], ...] = (
     services.prove,
     policies.prove,
     load_balancers.prove,
-    ingress.prove,
     killed.prove,
 )
 
