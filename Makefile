@@ -50,8 +50,8 @@ bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/resu
 bench-ingress: setup   ## Ingress, beside a hand-written HAProxy
 	$(BIN)/python -m bench ingress
 
-bench-kube: setup  ## Services
-	$(BIN)/python -m bench services
+bench-kube: setup  ## Services, and those of type LoadBalancer
+	$(BIN)/python -m bench services cloud
 
 setup: packages .venv/installed
 

@@ -8,12 +8,12 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from polpo.testing.kubernetes.certificates import self_signed
 
 from polpo.dns.server.exchange import TYPE
 from polpo.dns.wire.message import read_message
 from polpo.dns.wire.name import from_text
 from polpo.dns.wire.render import render_query
+from polpo.lab.kubernetes.certificates import self_signed
 from polpo.testing.dns import STARTED, DnsProcess
 from polpo.testing.resolver import shown
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from polpo.testing.kubernetes.certificates import self_signed
 
 from polpo.dns.wire.message import read_message
 from polpo.dns.wire.name import cased_from_text, from_text
 from polpo.dns.wire.render import render_query
+from polpo.lab.kubernetes.certificates import self_signed
 from polpo.testing.dns import STARTED, Client, DnsProcess
 from polpo.testing.resolver import shown
 
