@@ -233,11 +233,11 @@ def test_what_is_tried_again_is_what_haproxy_can_try_again() -> None:
     lines = [line for feature in used.policy for line in feature.lines("b")]
     assert "retries 2" in lines
     assert "retry-on conn-failure empty-response 503" in lines
-    wrong: tuple[dict[str, Any], ...] = (
+    bad: tuple[dict[str, Any], ...] = (
         {"retry": {"codes": [418]}},
         {"retry": {"attempts": 1}, "timeouts": {"request": "1s"}},
         {"timeouts": {"request": "1 second"}},
         {"sessionPersistence": {}},
     )
-    for of in wrong:
+    for of in bad:
         assert tried(**of).of_route("HTTPRoute", "r")["Accepted"] == "!UnsupportedValue", of
