@@ -4,9 +4,9 @@ Services of type LoadBalancer get load balancers, nodes are known by their machi
 run: one leads. While none does, what is there goes on. SIGTERM ends it.
 """
 
-import os
 import socket
 import sys
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, Unreadable) as failed:
         print(f"polpo: {given.config}: {failed}", file=sys.stderr)
         return 1
-    identity = given.identity or f"{socket.gethostname()}-{os.getpid()}"
+    identity = given.identity or f"{socket.gethostname()}_{uuid.uuid4()}"  # pods share names, pids
 
     def make(client: Client, session: Session, cluster: str) -> following.Follower:
         return Controller(client, session, cluster, settings, identity)
