@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import structlog
 
 from polpo.client.insisting import Insisting, Network
+from polpo.kube.api import Api
 from polpo.kube.backoff import Backoff
 from polpo.kube.client import Client
+from polpo.kube.events import About, Events
 from polpo.kube.objects import EndpointSlice, Service
 from polpo.kube.reflection import Change
 from polpo.kube.reflector import Reflector
@@ -28,6 +31,7 @@ class Controller:
 
     def __init__(self, client: Client, network: Network, cluster: str) -> None:
         self._index = Index()
+        self._events = Events(Api(client), "polpo.dev/services", socket.gethostname())
         self._path = f"/clusters/{cluster}/services"
         self._news = asyncio.Event()
         self._reflectors = (
@@ -62,17 +66,24 @@ class Controller:
         while True:
             batch = telling.next()
             if batch.put or batch.remove:
-                _complain(batch, await self._insisting.ask("POST", body=batch))
+                await self._complain(batch, await self._insisting.ask("POST", body=batch))
             telling.told(batch)
             if not self._index.touched:
                 await self._news.wait()
                 await asyncio.sleep(GATHER_S)
                 self._news.clear()
 
+    async def _complain(self, batch: Batch, answer: Any) -> None:
+        """One that the network can't carry keeps no other from being carried: its owner is told."""
+        names = {one.id: one.name for one in batch.put}
+        for refused in answer["refused"]:
+            id, reason = refused["id"], refused["message"]
+            log.error("a Service can't be carried", service=names.get(id, ""), reason=reason)
+            if id in names:
+                await self._events.say(_about(id, names[id], reason))
 
-def _complain(batch: Batch, answer: Any) -> None:
-    """One that the network can't carry keeps no other from being carried."""
-    names = {one.id: one.name for one in batch.put}
-    for refused in answer["refused"]:
-        service, reason = names.get(refused["id"], ""), refused["message"]
-        log.error("a Service can't be carried", service=service, reason=reason)
+
+def _about(id: str, service: str, reason: str) -> About:
+    namespace, _, name = service.partition("/")
+    what = "Warning", "NotCarried", "Carry", reason
+    return About("Service", "v1", namespace, name, id, *what)

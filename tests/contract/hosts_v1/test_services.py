@@ -129,13 +129,14 @@ class Following:
         self.task: asyncio.Task[None] | None = None
 
     def follow(self) -> None:
-        client = Client(Cluster(server=self.server.address))
-        self.task = asyncio.create_task(Controller(client, self.api, "k8s").run())
+        self.client = Client(Cluster(server=self.server.address))
+        self.task = asyncio.create_task(Controller(self.client, self.api, "k8s").run())
 
     async def end(self) -> None:
         assert self.task
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
+        await self.client.close()
 
     async def has(self, *names: str) -> None:
         async def those() -> bool:
@@ -205,3 +206,20 @@ async def test_a_network_that_is_away_is_told_later(following: Following) -> Non
     await until(lambda: any("watch" in asked for asked in following.server.asked))
     following.api.away = False
     await following.has("default/a", "default/b")
+
+
+async def test_who_made_a_service_that_cannot_be_carried_is_told(following: Following) -> None:
+    wrong = a_service("w", "10.254.0.9")
+    wrong["spec"]["externalIPs"] = ["224.0.0.1"]
+    following.server.put(wrong)
+
+    def told_of() -> list[Any]:
+        objects = following.server.stored.objects.items()
+        return [item for (plural, _, _), item in objects if plural == "events"]
+
+    await until(lambda: bool(told_of()))
+    (event,) = told_of()
+    assert (event["type"], event["reason"]) == ("Warning", "NotCarried")
+    assert event["regarding"]["name"] == "w"
+    assert "224.0.0.1" in event["note"]
+    await following.has("default/a")

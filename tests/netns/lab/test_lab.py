@@ -13,7 +13,7 @@ import pytest
 from polpo.lab import probes
 from polpo.lab.kubernetes.programs import find
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(600)]
 
 BIN = Path(sys.executable).parent
 PREFIX = "pt-lab"

@@ -97,6 +97,8 @@ def _kubelet(node: Node, authority: str) -> dict[str, Any]:
         "authentication": {"anonymous": {"enabled": False}, "x509": {"clientCAFile": authority}},
         "authorization": {"mode": "Webhook"},
         "containerRuntimeEndpoint": f"unix://{node.socket}",
+        "featureGates": {"KubeletCrashLoopBackOffMax": True},  # what checks kill is soon back
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "5s"},
         "clusterDNS": [DNS_SERVICE],
         "clusterDomain": DOMAIN,
         "cgroupDriver": "cgroupfs",
