@@ -109,7 +109,7 @@ class Scene:
         cloud.converge()
         for name, host in (("one", "h1"), ("two", "h2")):
             self._start(name, host, folder)
-        self.client = Place(f"{PREFIX}-out")
+        self.client = Place(f"{PREFIX}-guest")
         self.hosts = {h.name: Place(h.netns) for h in cloud.lab.hosts}
         self.addresses = {h.name: h.address for h in cloud.lab.hosts}
         self._place_client()

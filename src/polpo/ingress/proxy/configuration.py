@@ -14,7 +14,7 @@ from polpo.ingress.plan import Backend, Condition, Door, Plan
 from polpo.ingress.proxy.certificates import crt_list
 from polpo.ingress.proxy.identity import identity
 from polpo.ingress.proxy.misdirected import misdirected
-from polpo.ingress.proxy.passing import names_of, passing
+from polpo.ingress.proxy.passing import inner, names_of, passing
 from polpo.ingress.proxy.servers import Servers, servers
 from polpo.ingress.proxy.settings import Settings
 from polpo.ingress.table import GRAIN, Table
@@ -123,7 +123,7 @@ def _frontend(plan: Plan, doors: list[Door], table: Table, settings: Settings) -
 
 def _bind(plan: Plan, door: Door, settings: Settings) -> str:
     if names_of(plan, door):
-        where = f"{word(str(settings.place / f'{door.name}.sock'))} accept-proxy"
+        where = f"{word(inner(door))} accept-proxy"
     else:
         where = f"{door.address}:{door.port}"
     if not door.tls:

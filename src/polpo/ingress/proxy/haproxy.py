@@ -184,7 +184,8 @@ class Haproxy:
         )
         if done.returncode:
             said = (done.stderr + done.stdout).splitlines()
-            alert = next((line for line in said if "[ALERT]" in line), "it said nothing")
+            silent = f"status {done.returncode}: {' '.join(said[-1:]) or 'it said nothing'}"
+            alert = next((line for line in said if "[ALERT]" in line), silent)
             raise Failed(alert, _whose(alert, candidate.read_text()))
 
     def _forget(self, wanted: object) -> None:

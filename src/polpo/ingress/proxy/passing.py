@@ -23,7 +23,12 @@ def passing(plan: Plan, doors: list[Door], settings: Settings) -> Iterator[Itera
         if names:
             inside = [site.host for site in plan.sites if site.door == door.name]
             yield _front(door, names, inside, settings)
-            yield _inside(door, settings)
+            yield _inside(door)
+
+
+def inner(door: Door) -> str:
+    """The socket between both, in HAProxy's own directory: whole paths may be too long for one."""
+    return f"unix@{door.name}.sock"
 
 
 def names_of(plan: Plan, door: Door) -> list[Passed]:
@@ -53,10 +58,10 @@ def _front(door: Door, names: list[Passed], inside: list[str], settings: Setting
         yield f"  default_backend inside.{door.name}"
 
 
-def _inside(door: Door, settings: Settings) -> Iterator[str]:
+def _inside(door: Door) -> Iterator[str]:
     yield f"backend inside.{door.name}"
     yield "  mode tcp"
-    yield f"  server inside {word(f'unix@{settings.place}/{door.name}.sock')} send-proxy-v2"
+    yield f"  server inside {word(inner(door))} send-proxy-v2"
 
 
 def _order(way: tuple[str, int, str]) -> tuple[bool, int, str, int]:
