@@ -74,13 +74,18 @@ class Groups(NamedTuple):
         with contextlib.suppress(FileNotFoundError):
             (self.at / name).rmdir()
 
+    def kill(self, name: str) -> None:
+        """All that is in it."""
+        for pid in self.members(name):
+            crash.point()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def end(self, name: str, within_s: float) -> None:
         """With all that is in it. What has been killed still counts for a moment."""
         until = time.monotonic() + within_s
         while True:
-            for pid in self.members(name):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            self.kill(name)
             try:
                 return self.remove(name)
             except OSError:

@@ -1,5 +1,6 @@
 """What an instance's processes may take, and what becomes of them that nobody asked for."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -99,3 +100,19 @@ async def test_what_keepalived_is_told_while_it_begins_is_heard(
     instance = next(number for number, name in HOMES.items() if name == standby.name)
     await cloud.change(placement(instance, priority=MOVING))
     await until((tmp_path / "keepalived.heard").exists, "keepalived has heard")
+
+
+async def test_nobody_outlives_an_instance_in_its_group(cloud: BalancerCloud) -> None:
+    """Whoever it is, and whoever has lost it from sight."""
+    groups = cgroups.find()
+    assert groups
+    _, standby = await cloud.settled()
+    name = cloud.netns(standby)
+    instance = next(number for number, home in HOMES.items() if home == standby.name)
+    stray = await asyncio.create_subprocess_exec("sleep", "600")
+    groups.admit(name, stray.pid)
+    await cloud.remove(placement(instance))
+    await until(lambda: name not in groups.names(), "its group is gone")
+    assert await stray.wait() == -signal.SIGKILL
+    await cloud.change(placement(instance))
+    await cloud.settled()

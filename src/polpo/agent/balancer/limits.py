@@ -74,8 +74,11 @@ class Limits:
                 self._groups.admit(self._name(vni), pid)
 
     def _remove(self, vni: int) -> None:
+        """When those that we know of have ended, nobody is to outlive them."""
         assert self._groups
         if self._groups.members(self._name(vni)):
+            if not any(self._processes(vni)):
+                self._groups.kill(self._name(vni))
             raise BlockingIOError(11, "its processes have to end first")
         self._groups.remove(self._name(vni))
 
