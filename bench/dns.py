@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from polpo.testing.dns import free_port
+from polpo.testing import free
 
 VERSION = "v1.13.1"
 CACHE = Path.home() / ".cache/polpo/coredns" / VERSION
@@ -223,14 +223,14 @@ def run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="bench-dns-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         write_files(folder)
-        upstream = free_port()
+        upstream = free.port()
         polpo = [sys.executable, "-m", "polpo.apps.dns", "-workers", "1", "-user", "root", "-conf"]
         (folder / "upstream").write_text(UPSTREAM.format(port=upstream))
         command = [*polpo, str(folder / "upstream")]
         stack.enter_context(running("upstream", command, upstream, CLIENT_CORE))
         servers = []
         for kind, words in (("polpo", polpo), ("coredns", [str(program), "-conf"])):
-            port = free_port()
+            port = free.port()
             file = folder / f"Corefile.{kind}"
             file.write_text(COREFILE.format(port=port, folder=folder, upstream=upstream))
             started = running(kind, [*words, str(file)], port, SERVER_CORE)

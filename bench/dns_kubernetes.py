@@ -26,7 +26,7 @@ from bench.dns import (
     running,
 )
 from polpo.dns.wire.name import from_text
-from polpo.testing.dns import free_port
+from polpo.testing import free
 from polpo.testing.kubernetes.filled import Filled, filled, place
 
 SERVICES, CHANGES, CHANGING_S, ROUNDS, LOOK_S = 10_000, 100, 10.0, 4, 0.01
@@ -73,7 +73,7 @@ def run() -> list[dict[str, Any]]:
 def begin(
     kind: str, command: list[str], api: Filled, folder: Path, stack: contextlib.ExitStack
 ) -> tuple[Server, Start]:
-    port = free_port()
+    port = free.port()
     corefile = folder / f"Corefile.{kind}"
     corefile.write_text(COREFILE.format(port=port, api=api.address))
     begun = time.monotonic()

@@ -21,7 +21,8 @@ from bench.loop import figure
 from polpo.kernel.haproxy.workers import proc
 from polpo.kube.client import Client
 from polpo.kube.configuration import Cluster
-from polpo.testing.ingress import HERE, Running, apps, free_ports, running
+from polpo.testing import free
+from polpo.testing.ingress import HERE, Running, apps, running
 from polpo.testing.ingress_load import PLAIN, SECURE, load
 from polpo.testing.kubernetes.api_server import ApiServer, until
 from polpo.testing.kubernetes.ingresses import app, ingress, ingress_class, tls_secret
@@ -96,7 +97,7 @@ async def _measure() -> list[dict[str, Any]]:
 
 @contextlib.asynccontextmanager
 async def _cluster(folder: Path) -> AsyncIterator[tuple[ApiServer, Running, Way]]:
-    http, https, port = free_ports(3)
+    http, https, port = free.port(), free.port(), free.port()
     api = ApiServer()
     await api.start()
     api.put(ingress_class(), *app("tea", HERE, port), tls_secret("cafe", SECURE))

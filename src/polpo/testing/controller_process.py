@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,14 +10,9 @@ from typing import Any
 
 from polpo.client.clouds import Cloud
 from polpo.client.session import ApiError, Session
+from polpo.testing import free
 
 PATIENCE_S = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class ControllerProcess:
@@ -26,7 +20,7 @@ class ControllerProcess:
 
     def __init__(self, folder: Path, database: str | None = None) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = free.port()
         self._database = database or f"sqlite:///{folder / 'polpo.db'}"
         self._password = folder.parent / f"{folder.name}-password"
         self._process: subprocess.Popen[bytes] | None = None

@@ -16,27 +16,17 @@ from polpo.dns.wire.message import Message, read_message
 from polpo.dns.wire.name import from_text
 from polpo.dns.wire.registry import type_number
 from polpo.dns.wire.render import render_query
+from polpo.testing import free
 
 STARTED = "Running configuration"
 LONGEST_S = 60.0
-
-
-def free_port() -> int:
-    """One that is free by UDP and TCP now."""
-    while True:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
-            with suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                return port
 
 
 class DnsProcess:
     """`PORT` and `HTTP` in the Corefile are free ports."""
 
     def __init__(self, folder: Path, corefile: str, *options: str) -> None:
-        self.port, self.http = free_port(), free_port()
+        self.port, self.http = free.port(), free.port()
         self.corefile = folder / "Corefile"
         self.log = folder / "dns.log"
         self.write(corefile)

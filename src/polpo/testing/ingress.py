@@ -25,6 +25,7 @@ from polpo.ingress.reporting import Reporting
 from polpo.kube.api import Api
 from polpo.kube.client import Client
 from polpo.kube.events import Events
+from polpo.testing import free
 
 HERE = "127.0.0.1"
 
@@ -40,6 +41,13 @@ class Answer(NamedTuple):
     @property
     def by(self) -> str:
         return str(self.seen.get("app", ""))
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *words: Any) -> None:
+        """Whoever asked has gone: nothing to say."""
 
 
 class App:
@@ -81,8 +89,7 @@ class App:
             def log_message(self, *words: Any) -> None:
                 """Says nothing."""
 
-        self._server = ThreadingHTTPServer((address, 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server((address, 0), Handler)
         self.address, self.port = address, self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
@@ -93,20 +100,11 @@ class App:
         self._server.server_close()
 
 
-def free_ports(count: int) -> list[int]:
-    """Nobody listens there now."""
-    with contextlib.ExitStack() as stack:
-        links = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for link in links:
-            link.bind((HERE, 0))
-        return [link.getsockname()[1] for link in links]
-
-
 class Running:
     """A controller in the test's own loop."""
 
     def __init__(self, client: Client, folder: Path, **of: Any) -> None:
-        self.http, self.https = free_ports(2)
+        self.http, self.https = free.port(), free.port()
         plain = Door("http", self.http, False, HERE, 80)
         doors = (plain, Door("https", self.https, True, HERE, 443))
         self.settings = Settings(place=folder, threads=1, **of.pop("settings", {}))

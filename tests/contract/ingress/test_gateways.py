@@ -14,8 +14,9 @@ import pytest
 
 from polpo.ingress.gateway.exposing import Exposure
 from polpo.kube.client import Client
+from polpo.testing import free
 from polpo.testing.gateway_routes import reasons
-from polpo.testing.ingress import Answer, App, Running, ask, certificate, free_ports, running
+from polpo.testing.ingress import Answer, App, Running, ask, certificate, running
 from polpo.testing.kubernetes.api_server import ApiServer, until
 from polpo.testing.kubernetes.gateways import gateway, gateway_class, made, route, rule
 from polpo.testing.kubernetes.ingresses import app, ingress, tls_secret
@@ -48,7 +49,7 @@ class Gateways(NamedTuple):
 
 @pytest.fixture
 async def gateways(client: Client, api: ApiServer, tmp_path: Path) -> AsyncIterator[Gateways]:
-    plain, tls = free_ports(2)
+    plain, tls = free.port(), free.port()
     api.put(gateway_class(), gateway("a", f"HTTP:{plain}"))
     async with running(client, tmp_path / "haproxy", ours={"addresses": POOL}) as made:
         yield Gateways(made, plain, tls)

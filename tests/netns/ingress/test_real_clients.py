@@ -21,7 +21,8 @@ from polpo.kube.client import Client
 from polpo.kube.events import EVENTS, Event
 from polpo.kube.resources import ENDPOINT_SLICES, SERVICES, Resource
 from polpo.manifests import Values, render
-from polpo.testing.ingress import App, certificate, free_ports
+from polpo.testing import free
+from polpo.testing.ingress import App, certificate
 from polpo.testing.kubernetes.ingresses import ingress, ingress_class, tls_secret
 from polpo.testing.kubernetes.objects import Object, endpoints, service
 from polpo.testing.kubernetes.real import RealApiServer, running
@@ -58,7 +59,7 @@ class Program:
     """`polpo ingress`; `http` and `https` are its ports."""
 
     def __init__(self, server: RealApiServer, folder: Path) -> None:
-        self.http, self.https, metrics = free_ports(3)
+        self.http, self.https, metrics = free.port(), free.port(), free.port()
         self._folder = folder
         config = folder / "kubeconfig"
         config.write_text(yaml.safe_dump(_kubeconfig(server)))

@@ -6,7 +6,6 @@ Its programs are looked for, never built, by a test (tools/kubernetes/programs);
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import time
 import urllib.request
@@ -16,6 +15,7 @@ from pathlib import Path
 from polpo.kube.configuration import Cluster
 from polpo.kube.security import Credentials
 from polpo.lab.kubernetes.certificates import Authority, Pair
+from polpo.testing import free
 
 PROGRAMS = Path(__file__).parents[4] / "tools/kubernetes/programs"
 PATIENCE_S = 100.0
@@ -35,7 +35,7 @@ class RealApiServer:
 
     def __init__(self, folder: Path, apiserver: Path) -> None:
         self._folder, self._apiserver = folder, apiserver
-        self.port, self._etcd_port, self._peer_port = _free_ports(3)
+        self.port, self._etcd_port, self._peer_port = free.port(), free.port(), free.port()
         self._authority = Authority(folder)
         self._server = self._authority.issue("kube-apiserver", at=["127.0.0.1", "10.254.0.1"])
         self._admin = self._authority.issue("admin", groups=["system:masters"])
@@ -135,15 +135,6 @@ class RealApiServer:
             "--disable-admission-plugins=ServiceAccount",
             f"--cert-dir={self._folder}",
         ]
-
-
-def _free_ports(count: int) -> tuple[int, ...]:
-    """Nobody listens there now."""
-    with contextlib.ExitStack() as stack:
-        links = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for link in links:
-            link.bind(("127.0.0.1", 0))
-        return tuple(link.getsockname()[1] for link in links)
 
 
 @contextlib.contextmanager

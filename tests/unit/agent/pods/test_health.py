@@ -9,6 +9,7 @@ import pytest
 from polpo.agent.pods.health import Asked, Health, of_proxy, of_service
 from polpo.dataplane.entries import Entries
 from polpo.target.service import Backend, Service
+from polpo.testing import free
 
 OWN = "192.0.2.1"
 
@@ -55,7 +56,7 @@ def test_backends_are_counted_that_are_ready_and_here() -> None:
 
 
 async def test_ports_are_open_while_there_is_something_to_say() -> None:
-    ports = {free_port(): "shop/web"}
+    ports = {free.port(): "shop/web"}
     (port,) = ports
     health = Health(lambda: ports, lambda _: Asked("shop/web", 1), lambda: True, carries=False)
     await health.look()
@@ -69,16 +70,11 @@ async def test_ports_are_open_while_there_is_something_to_say() -> None:
 
 async def test_a_port_that_somebody_else_has_keeps_no_other_from_being_opened() -> None:
     with socket.create_server(("", 0)) as taken:
-        ports = {taken.getsockname()[1]: "shop/a", free_port(): "shop/b"}
+        ports = {taken.getsockname()[1]: "shop/a", free.port(): "shop/b"}
         health = Health(lambda: ports, lambda _: Asked("shop/b", 1), lambda: True, carries=False)
         await health.look()
         assert b"200 OK" in await got("127.0.0.1", list(ports)[1])
         health.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 async def got(address: str, port: int) -> bytes:
