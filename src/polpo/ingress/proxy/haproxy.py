@@ -196,9 +196,9 @@ class Haproxy:
                 file.unlink(missing_ok=True)
 
     def _find(self) -> Process | None:
-        if self._child is not None:
-            self._child.poll()
-        return processes.find(self._settings.pid, str(self._settings.configuration))
+        """Our own is known without its pid file, which is empty for a moment in a reload."""
+        own = processes.of_child(self._child) if self._child is not None else None
+        return own or processes.find(self._settings.pid, str(self._settings.configuration))
 
     def _start(self) -> None:
         place = self._settings
