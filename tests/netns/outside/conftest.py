@@ -117,7 +117,7 @@ class Scene:
 PATIENCE = "POLPO_CONTROLLER_GATEWAY_PATIENCE_S"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     os.environ[PATIENCE] = "8"
     cloud = LabCloud(tmp_path_factory.mktemp("lab") / PREFIX, PREFIX, "198.18.80", "h1", "h2", "h3")

@@ -66,10 +66,10 @@ class Scene:
             pod.end()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("pods")
-    cloud = LabCloud(folder / "lab", PREFIX, "198.18.77", "h2", "h3", cluster=CLUSTER)
+    cloud = LabCloud(folder / "lab", PREFIX, "198.18.81", "h2", "h3", cluster=CLUSTER)
     scene = None
     try:
         cloud.up()

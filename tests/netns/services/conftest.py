@@ -14,7 +14,7 @@ from polpo.testing.lab import Guest, LabCloud
 from polpo.testing.pods import Pod, Runtime, addresses
 from polpo.testing.waiting import until
 
-PREFIX, CLUSTER, SUBNET = "pt-sv", "k8s", "198.18.79"
+PREFIX, CLUSTER, SUBNET = "pt-sv", "k8s", "198.18.82"
 SHOWN, SHOWN6 = "203.0.113.7", "2001:db8:1::7"
 OUTSIDE, OUTSIDE6 = f"{SUBNET}.200", "2001:db8:79::200"
 SERVER = """
@@ -189,7 +189,7 @@ class Scene:
         attempt("ip", "netns", "delete", self.client.netns)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("services")
     cloud = LabCloud(folder / "lab", PREFIX, SUBNET, "h2", "h3", cluster=CLUSTER)
