@@ -1,16 +1,13 @@
 """What an instance's processes may take, and what becomes of them that nobody asked for."""
 
 import asyncio
-import os
 import signal
 import socket
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from polpo.kernel import cgroups, netns
-from polpo.model.placement import MOVING
 from polpo.testing.balancers import HOMES, LISTENER, VIP, BalancerCloud, placement
 from polpo.testing.hosts import HostUnderTest, eventually, until
 
@@ -67,39 +64,6 @@ async def test_a_worker_that_does_not_begin_is_told_of_and_the_former_one_goes_o
     await cloud.remove(more)
     await cloud.settled()
     assert cloud.pid(active) == pid
-
-
-BUSY = """#!/bin/sh
-# As keepalived begins on a busy host: its pid is known before it, and then its child, hear signals.
-for word; do case $word in
-  --config-test) exit 0 ;;
-  --pid=*) echo $$ >"${word#--pid=}" ;;
-  --vrrp_pid=*) child=${word#--vrrp_pid=} ;;
-esac; done
-trap '' HUP
-sleep 1
-trap 'echo told >>"$0.heard"' HUP
-echo $$ >"$child"
-while true; do sleep 0.1; done
-"""
-
-
-async def test_what_keepalived_is_told_while_it_begins_is_heard(
-    cloud: BalancerCloud, tmp_path: Path
-) -> None:
-    busy = tmp_path / "keepalived"
-    busy.write_text(BUSY)
-    busy.chmod(0o755)
-    _, standby = await cloud.settled()
-    pid_file = cloud.files(standby) / "keepalived.pid"
-    await standby.kill()
-    os.kill(cloud.pid(standby, "keepalived.pid"), signal.SIGKILL)
-    pid_file.unlink()
-    await standby.start(PATH=f"{tmp_path}:{os.environ['PATH']}")
-    await until(pid_file.exists, "keepalived is started")
-    instance = next(number for number, name in HOMES.items() if name == standby.name)
-    await cloud.change(placement(instance, priority=MOVING))
-    await until((tmp_path / "keepalived.heard").exists, "keepalived has heard")
 
 
 async def test_nobody_outlives_an_instance_in_its_group(cloud: BalancerCloud) -> None:
