@@ -1,5 +1,7 @@
 """When keepalived can be told something: its child hears last, and says so by a pid file."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
     process = subprocess.Popen(command, start_new_session=True)
     (place / "keepalived.pid").write_text(f"{process.pid}\n")
     yield place
-    subprocess.run(["pkill", "-9", "-s", str(process.pid)], check=True)
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
