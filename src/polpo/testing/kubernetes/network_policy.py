@@ -48,10 +48,11 @@ class Cluster(NamedTuple):
             return True
         isolating = [p for p in self.policies if self._isolates(p, direction, end)]
         return not isolating or any(
-            self._has_peer(rule.get(FIELDS[direction]), policy, peer)
-            and _has_port(rule.get("ports"), traffic, receiver)
+            (wanted is None or self._is_peer(wanted, policy, peer))
+            and _has_port(rule.get("ports"), traffic, _named_by(wanted, direction, receiver))
             for policy in isolating
             for rule in policy["spec"].get(direction) or ()
+            for wanted in rule.get(FIELDS[direction]) or (None,)
         )
 
     def _isolates(self, policy: Object, direction: str, pod: Object) -> bool:
@@ -62,11 +63,6 @@ class Cluster(NamedTuple):
             and policy["metadata"]["namespace"] == pod["metadata"]["namespace"]
             and _selects(spec["podSelector"], pod["metadata"].get("labels", {}))
         )
-
-    def _has_peer(self, peers: list[Any] | None, policy: Object, end: Object | str) -> bool:
-        if not peers:
-            return True
-        return any(self._is_peer(peer, policy, end) for peer in peers)
 
     def _is_peer(self, peer: Object, policy: Object, end: Object | str) -> bool:
         if "ipBlock" in peer:
@@ -81,6 +77,12 @@ class Cluster(NamedTuple):
         else:
             there = namespace == policy["metadata"]["namespace"]
         return there and _selects(peer.get("podSelector", {}), end["metadata"].get("labels", {}))
+
+
+def _named_by(peer: Object | None, direction: str, receiver: Object | str) -> Object | str:
+    """Whose names of ports count. Addresses have none: policy/README.md."""
+    outside = direction == "egress" and peer is not None and "ipBlock" in peer
+    return address_of(receiver) if outside else receiver
 
 
 def address_of(end: Object | str) -> str:
