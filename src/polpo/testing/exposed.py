@@ -35,6 +35,7 @@ class Exposed:
     def __init__(self, cloud: LabCloud, api: RealApiServer, folder: Path, kubectl: Path) -> None:
         self.cloud, self._api, self._kubectl = cloud, api, kubectl
         self.world, self.session = cloud.lab.outside, cloud.user.session
+        self._log = folder / "cloud-controller.log"
         (external,) = self.session.network("GET", "/networks", name="outside")["networks"]
         ensure_network(self.session, cloud.lab, external["id"])
         (network,) = self.session.network("GET", "/networks", name="pods")["networks"]
@@ -48,7 +49,6 @@ class Exposed:
         certificate, key, authority = api.files
         who = Pair(Path(certificate), Path(key))
         self.kubeconfig.write_text(kubeconfig(api.cluster.server, Path(authority), who))
-        self._log = folder / "cloud-controller.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def _open_group(self) -> str:
@@ -63,6 +63,7 @@ class Exposed:
         guest = self.cloud.plug(self.cloud.user, name, host, network, security_groups=[group])
         self.cloud.serve(guest, *SERVER, name, str(PORT))
         self.cloud.serve(guest, *ECHO, str(ECHO_PORT), name)
+        self.until(lambda: probes.answers(guest.netns, PORT), f"{name} serves")
         return guest
 
     def start(self) -> None:
@@ -159,7 +160,8 @@ def exposed(folder: Path, prefix: str, subnet: str) -> Iterator[Exposed | None]:
         scene.start()
         yield scene
     finally:
-        if scene is not None:
-            scene.kill()
-        api.end()
-        cloud.down()
+        with contextlib.ExitStack() as leaving:  # whatever becomes of the others
+            leaving.callback(cloud.down)
+            leaving.callback(api.end)
+            if scene is not None:
+                leaving.callback(scene.kill)
