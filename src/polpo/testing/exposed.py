@@ -26,7 +26,7 @@ from polpo.testing.lab import Guest, LabCloud
 SERVER = (sys.executable, "-m", "polpo.lab.server")
 ECHO = (sys.executable, "-m", "polpo.testing.balanced", "echo")
 PORT, ECHO_PORT = 8080, 5353
-PATIENCE_S = 60.0
+PATIENCE_S = 40.0
 
 
 class Exposed:
