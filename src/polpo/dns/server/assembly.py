@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.counts import Counts
@@ -24,33 +24,31 @@ from polpo.dns.server.chain import (
     refuse,
     relay_of,
 )
+from polpo.dns.server.connections import Connections
 from polpo.dns.server.link import Configuration, Server, Sockets
 from polpo.dns.server.tally import Tally, zone_text
-from polpo.dns.server.tcp import TcpConnections
+from polpo.dns.server.tcp import TcpConnection
 from polpo.dns.server.udp import UdpListener
 from polpo.dns.server.views import Option, chosen_by
 from polpo.dns.turn import Turn
 
-if TYPE_CHECKING:
-    from polpo.dns.server.https import HttpsConnections
-
 Later = Callable[[float, Callable[[], None]], Callable[[], None]]
 
 
-def _connections(scheme: str, channel: Channel) -> TcpConnections | HttpsConnections:
+def _connections(scheme: str, channel: Channel) -> Connections:
     """HTTP is loaded where it is spoken."""
     if scheme != "https":
-        return TcpConnections(channel)
-    from polpo.dns.server.https import HttpsConnections
+        return Connections(channel, TcpConnection)
+    from polpo.dns.server.https import HttpsConnection
 
-    return HttpsConnections(channel)
+    return Connections(channel, HttpsConnection)
 
 
 class TcpListener(NamedTuple):
     """A listening socket, not accepted from yet."""
 
     socket: socket.socket
-    connections: TcpConnections | HttpsConnections
+    connections: Connections
     tls: ssl.SSLContext | None
 
 

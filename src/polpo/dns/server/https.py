@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
-from polpo.dns.server.answering import Asked, Channel, begin
+from polpo.dns.server.answering import Asked, begin
+from polpo.dns.server.connections import Connections
 from polpo.dns.server.exchange import LONGEST_BODY, TYPE, Request, Response
 from polpo.dns.server.http_one import HttpOne
 from polpo.dns.server.http_two import HttpTwo
@@ -23,8 +24,6 @@ from polpo.dns.wire.record import Rcode, Type
 from polpo.dns.wire.render import render_error
 
 IDLE_S = 30.0
-MOST_CONNECTIONS = 10_000
-HIGH_WATER_BYTES = 256 * 1024
 PATH = "/dns-query"
 
 
@@ -46,32 +45,8 @@ class Version(Protocol):
         """Nothing more is to be said: close when all is sent."""
 
 
-class HttpsConnections:
-    """All connections of a listener."""
-
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
-        self.open: set[HttpsConnection] = set()
-        self.closing = False
-
-    def protocol(self) -> HttpsConnection:
-        return HttpsConnection(self)
-
-    def sweep(self) -> None:
-        """Close who is idle; called each second."""
-        now = time.monotonic()
-        for connection in list(self.open):
-            connection.close_if_idle(now)
-
-    def finish(self) -> None:
-        """Close each as soon as nobody waits on it."""
-        self.closing = True
-        for connection in list(self.open):
-            connection.close_if_done()
-
-
 class HttpsConnection(asyncio.Protocol):
-    def __init__(self, connections: HttpsConnections) -> None:
+    def __init__(self, connections: Connections) -> None:
         self._all = connections
         self._version: Version = HttpOne()
         self._transport: asyncio.Transport | None = None
@@ -81,13 +56,10 @@ class HttpsConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if len(self._all.open) >= MOST_CONNECTIONS or self._all.closing:
-            self._transport.abort()
+        peer = self._all.admit(self, self._transport)
+        if peer is None:
             return
-        self._all.open.add(self)
-        peer = self._transport.get_extra_info("peername") or ("", 0)
-        self._peer = (str(peer[0]), int(peer[1]))
-        self._transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        self._peer = peer
         if self._transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
             self._version = HttpTwo()
         self._flush()

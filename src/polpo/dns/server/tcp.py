@@ -10,43 +10,17 @@ import asyncio
 import time
 from typing import cast
 
-from polpo.dns.server.answering import Asked, Channel, begin
+from polpo.dns.server.answering import Asked, begin
+from polpo.dns.server.connections import Connections
 
 IDLE_S = 10.0
-SWEEP_S = 1.0
-MOST_CONNECTIONS = 10_000
 MOST_WAITING = 200
-HIGH_WATER_BYTES = 256 * 1024
-
-
-class TcpConnections:
-    """All connections of a listener."""
-
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
-        self.open: set[TcpConnection] = set()
-        self.closing = False
-
-    def protocol(self) -> TcpConnection:
-        return TcpConnection(self)
-
-    def sweep(self) -> None:
-        """Close who is idle; called each second."""
-        now = time.monotonic()
-        for connection in list(self.open):
-            connection.close_if_idle(now)
-
-    def finish(self) -> None:
-        """Close each as soon as nobody waits on it."""
-        self.closing = True
-        for connection in list(self.open):
-            connection.close_if_done()
 
 
 class TcpConnection(asyncio.Protocol):
     """One connection: frames in, frames out."""
 
-    def __init__(self, connections: TcpConnections) -> None:
+    def __init__(self, connections: Connections) -> None:
         self._all = connections
         self._channel = connections.channel
         self._buffer = b""
@@ -58,13 +32,7 @@ class TcpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if len(self._all.open) >= MOST_CONNECTIONS or self._all.closing:
-            self._transport.abort()
-            return
-        self._all.open.add(self)
-        peer = self._transport.get_extra_info("peername") or ("", 0)
-        self._peer = (str(peer[0]), int(peer[1]))
-        self._transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        self._peer = self._all.admit(self, self._transport) or self._peer
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._all.open.discard(self)

@@ -22,6 +22,7 @@ import msgspec
 
 from polpo.dns.counts import Row
 from polpo.dns.server.assembly import Assembly
+from polpo.dns.server.connections import SWEEP_S
 from polpo.dns.server.link import (
     CONFIGURE,
     FED,
@@ -35,7 +36,6 @@ from polpo.dns.server.link import (
     read_feed,
 )
 from polpo.dns.server.succession import LOOK_S, has_successor
-from polpo.dns.server.tcp import SWEEP_S
 
 LATE_MODULES = ("encodings.idna", "linecache", "traceback", "stringprep")
 GOODBYE_S = 5.0  # for answers that somebody still waits for
