@@ -141,6 +141,8 @@ class Keepalived:
         """Before that it does not hear: its own pid file is written first, then it listens to
         signals, then its child writes its.
         """
+        if vni in self._begun:
+            return True
         if self._can_be_found(vni) and (self._place(vni) / "vrrp.pid").exists():
             self._begun.add(vni)
         return vni in self._begun
