@@ -1,7 +1,7 @@
 """Reconciler of what is up. A device opens only when its filter is in place (see wanted.gates)."""
 
 from polpo.agent.devices import Devices
-from polpo.agent.ownership import is_host_end, is_metadata, is_tunnel
+from polpo.agent.ownership import is_the_switchs
 from polpo.agent.plugs import Plugs
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel.links import set_link
@@ -19,7 +19,7 @@ class Gates:
         return {
             name: link.up
             for name, link in self._devices.read().items()
-            if is_host_end(link) or is_tunnel(link) or is_metadata(link) or name in taps
+            if is_the_switchs(link) or name in taps
         }
 
     def apply(self, changes: Changes[str, bool]) -> Failures[str]:

@@ -9,9 +9,7 @@ from polpo.agent.ownership import (
     PREFERENCE,
     TUNNEL,
     is_filter,
-    is_host_end,
-    is_metadata,
-    is_tunnel,
+    is_the_switchs,
 )
 from polpo.agent.plugs import Plugs
 from polpo.agent.reconciler import Failures, one_by_one
@@ -46,7 +44,7 @@ class Guards:
         mine = {
             name: link.index
             for name, link in self._devices.read().items()
-            if is_host_end(link) or is_tunnel(link) or is_metadata(link) or name in taps
+            if is_the_switchs(link) or name in taps
         }
         programs = self._programs_at(mine.values())
         found = {name: programs[index] for name, index in mine.items()}
@@ -80,8 +78,8 @@ class Guards:
         remove_filter(self._devices.netlink, self._devices.index(device))
 
 
-def remove_filter(netlink: Netlink, index: int) -> None:
+def remove_filter(netlink: Netlink, index: int, parent: int = filters.INGRESS) -> None:
     """Ours; and the qdisc, unless somebody else has a filter there."""
-    filters.remove_filter(netlink, index, PREFERENCE, FILTER_HANDLE)
+    filters.remove_filter(netlink, index, PREFERENCE, FILTER_HANDLE, parent)
     if not filters.has_filters(netlink, index):
         filters.remove_clsact(netlink, index)

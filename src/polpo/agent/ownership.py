@@ -91,5 +91,10 @@ def is_metadata(link: Link) -> bool:
     return link.name == METADATA and link.kind == "veth" and link.group == GROUP
 
 
+def is_the_switchs(link: Link) -> bool:
+    """One at which the switch has a program; taps, which others have named, come to these."""
+    return is_host_end(link) or is_tunnel(link) or is_metadata(link)
+
+
 def is_filter(preference: int, name: str) -> bool:
     return preference == PREFERENCE and name.startswith("polpo-")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-PATIENCE_S = 5.0
+from polpo.agent.one_request import serve
 
 
 class Page:
@@ -20,20 +20,7 @@ class Page:
         return await asyncio.start_server(self._serve, address.strip("[]"), int(port))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(self._answer(head))
-                await writer.drain()
-        except (
-            ConnectionError,
-            TimeoutError,
-            asyncio.IncompleteReadError,
-            asyncio.LimitOverrunError,
-        ):
-            return  # a client that is not Prometheus
-        finally:
-            writer.close()
+        await serve(reader, writer, self._answer)
 
     def _answer(self, head: bytes) -> bytes:
         found = head.startswith(b"GET /metrics")

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from polpo.agent.devices import Devices
+from polpo.agent.guards import remove_filter
 from polpo.agent.ownership import (
     FILTER_HANDLE,
     PREFERENCE,
     is_filter,
-    is_host_end,
-    is_metadata,
-    is_tunnel,
+    is_the_switchs,
 )
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import filters, netns
@@ -53,7 +52,7 @@ class WaysIn:
         self._seen: set[str] | None = None
 
     def read_actual(self) -> dict[Way, str]:
-        found = {way: str(program) for way, program in self._filters()}
+        found = {way: str(program) for way, program in self._filters().items()}
         for device in self._doors():
             paths = {f"ipv4/conf/{device}/{name}": name for name in SETTINGS}
             for path, value in netns.read_sysctls(paths).items():
@@ -61,21 +60,20 @@ class WaysIn:
                     found[Way(device, paths[path])] = value
         return found
 
-    def _filters(self) -> Iterable[tuple[Way, int]]:
+    def _filters(self) -> dict[Way, int]:
         """At first any device may have them, from before we were started; then those we use."""
-        links, taps = self._devices.read(), set(self._taps())
+        links, taps, found = self._devices.read(), set(self._taps()), dict[Way, int]()
         for name, link in links.items():
             known = self._seen is None or name in self._seen
-            if not known or name in taps or is_host_end(link) or is_tunnel(link):
-                continue
-            if is_metadata(link):
+            if not known or name in taps or is_the_switchs(link):
                 continue
             for kind, parent in PARENTS.items():
                 bodies = filters.dump_filters(self._devices.netlink, link.index, parent)
                 for each in filters.parse_filters(bodies):
                     if is_filter(each.preference, each.name):
-                        yield Way(name, kind), each.program
-        self._seen = self._seen or set()
+                        found[Way(name, kind)] = each.program
+        self._seen = (self._seen or set()) | {way.device for way in found}
+        return found
 
     def apply(self, changes: Changes[Way, str]) -> Failures[Way]:
         return one_by_one(changes, self._put, self._remove)
@@ -104,11 +102,8 @@ class WaysIn:
         if way.kind not in PARENTS:
             return
         self._note(way.device)
-        netlink, index = self._devices.netlink, self._devices.index(way.device)
-        parent = PARENTS[way.kind]
-        filters.remove_filter(netlink, index, PREFERENCE, FILTER_HANDLE, parent)
-        if not filters.has_filters(netlink, index):
-            filters.remove_clsact(netlink, index)
+        index = self._devices.index(way.device)
+        remove_filter(self._devices.netlink, index, PARENTS[way.kind])
 
 
 class Outside:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import structlog
 
+from polpo.agent.one_request import serve
+
 PROXY_PORT = 10256
-PATIENCE_S = 5.0
 REASONS = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}
 
 
@@ -100,20 +101,7 @@ class Health:
     async def _serve(
         self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(self.answer(port, head).packed())
-                await writer.drain()
-        except (
-            ConnectionError,
-            TimeoutError,
-            asyncio.IncompleteReadError,
-            asyncio.LimitOverrunError,
-        ):
-            return
-        finally:
-            writer.close()
+        await serve(reader, writer, lambda head: self.answer(port, head).packed())
 
     def answer(self, port: int, head: bytes) -> Answer:
         path = (head.split(b" ", 2)[1:2] or [b""])[0].decode(errors="replace").partition("?")[0]
