@@ -15,6 +15,7 @@ import pytest
 from polpo.dns.wire.message import Message, read_message
 from polpo.dns.wire.name import from_text
 from polpo.dns.wire.record import Rcode, Record, Type
+from polpo.testing import free
 from polpo.testing.dns import children
 from polpo.testing.kubernetes.api_server import ApiServer, until
 from polpo.testing.kubernetes.asked import line
@@ -42,9 +43,7 @@ class Server:
     """One process tree; `ask` is a client with one socket a question."""
 
     def __init__(self, folder: Path, api: ApiServer) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
-            link.bind(("127.0.0.1", 0))
-            self.port = link.getsockname()[1]
+        self.port = free.port()
         self._corefile = folder / "Corefile"
         self._corefile.write_text(COREFILE.format(port=self.port, api=api.address))
         self._log = folder / "log"
