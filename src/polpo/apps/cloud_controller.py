@@ -4,9 +4,7 @@ Services of type LoadBalancer get load balancers, nodes are known by their machi
 run: one leads. While none does, what is there goes on. SIGTERM ends it.
 """
 
-import socket
 import sys
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,20 +14,21 @@ from polpo.client.session import Session
 from polpo.cloud.controller import Controller
 from polpo.cloud.settings import Settings, Unreadable, read
 from polpo.kube.client import Client
+from polpo.kube.lease import own_identity
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 after SIGTERM, 1 when it cannot begin."""
     parser = following.parser("cloud-controller", __doc__)
     parser.add_argument("--config", type=Path, help="cloud.conf: [LoadBalancer] and its classes")
-    parser.add_argument("--identity", help="among those that may lead; else host and process")
+    parser.add_argument("--identity", help="among those that may lead; else its own")
     given = parser.parse_args(argv)
     try:
         settings = read(given.config.read_text()) if given.config else Settings()
     except (OSError, Unreadable) as failed:
         print(f"polpo: {given.config}: {failed}", file=sys.stderr)
         return 1
-    identity = given.identity or f"{socket.gethostname()}_{uuid.uuid4()}"  # pods share names, pids
+    identity = given.identity or own_identity()
 
     def make(client: Client, session: Session, cluster: str) -> following.Follower:
         return Controller(client, session, cluster, settings, identity)

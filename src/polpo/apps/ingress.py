@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
@@ -31,7 +30,7 @@ from polpo.kube.api import Api
 from polpo.kube.client import Client
 from polpo.kube.configuration import Cluster, ConfigurationError, from_kubeconfig, in_cluster
 from polpo.kube.events import Events
-from polpo.kube.lease import Election
+from polpo.kube.lease import Election, own_identity
 from polpo.runtime import log
 
 NAME = "polpo-ingress"
@@ -169,7 +168,7 @@ def _target(text: str) -> Target | None:
 async def _run(given: argparse.Namespace, cluster: Cluster, settings: Settings, ours: Ours) -> None:
     client = Client(cluster, agent=NAME)
     api = Api(client, NAME)
-    instance = f"{socket.gethostname()}-{os.getpid()}"
+    instance = own_identity()
     reporting = Reporting(api, Events(api, ours.controller, instance))
     haproxy = Haproxy(settings)
     addresses = tuple(_address(text) for text in _split(given.publish_status_address))

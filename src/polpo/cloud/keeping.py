@@ -74,11 +74,6 @@ class Keeper:
             await self._saying.event(service, FAILED, f"the cloud: {error}", warns=True)
             raise
 
-    def forget(self) -> None:
-        """Look at everything in the cloud anew."""
-        for kept in self._kept.values():
-            kept.at_s = -RESYNC_S
-
     async def _ensure(self, service: Service) -> float | None:
         around = msgspec.structs.replace(self._around, nodes=self._index.all_nodes())
         asked = wanted(service, self._index.slices_of(service.key), around)

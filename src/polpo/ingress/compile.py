@@ -24,6 +24,7 @@ from polpo.ingress.wrong import Complaint, Wrong
 from polpo.kube.resources import key
 
 CONFLICT, INVALID, MISSING = "Conflict", "Invalid", "NotFound"
+ROOT = "prefix", "/"
 
 
 class Compiled(NamedTuple):
@@ -131,7 +132,7 @@ class _Compiling:
             for name in self._names(ingress, rule, aliases):
                 for found in rule.http.paths or () if rule.http else ():
                     self._path(ingress, given, name, found.backend, found.path, found.path_type)
-                if ingress.spec.default_backend and (name, "prefix", "/") not in self._taken(name):
+                if ingress.spec.default_backend and ROOT not in self._sites.get(name, {}):
                     self._path(ingress, given, name, ingress.spec.default_backend, "/", "Default")
         if ingress.spec.default_backend and not ingress.spec.rules:
             self._path(ingress, given, EVERY_HOST, ingress.spec.default_backend, "/", "Default")
@@ -152,17 +153,14 @@ class _Compiling:
 
     def _www(self, ingress: Ingress) -> None:
         """The name with www. or without, whichever it does not have itself."""
-        for name in {rule.host.lower() for rule in ingress.spec.rules or () if rule.host}:
+        taken = {name for one in self._ingresses for name in _hosts(one)}
+        for name in {one.lower() for one in _hosts(ingress)}:
             other = name.removeprefix("www.") if name.startswith("www.") else f"www.{name}"
-            taken = {rule.host for one in self._ingresses for rule in one.spec.rules or ()}
             if "*" in name or other in taken or name not in self._sites:
                 continue
             backend = Backend(None, (Host(host(name)),))
-            entry = Entry("prefix", "/", (Share(backend),), (), (), key(ingress.metadata))
-            self._sites.setdefault(other, {}).setdefault(("prefix", "/"), entry)
-
-    def _taken(self, name: str) -> set[tuple[str, str, str]]:
-        return {(name, how, path) for how, path in self._sites.get(name, {})}
+            entry = Entry(*ROOT, (Share(backend),), (), (), key(ingress.metadata))
+            self._sites.setdefault(other, {}).setdefault(ROOT, entry)
 
     def _aliases(self, ingress: Ingress, given: Annotations) -> list[str]:
         try:

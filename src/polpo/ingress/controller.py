@@ -23,7 +23,7 @@ from polpo.ingress.table import Table, table
 from polpo.ingress.wrong import Complaint
 from polpo.kube.client import Client
 from polpo.kube.reflection import Change
-from polpo.kube.reflector import Reflector
+from polpo.kube.reflector import Reflector, all_synced
 from polpo.kube.resources import ENDPOINT_SLICES, Resource
 from polpo.runtime.clock import monotonic
 
@@ -104,9 +104,7 @@ class Controller:
 
     async def _follow(self) -> None:
         """Nothing is done before all is known: half of the routes would be too few."""
-        while not self._synced():
-            await self._news.wait()
-            self._news.clear()
+        await all_synced((self._following, *self._reflectors), self._news)
         while True:
             wait_s = await self._step()
             try:
@@ -116,9 +114,6 @@ class Controller:
             except TimeoutError:
                 pass
             self._news.clear()
-
-    def _synced(self) -> bool:
-        return self._following.synced and all(one.synced for one in self._reflectors)
 
     async def _step(self) -> float:
         """Brings HAProxy to what is wanted now; answers when to look again, in seconds."""

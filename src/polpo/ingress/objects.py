@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from polpo.kube.objects import LoadBalancerStatus, Meta, ServicePort, Struct
+from polpo.kube.objects import LoadBalancerStatus, Meta, ServicePort, ServiceStatus, Struct
 from polpo.kube.resources import Resource
 
 
@@ -109,10 +109,6 @@ class ServiceSpec(Struct, frozen=True):
     external_name: str = ""
     external_ips: tuple[str, ...] = msgspec.field(default=(), name="externalIPs")
     ports: tuple[ServicePort, ...] | None = None
-
-
-class ServiceStatus(Struct, frozen=True):
-    load_balancer: LoadBalancerStatus = LoadBalancerStatus()
 
 
 class Service(Struct, frozen=True):

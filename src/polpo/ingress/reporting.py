@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from polpo.ingress.objects import INGRESSES, Ingress, Service
+from polpo.ingress.rounds import rounds
 from polpo.ingress.wrong import Complaint
 from polpo.kube.api import Api
 from polpo.kube.errors import ApiError
@@ -45,14 +46,7 @@ class Reporting:
     async def run(self) -> None:
         """Until cancelled."""
         self._written.clear()
-        while True:
-            done = await self._round(self._told)
-            try:
-                async with asyncio.timeout(None if done else AGAIN_S):
-                    await self._news.wait()
-            except TimeoutError:
-                pass
-            self._news.clear()
+        await rounds(self._news, AGAIN_S, lambda: self._round(self._told))
 
     async def _round(self, told: Told) -> bool:
         done = True

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -62,8 +64,13 @@ class Observed:
         return now_s - self._since_s > (spec.lease_duration_seconds or DURATION_S)
 
 
+def own_identity() -> str:
+    """Of this process and no other: pods on their hosts' network share names, and pids."""
+    return f"{socket.gethostname()}_{uuid.uuid4()}"
+
+
 class Election:
-    """`identity` is unique among those who stand, such as a pod's name."""
+    """`identity` is unique among those who stand (`own_identity`)."""
 
     def __init__(
         self,

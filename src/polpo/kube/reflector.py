@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Any, Generic, Protocol, TypeVar
 
 from polpo.kube.backoff import Backoff
 from polpo.kube.client import Client
@@ -21,6 +21,19 @@ OVERDUE_S = 30  # after that one that says nothing is dead
 
 T = TypeVar("T", bound=Object)
 Changed = Callable[[list[Change[T]]], None]
+
+
+class Known(Protocol):
+    @property
+    def synced(self) -> bool:
+        """All that there was is known."""
+
+
+async def all_synced(followed: Collection[Known], news: asyncio.Event) -> None:
+    """`news` is set whenever one may have become so, and is cleared."""
+    while not all(one.synced for one in followed):
+        await news.wait()
+        news.clear()
 
 
 class Reflector(Generic[T]):

@@ -13,7 +13,7 @@ from polpo.client.insisting import Insisting, Network
 from polpo.kube.backoff import Backoff
 from polpo.kube.client import Client
 from polpo.kube.reflection import Change
-from polpo.kube.reflector import Reflector
+from polpo.kube.reflector import Reflector, all_synced
 from polpo.kube.resources import NAMESPACES, Object
 from polpo.policy.index import Index
 from polpo.policy.objects import PODS, POLICIES
@@ -63,9 +63,7 @@ class Controller:
 
     async def _tell(self) -> None:
         """Nothing is told before all is known: half of the policies would allow too much."""
-        while not all(reflector.synced for reflector in self._reflectors):
-            await self._news.wait()
-            self._news.clear()
+        await all_synced(self._reflectors, self._news)
         groups = read_groups(await self._insisting.ask("GET", "/groups"))
         telling = Telling(self._index, groups, read_pods(await self._insisting.ask("GET", "/pods")))
         log.info("policies are followed", path=self._path)

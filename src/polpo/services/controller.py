@@ -15,7 +15,7 @@ from polpo.kube.client import Client
 from polpo.kube.events import About, Events
 from polpo.kube.objects import EndpointSlice, Service
 from polpo.kube.reflection import Change
-from polpo.kube.reflector import Reflector
+from polpo.kube.reflector import Reflector, all_synced
 from polpo.kube.resources import ENDPOINT_SLICES, SERVICES
 from polpo.services.index import Index
 from polpo.services.telling import Batch, Telling, read
@@ -58,9 +58,7 @@ class Controller:
 
     async def _tell(self) -> None:
         """Nothing is told before all is known: half of the endpoints would be too few."""
-        while not all(reflector.synced for reflector in self._reflectors):
-            await self._news.wait()
-            self._news.clear()
+        await all_synced(self._reflectors, self._news)
         telling = Telling(self._index, read(await self._insisting.ask("GET")))
         log.info("Services are followed", path=self._path)
         while True:

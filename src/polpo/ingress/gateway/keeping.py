@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from polpo.ingress.objects import SERVICES
+from polpo.ingress.rounds import rounds
 from polpo.kube.api import Api
 from polpo.kube.errors import ApiError
 
@@ -34,14 +35,7 @@ class Keeping:
     async def run(self) -> None:
         """Until cancelled."""
         self._written.clear()
-        while True:
-            done = await self._round()
-            try:
-                async with asyncio.timeout(None if done else AGAIN_S):
-                    await self._news.wait()
-            except TimeoutError:
-                pass
-            self._news.clear()
+        await rounds(self._news, AGAIN_S, self._round)
 
     async def _round(self) -> bool:
         """What can't be done is tried again, and holds up nothing else."""

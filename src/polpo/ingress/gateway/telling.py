@@ -11,6 +11,7 @@ import structlog
 
 from polpo.ingress.gateway import objects, routes
 from polpo.ingress.gateway.conditions import Status
+from polpo.ingress.rounds import rounds
 from polpo.kube.api import Api
 from polpo.kube.errors import ApiError
 from polpo.kube.resources import Resource
@@ -53,14 +54,7 @@ class Telling:
     async def run(self) -> None:
         """Until cancelled."""
         self._written.clear()
-        while True:
-            done = await self._round(self._told)
-            try:
-                async with asyncio.timeout(None if done else AGAIN_S):
-                    await self._news.wait()
-            except TimeoutError:
-                pass
-            self._news.clear()
+        await rounds(self._news, AGAIN_S, lambda: self._round(self._told))
 
     async def _round(self, told: tuple[Status, ...]) -> bool:
         due = [s for s in told if self._written.get((s.kind, s.key)) != s]
