@@ -76,14 +76,12 @@ class Hosting(Forwarding):
 
     def router_sought(self) -> int:
         t = self.transport
-        if (
-            t is None
-            or t.protocol not in (TCP, UDP)
-            or self.exempt_sending
-            or self.exempt_receiving
-        ):
+        if t is None or not self.may_be_served(t):
             return 0
         return self.model.router_for_guests(t, self.frame.destination)
+
+    def may_be_served(self, t: Transport) -> bool:
+        return t.protocol in (TCP, UDP) and not self.exempt_sending and not self.exempt_receiving
 
     def is_the_hosts(self, door: Door) -> bool:
         """The frame is one of the host itself, but not from its port's address."""
@@ -93,12 +91,7 @@ class Hosting(Forwarding):
         except (Malformed, Dropped):
             return False
         t = self.transport
-        if (
-            t is None
-            or t.protocol not in (TCP, UDP)
-            or self.exempt_sending
-            or self.exempt_receiving
-        ):
+        if t is None or not self.may_be_served(t):
             return False
         return self.frame.source != (door.address(self.frame.ethertype == IPV6) or ANY6)
 

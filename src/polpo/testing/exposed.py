@@ -39,7 +39,7 @@ class Exposed:
         (external,) = self.session.network("GET", "/networks", name="outside")["networks"]
         ensure_network(self.session, cloud.lab, external["id"])
         (network,) = self.session.network("GET", "/networks", name="pods")["networks"]
-        group = self._open_group()
+        group = cloud.user.open_group("open")
         self.pods = {
             name: self._pod(name, host, network["id"], group)
             for name, host in (("one", "h1"), ("two", "h2"))
@@ -50,14 +50,6 @@ class Exposed:
         who = Pair(Path(certificate), Path(key))
         self.kubeconfig.write_text(kubeconfig(api.cluster.server, Path(authority), who))
         self._process: subprocess.Popen[bytes] | None = None
-
-    def _open_group(self) -> str:
-        user = self.cloud.user
-        id = str(user.make("security_group", name="open")["id"])
-        for family in ("IPv4", "IPv6"):
-            rule = {"security_group_id": id, "direction": "ingress", "ethertype": family}
-            user.make("security_group_rule", **rule)
-        return id
 
     def _pod(self, name: str, host: str, network: str, group: str) -> Guest:
         guest = self.cloud.plug(self.cloud.user, name, host, network, security_groups=[group])

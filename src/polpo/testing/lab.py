@@ -61,6 +61,17 @@ class User:
     def show(self, member: str, id: str) -> Any:
         return self.session.network("GET", f"/{member.replace('_', '-')}s/{id}")[member]
 
+    def group(self, name: str, *rules: dict[str, Any]) -> str:
+        """A security group that lets this in."""
+        group = str(self.make("security_group", name=name)["id"])
+        for rule in rules:
+            self.make("security_group_rule", security_group_id=group, direction="ingress", **rule)
+        return group
+
+    def open_group(self, name: str) -> str:
+        """One that lets everything in."""
+        return self.group(name, *({"ethertype": family} for family in ("IPv4", "IPv6")))
+
     def network(self, name: str, *cidrs: str, **attributes: Any) -> Any:
         """With these subnets."""
         network = self.make("network", name=name, **attributes)

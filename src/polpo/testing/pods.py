@@ -4,12 +4,43 @@ import json
 import os
 import subprocess
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from polpo.cni.install import conflist, install
 from polpo.lab.command import attempt, inside, run
 from polpo.lab.layout import LabHost
+from polpo.testing.lab import LabCloud
+from polpo.testing.waiting import until
+
+POOL = 8
+"""So many ports of a host are ready for pods, at least, when a cluster is made."""
+
+
+def make_cluster(cloud: LabCloud, name: str, *hosts: str, **more: Any) -> str:
+    """Its network, of pods that everybody may reach: the id. Ports wait on the hosts then."""
+    user = cloud.user
+    network = str(user.network("pods", "10.100.0.0/16", "fd00:100::/64")["id"])
+    router = user.make("router", name="pods")["id"]
+    user.join_network(router, network)
+    body = {"name": name, "network_id": network, "router_id": router}
+    body |= {"security_group_ids": [user.open_group("pods")], **more}
+    user.session.hosts("POST", "/clusters", {"cluster": body})
+    for host in hosts:
+        until(partial(_ports_wait, cloud, network, host), f"ports wait on {host}")
+    cloud.converge()
+    return network
+
+
+def ports_of(cloud: LabCloud, network: str, host: str) -> list[Any]:
+    """What the API says of a host's ports for pods."""
+    query = {"network_id": network, "binding:host_id": host}
+    return list(cloud.admin.session.network("GET", "/ports", **query)["ports"])
+
+
+def _ports_wait(cloud: LabCloud, network: str, host: str) -> bool:
+    return sum(not port["device_id"] for port in ports_of(cloud, network, host)) >= POOL
 
 
 class Runtime:

@@ -35,7 +35,7 @@ class Scene:
         self.world = cloud.lab.outside
         networks = self.user.session.network("GET", "/networks", name="outside")["networks"]
         self.external = networks[0]["id"]
-        self.group = self.open_group()
+        self.group = self.user.open_group("open5")
         self.network = self.user.network("inside", "10.5.0.0/24", "fd05::/64")["id"]
         self.router = self.user.make("router", name="way")["id"]
         self.user.join_network(self.router, self.network)
@@ -45,13 +45,6 @@ class Scene:
         self.settled()
         outside.route(cloud.lab, ["fd05::/64"], self.addresses()[6])
         until(lambda: all(vm.pings(WORLD) for vm in self.vms), "a way out")
-
-    def open_group(self) -> str:
-        group = str(self.user.make("security_group", name="open5")["id"])
-        for ethertype in ("IPv4", "IPv6"):
-            rule = {"direction": "ingress", "ethertype": ethertype}
-            self.user.make("security_group_rule", security_group_id=group, **rule)
-        return group
 
     def guest(self, name: str, host: str) -> Guest:
         guest = self.cloud.plug(self.user, name, host, self.network, security_groups=[self.group])

@@ -29,7 +29,7 @@ class Scene:
 
     def __init__(self, cloud: LabCloud) -> None:
         self.cloud, self.user = cloud, cloud.user
-        self.open = self.group("open", *({"ethertype": e} for e in ("IPv4", "IPv6")))
+        self.open = self.user.open_group("open")
         self.networks = {
             name: self._network(number, name, **more)
             for number, (name, more) in enumerate(NETWORKS.items(), start=1)
@@ -39,15 +39,6 @@ class Scene:
         self.green2 = self.guest("green2", "green", "h2")
         self.blue3 = self.guest("blue3", "blue", "h3")
         cloud.converge()
-
-    def group(self, name: str, *rules: dict[str, Any]) -> str:
-        """A security group that lets this in."""
-        group = str(self.user.make("security_group", name=name)["id"])
-        for rule in rules:
-            self.user.make(
-                "security_group_rule", security_group_id=group, direction="ingress", **rule
-            )
-        return group
 
     def guest(self, name: str, network: str, host: str, **attributes: Any) -> Guest:
         attributes.setdefault("security_groups", [self.open])

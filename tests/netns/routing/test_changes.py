@@ -57,8 +57,8 @@ def test_routers_and_interfaces_say_when_they_are_everywhere(scene: Scene) -> No
 
 
 def test_a_rule_that_names_a_group_counts_across_networks(scene: Scene) -> None:
-    callers = scene.group("callers")
-    inner = scene.group(
+    callers = scene.user.group("callers")
+    inner = scene.user.group(
         "inner", *({"ethertype": e, "remote_group_id": callers} for e in ("IPv4", "IPv6"))
     )
     green = scene.guest("green3", "green", "h3", security_groups=[inner])

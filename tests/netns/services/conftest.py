@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from polpo.lab.command import attempt, inside, run
 from polpo.lab.running import Running
 from polpo.testing.lab import Guest, LabCloud
-from polpo.testing.pods import Pod, Runtime, addresses
+from polpo.testing.pods import Pod, Runtime, addresses, make_cluster
 from polpo.testing.waiting import until
 
 PREFIX, CLUSTER, SUBNET = "pt-sv", "k8s", "198.18.82"
@@ -92,32 +91,14 @@ class Scene:
         self.cloud, self.running = cloud, Running(cloud.lab)
         self.pods: dict[str, Pod] = {}
         self.at: dict[str, list[str]] = {}
-        user = cloud.user
-        group = user.make("security_group", name="pods")["id"]
-        for family in ("IPv4", "IPv6"):
-            rule = {"security_group_id": group, "direction": "ingress", "ethertype": family}
-            user.make("security_group_rule", **rule)
-        self.network = user.network("pods", "10.100.0.0/16", "fd00:100::/64")["id"]
-        router = user.make("router", name="pods")["id"]
-        user.join_network(router, self.network)
-        body = {"name": CLUSTER, "network_id": self.network, "router_id": router}
         cidrs = ["10.254.0.0/16", "fdfe::/112"]
-        cluster = body | {"security_group_ids": [group], "service_cidrs": cidrs}
-        user.session.hosts("POST", "/clusters", {"cluster": cluster})
-        for host in ("h1", "h2"):
-            until(partial(self._has_waiting, host), f"ports wait on {host}")
-        cloud.converge()
+        make_cluster(cloud, CLUSTER, "h1", "h2", service_cidrs=cidrs)
         for name, host in (("one", "h1"), ("two", "h2")):
             self._start(name, host, folder)
         self.client = Place(f"{PREFIX}-guest")
         self.hosts = {h.name: Place(h.netns) for h in cloud.lab.hosts}
         self.addresses = {h.name: h.address for h in cloud.lab.hosts}
         self._place_client()
-
-    def _has_waiting(self, host: str) -> bool:
-        query = {"network_id": self.network, "binding:host_id": host}
-        ports = self.cloud.admin.session.network("GET", "/ports", **query)["ports"]
-        return sum(not port["device_id"] for port in ports) >= 8
 
     def _start(self, name: str, host: str, folder: Path) -> None:
         pod = self.pods[name] = Pod(PREFIX, name)
