@@ -1,16 +1,18 @@
 # polpo: few verbs. `make up` and `make test` are all that a newcomer needs; both install what is missing.
 
 PYTHON ?= python3
+MASTERS ?= 1
 BIN := .venv/bin
 BESIDE := -n auto --dist loadfile   # files side by side
 APART := --dist loadfile --tx '2*popen//python=tools/apart'   # each with namespaces of its own
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
-.PHONY: up down test check fix conformance conformance-gateway bench bench-lb bench-dns bench-kube bench-ingress \
+.PHONY: up down test check fix conformance conformance-gateway conformance-policy conformance-terraform \
+        bench bench-lb bench-dns bench-kube bench-ingress \
         setup packages lock
 
 up: setup          ## the lab: a controller, three hosts, two projects, proven with real packets
-	@$(BIN)/polpo lab up --kubernetes
+	@$(BIN)/polpo lab up --kubernetes --masters $(MASTERS)
 
 down:              ## leave nothing behind
 	@if [ -x $(BIN)/polpo ]; then $(BIN)/polpo lab down; fi
@@ -38,6 +40,12 @@ conformance-gateway: setup  ## Gateway API's own suite; writes tests/conformance
 	@if [ -z "$$(tools/kubernetes/programs kube-apiserver kubectl)" ]; then exit 1; fi
 	tools/apart tests/conformance/gateway.py
 
+conformance-policy: setup   ## Network Policy API's own suite, against a lab; writes tests/conformance/policy-report.yaml
+	tools/apart -m tests.conformance.policy
+
+conformance-terraform: setup  ## a tenant's plan by OpenTofu and the OpenStack provider, against a lab of its own
+	tools/apart -m tests.conformance.terraform
+
 bench: setup       ## figures beside the peers' in the same run; writes bench/results/network.json
 	$(BIN)/python -m bench
 
@@ -47,11 +55,11 @@ bench-lb: setup    ## load balancers: some twelve minutes, and ten of full load
 bench-dns: setup   ## DNS beside CoreDNS, which is built once; writes bench/results/network.json too
 	$(BIN)/python -m bench dns dns_kubernetes
 
-bench-ingress: setup   ## Ingress, beside a hand-written HAProxy
-	$(BIN)/python -m bench ingress
+bench-ingress: setup   ## Ingress, alone and from client to pod, beside hand-written HAProxys
+	$(BIN)/python -m bench ingress ingress_path
 
-bench-kube: setup  ## Services, and those of type LoadBalancer
-	$(BIN)/python -m bench services cloud
+bench-kube: setup  ## pods, Services, policies, and Services of type LoadBalancer
+	$(BIN)/python -m bench pods services policies cloud
 
 setup: packages .venv/installed
 

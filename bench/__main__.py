@@ -17,7 +17,8 @@ from polpo.testing.alone import take_the_machine
 BENCHMARKS = (
     *("forwarding", "routing", "api", "convergence", "loop", "dhcp", "gateway"),
     *("balancer", "balancer_busy"),
-    *("dns", "dns_kubernetes", "services", "cloud", "ingress"),
+    *("dns", "dns_kubernetes", "pods", "services", "policies"),
+    *("cloud", "ingress", "ingress_path"),
 )
 RESULTS = Path(__file__).parent / "results" / "network.json"
 

@@ -23,6 +23,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bench import balancer_load as load
+from bench.processor import cpu_s
 from polpo.kernel import netns
 from polpo.model.object import Object
 from polpo.model.placement import HIGH, LOW, MOVING
@@ -193,12 +194,6 @@ def processes(cloud: BalancerCloud) -> list[int]:
     return [*pids, *(worker(cloud, host) for host in cloud.homes)]
 
 
-def cpu_s(pid: int) -> float:
-    """To the nanosecond, of all threads."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
-
-
 def memory_mib(pid: int) -> float:
     """Its own, and its share of what it shares."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
@@ -223,7 +218,7 @@ async def idle(cloud: BalancerCloud) -> Figures:
 async def measure(folder: Path) -> Figures:
     async with balancer_cloud(folder) as cloud:
         found: Figures = []
-        for step in (idle, first_answers, planned, failovers):
+        for step in (idle, load.weights, first_answers, planned, failovers):
             found += await said(step.__name__, step(cloud))
         before = load.takeovers(cloud)
         for loading in (load.costs, load.changes):
@@ -238,7 +233,7 @@ async def said(name: str, measuring: Coroutine[None, None, Figures]) -> Figures:
     began, found = time.monotonic(), list[dict[str, Any]]()
     try:
         found = await measuring
-    except AssertionError:
+    except (AssertionError, OSError):
         traceback.print_exc()  # the other steps have their figures
     print(f"balancer: {name}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return found

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from polpo.agent.balancer.instances import MOST_THREADS
+from bench.processor import cpu_s
+from polpo.agent.balancer.proxy.threads import MOST_THREADS
 from polpo.model.load_balancer import SINGLE
 from polpo.model.network import Subnet
 from polpo.model.object import Object
@@ -46,7 +47,7 @@ from polpo.testing.balancers import (
 from polpo.testing.hosts import HostUnderTest, eventually
 
 BEHIND = 8090
-TURNS, RELOADS, CHANGES, REQUESTS = 12, 50, 1000, 100_000
+TURNS, RELOADS, CHANGES, REQUESTS, ALONE = 12, 50, 1000, 100_000, 100
 CROWD, CROWD_VNI, CROWD_IDLE_S = 200, 1000, 20.0
 Figures = list[dict[str, Any]]
 MEMBER = f"""
@@ -153,12 +154,6 @@ def loaded(words: str, url: str) -> tuple[int, int]:
     return well, max(ill)
 
 
-def cpu_s(pid: int) -> float:
-    """To the nanosecond, of all threads."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
-
-
 class Cost(NamedTuple):
     """Processor time of one request; requests that failed."""
 
@@ -263,16 +258,33 @@ async def changes(cloud: BalancerCloud, folder: Path) -> Figures:
     name = f"{asked} requests over {RELOADS} reloads and {CHANGES} changes at run time"
     return [
         figure(f"{name}, failed", failed, "1"),
-        figure("a weight in force on both hosts, median", statistics.median(took), "s"),
+        figure("a weight in force on both hosts, loaded, median", statistics.median(took), "s"),
     ]
+
+
+async def weights(cloud: BalancerCloud) -> Figures:
+    """Until both hosts have said that it is in force, when they have nothing else to do."""
+    took = [await weigh(cloud, number) for number in range(ALONE)]
+    await cloud.change(member(21))
+    return [
+        figure(
+            f"a weight in force on both hosts, idle, median of {ALONE}",
+            statistics.median(took),
+            "s",
+        ),
+        figure(f"a weight in force on both hosts, idle, worst of {ALONE}", max(took), "s"),
+    ]
+
+
+async def weigh(cloud: BalancerCloud, number: int, **of: int) -> float:
+    began = time.perf_counter()
+    await cloud.reached(await cloud.change(member(21, weight=1 + number % 200, **of)))
+    return time.perf_counter() - began
 
 
 async def change_all(cloud: BalancerCloud, took: list[float]) -> None:
     for number in range(CHANGES):
-        began = time.perf_counter()
-        weighed = member(21, protocol_port=BEHIND, weight=1 + number % 200)
-        await cloud.reached(await cloud.change(weighed))
-        took.append(time.perf_counter() - began)
+        took.append(await weigh(cloud, number, protocol_port=BEHIND))
         if number % (CHANGES // RELOADS) == 0:
             timeout = replace(LISTENER, timeout_client_data=40_000 + number)
             await cloud.reached(await cloud.change(timeout))

@@ -37,6 +37,14 @@ COREFILE = """cluster.local:{port} {{
     errors
     forward . 127.0.0.1:{upstream}
 }}
+example.com:{port} {{
+    bind 127.0.0.1
+    errors
+    cache 30
+    loop
+    loadbalance
+    forward . 127.0.0.1:{upstream}
+}}
 """
 UPSTREAM = """.:{port} {{
     bind 127.0.0.1
@@ -148,8 +156,10 @@ def write_files(folder: Path) -> None:
     mixed = [rng.choice((hits, nxdomain))[n] for n in range(20_000)]
     new = [f"x{n}.n1.svc.cluster.local A" for n in range(1_000_000)]
     outside = [f"h{n}.example.net A" for n in range(10_000)]
+    cached = [f"h{n}.example.com A" for n in range(1_000_000)]
     for name, lines in (
-        ("hits", hits), ("nxdomain", nxdomain), ("mixed", mixed), ("new", new), ("outside", outside)
+        ("hits", hits), ("nxdomain", nxdomain), ("mixed", mixed), ("new", new),
+        ("outside", outside), ("cached", cached),
     ):  # fmt: skip
         (folder / name).write_text("\n".join([*lines, ""]))
 
@@ -196,6 +206,7 @@ def compare(ours: Server, theirs: Server, folder: Path) -> list[dict[str, Any]]:
         ("names that are not there, each new", "new", ()),
         ("names that are there, TCP pipelined", "hits", ("-m", "tcp")),
         ("forwarded, without cache", "outside", ()),
+        ("forwarded with cache, each new", "cached", ()),
     )
     for what, file, options in kinds:
         rounds = [

@@ -7,6 +7,7 @@ Needs root and keepalived.
 """
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from polpo.testing.hosts import PREFIX, UNDERLAY, HostUnderTest, eventually, ins
 
 TIMES, ROUNDS, SECONDS = 20, 60, 0.3
 PORT = 5000
+VXLAN_PORT = 4790  # the switch has 4789
 FLOATING = 1000
 ACCEPT = f"""
 import socket
@@ -54,21 +56,27 @@ Harm = Callable[[GatewayCloud, HostUnderTest], None]
 
 
 class PlainRouter:
-    """A client behind a bridge and a namespace with one SNAT rule, on the uplink of host c."""
+    """A client behind a bridge, and a namespace with one SNAT rule behind another, or the same one:
+    between hosts is a VXLAN. The uplink is that of the router's host.
+    """
 
     client, router = f"{PREFIX}x", f"{PREFIX}y"
 
-    def start(self, host: HostUnderTest) -> None:
-        for name in (self.client, self.router):
-            sh(f"ip netns add {name}")
-        sh(f"ip -n {host.netns} link add peer0 type bridge mcast_snooping 0")
-        sh(f"ip -n {host.netns} link set peer0 up")
-        for name, device in ((self.client, "eth0"), (self.router, "in0")):
+    def start(self, at: HostUnderTest, router_at: HostUnderTest) -> None:
+        for host in {at, router_at}:
+            sh(f"ip -n {host.netns} link add peer0 type bridge mcast_snooping 0")
+            sh(f"ip -n {host.netns} link set peer0 up")
+        for host, other in ((at, router_at), (router_at, at)) if at is not router_at else ():
+            ends = f"local {host.address} remote {other.address} dstport {VXLAN_PORT}"
+            sh(f"ip -n {host.netns} link add peer1 type vxlan id 9 {ends}")
+            sh(f"ip -n {host.netns} link set peer1 master peer0 up")
+        for host, name, device in ((at, self.client, "eth0"), (router_at, self.router, "in0")):
             end = f"{device}-peer"
+            sh(f"ip netns add {name}")
             sh(f"ip -n {host.netns} link add {end} type veth peer name {device} netns {name}")
             sh(f"ip -n {host.netns} link set {end} master peer0 up")
         sh(
-            f"ip -n {host.netns} link add external0 link eth1 netns {self.router}"
+            f"ip -n {router_at.netns} link add external0 link eth1 netns {self.router}"
             " type macvlan mode bridge"
         )
         for name, device, address in (
@@ -83,9 +91,12 @@ class PlainRouter:
         enter = ["nsenter", f"--net=/run/netns/{self.router}", "nft", "-f", "-"]
         subprocess.run(enter, input=PEER, text=True, check=True)
 
-    def close(self) -> None:
+    def close(self, *hosts: HostUnderTest) -> None:
         for name in (self.client, self.router):
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+        for host, device in itertools.product(hosts, ("peer1", "peer0")):
+            command = ["ip", "-n", host.netns, "link", "del", device]
+            subprocess.run(command, check=False, capture_output=True)
 
 
 def connections(client: str) -> float:
@@ -111,19 +122,31 @@ def accepting() -> Iterator[None]:
         server.wait()
 
 
-async def snat(cloud: GatewayCloud) -> dict[str, Any]:
-    active, _ = await cloud.settled()
-    ours, peer = await cloud.workload(20, active), PlainRouter()
+async def snat(cloud: GatewayCloud) -> list[dict[str, Any]]:
+    """From the gateway's own host, and from another one, as most workloads are."""
+    active, standby = await cloud.settled()
+    near, far = await cloud.workload(20, active), await cloud.workload(21, cloud.c)
+    return [
+        beside_plain(near, "on the gateway's host", cloud.c, cloud.c),
+        beside_plain(far, "from another host", cloud.c, standby),
+    ]
+
+
+def beside_plain(
+    ours: str, where: str, at: HostUnderTest, router_at: HostUnderTest
+) -> dict[str, Any]:
+    peer = PlainRouter()
     with ExitStack() as stack:
         stack.enter_context(accepting())
-        stack.callback(peer.close)
-        peer.start(cloud.c)
+        stack.callback(peer.close, at, router_at)
+        peer.start(at, router_at)
         for client in (ours, peer.client):
             connections(client)
         pairs = [(connections(ours), connections(peer.client)) for _ in range(ROUNDS)]
     value, other = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(mine / theirs for mine, theirs in pairs)
-    name, beside = "gateway: connections through SNAT", "Linux bridge, one nftables snat rule"
+    name = f"gateway: connections through SNAT {where}"
+    beside = "Linux bridge (and VXLAN), one nftables snat rule"
     return figure(name, value, "1/s", peer=beside, peer_value=round(other), ratio=round(ratio, 3))
 
 
@@ -211,11 +234,11 @@ async def measure(folder: Path) -> list[dict[str, Any]]:
     async with gateway_cloud(folder) as cloud:
         client = await cloud.workload(10)
         steps: list[Callable[[], Awaitable[Any]]] = [
-            lambda: snat(cloud),
             lambda: many(cloud),
             lambda: restart(cloud, client),
         ]
-        found = [await step() for step in steps]
+        found = await snat(cloud)
+        found += [await step() for step in steps]
         await cloud.change(floating=())
         return found + await failover(cloud, client)
 

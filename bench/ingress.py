@@ -154,7 +154,7 @@ def _requests(folder: Path, way: Way) -> Turn:
     log.unlink(missing_ok=True)
     before, begun = _cpu_s(way.pid), time.monotonic()
     words = ["-n", str(REQUESTS), "-c", "8", "--h1", f"--log-file={log}"]
-    _h2load(*words, f"--connect-to=127.0.0.1:{way.http}", f"http://{PLAIN}/")
+    h2load(*words, f"--connect-to=127.0.0.1:{way.http}", f"http://{PLAIN}/")
     took, cpu = time.monotonic() - begun, _cpu_s(way.pid) - before
     times = sorted(int(line.split()[2]) for line in log.read_text().splitlines())
     p99 = times[len(times) * 99 // 100] / 1000
@@ -165,11 +165,11 @@ def _handshakes(way: Way) -> float:
     """New TLS connections with one request each, for a second of processor time."""
     before = _cpu_s(way.pid)
     words = ["-n", str(HANDSHAKES), "-c", str(HANDSHAKES), "--h1"]
-    _h2load(*words, f"--connect-to=127.0.0.1:{way.https}", f"https://{SECURE}/")
+    h2load(*words, f"--connect-to=127.0.0.1:{way.https}", f"https://{SECURE}/")
     return HANDSHAKES / max(_cpu_s(way.pid) - before, 0.01)
 
 
-def _h2load(*words: str) -> None:
+def h2load(*words: str) -> None:
     done = subprocess.run(["h2load", *words], capture_output=True, text=True, check=True)
     found = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", done.stdout)
     if found is None or (found[2], found[3]) != ("0", "0"):

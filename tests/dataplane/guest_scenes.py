@@ -7,7 +7,7 @@ from tests.dataplane.routed_scenes import OTHER, OWN, REMOTE, Scene, addresses
 from tests.dataplane.served_scenes import CLUSTER, CLUSTER6, served_scene, summed
 
 from polpo.target.rows import AnyRow, Host, Port
-from polpo.target.service import Backend, Face, Service
+from polpo.target.service import Backend, Face, Node, Service
 
 DOOR = 8
 CLIENT, CLIENT6 = "198.51.100.9", "2001:db8::9"
@@ -21,7 +21,9 @@ NODE_PORT = 30080
 
 def guest_scene(*rows: AnyRow, **fields: object) -> Scene:
     """Hosts have addresses of both families here, as if they were two each."""
-    slices, plugs = served_scene(*rows, router=True, **fields)
+    known = any(isinstance(row, Node) for row in rows)
+    nodes = () if known else (Node("k8s", "h1", OWN, addresses=(OWN6,)),)
+    slices, plugs = served_scene(*rows, *nodes, router=True, **fields)
     for name, given in slices.items():
         slices[name] = [
             replace(row, host_of="k8s") if isinstance(row, Port) and row.id == f"p{DOOR}" else row

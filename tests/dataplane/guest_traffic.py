@@ -15,15 +15,30 @@ from tests.dataplane.guest_scenes import (
     placed,
 )
 from tests.dataplane.rig import UPLINK
-from tests.dataplane.routed_scenes import ALL, OTHER, OWN, Scene, at, gate, mac
+from tests.dataplane.routed_scenes import ALL, OTHER, OWN, Scene, addresses, at, gate, mac
 from tests.dataplane.scenes import rules
 from tests.dataplane.served_scenes import CLUSTER, CLUSTER6, summed
 
 from polpo.target.rows import AnyRow
-from polpo.target.service import Backend, Face, Service
+from polpo.target.service import Backend, Face, Node, Service
 
 some = st.sampled_from
-WHERE = (OWN, OWN, OWN6, OTHER, SHOWN, SHOWN6, CLUSTER, "192.0.2.77")
+MORE6, OTHER6 = "2001:db8:2::101", "2001:db8:2::102"
+LOOPBACK = "127.0.0.1"
+WHERE = (
+    OWN,
+    OWN,
+    OWN6,
+    OTHER,
+    SHOWN,
+    SHOWN6,
+    CLUSTER,
+    "192.0.2.77",
+    MORE6,
+    OTHER6,
+    "192.0.2.101",
+    LOOPBACK,
+)
 PORTS = (NODE_PORT, NODE_PORT, 80, 81)
 
 
@@ -50,7 +65,25 @@ def offers(draw: st.DrawFn) -> list[AnyRow]:
         )
         numbers = draw(st.lists(some((1, 2, 3, 6, 21, 22, 23)), max_size=4, unique=True))
         found += [row, *(draw(altered(b)) for b in placed(name, *numbers, six=six))]
-    return found
+    return found + draw(nodes()) + draw(loopback())
+
+
+@st.composite
+def loopback(draw: st.DrawFn) -> list[AnyRow]:
+    """Perhaps a pod's host port there, and perhaps another host's."""
+    at, host = (LOOPBACK, draw(some(("tcp", "udp"))), NODE_PORT), draw(some((OWN, OTHER)))
+    row = Service("loopback", *at, faces=(Face(LOOPBACK, NODE_PORT),), guests="local")
+    backend = Backend("loopback", addresses(draw(some((1, 2, 21))))[0], 8080, host=host)
+    return [row, backend] if draw(st.booleans()) else []
+
+
+@st.composite
+def nodes(draw: st.DrawFn) -> list[AnyRow]:
+    """Hosts as the cluster knows them, perhaps with addresses besides that of their tunnel."""
+    zones = some(("", "a", "b"))
+    own = Node("k8s", "h1", OWN, draw(zones), draw(some(((), (MORE6,), ("192.0.2.101",)))))
+    other = Node("k8s", "h2", OTHER, draw(zones), draw(some(((), (OTHER6,)))))
+    return [row for row in (own, other) if draw(st.booleans())]
 
 
 @st.composite
@@ -60,6 +93,8 @@ def altered(draw: st.DrawFn, row: Backend) -> Backend:
         up=draw(some((True, True, False))),
         spare=draw(some((False, False, True))),
         weight=draw(some((1, 1, 3, 0))),
+        zones=draw(some(((), ("a",), ("a",), ("b",)))),
+        nodes=draw(some(((), (), (OWN,), (OTHER,)))),
     )
 
 

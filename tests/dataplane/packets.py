@@ -66,6 +66,15 @@ def icmp(kind: int, code: int = 0, number: int = 9, data: bytes = b"") -> bytes:
     return struct.pack("!BBHHH", kind, code, 0, number, 1) + data
 
 
+def complaint(got: bytes, source: tuple[str, str], to_mac: str) -> bytes:
+    """What somebody says of a packet that was too big: to who has sent it, who is at `to_mac`."""
+    six = got[12:14] == b"\x86\xdd"
+    sender = ipaddress.ip_address(got[22:38] if six else got[26:30])
+    kind = (2, 0) if six else (3, 4)
+    body = struct.pack("!BBHI", *kind, 0, 1280) + got[14:]
+    return summed(frame(source, (to_mac, str(sender)), 58 if six else 1, body))
+
+
 def arp(
     source: str, asks: bool, sender: tuple[str, str], target: tuple[str, str], to: str = BROADCAST
 ) -> bytes:

@@ -17,7 +17,8 @@ from tests.dataplane.wire import PREFIX, run
 
 from polpo.dataplane.entries import Entries, Plug
 from polpo.dataplane.model import Model, Verdict
-from polpo.dataplane.tables import ASKED, ORDER, RING, Drop
+from polpo.dataplane.rings import ASKED, RING
+from polpo.dataplane.tables import ORDER, Drop
 from polpo.kernel import bpf
 from polpo.kernel.ring import Ring
 from polpo.target.rows import AnyRow

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from polpo.dataplane.entries import Plug
 from polpo.target.rows import (
+    ADMIN,
+    BASELINE,
     AnyRow,
     Endpoint,
     GroupSet,
@@ -137,6 +139,7 @@ def rules(draw: st.DrawFn) -> Rule:
         prefix = draw(st.sampled_from(PREFIXES[family]))
     else:
         group = draw(st.sampled_from(("red", "blue", "green")))
+    tier = draw(st.sampled_from(("", "", ADMIN, BASELINE)))
     return Rule(
         ingress=draw(st.booleans()),
         family=family,
@@ -145,6 +148,9 @@ def rules(draw: st.DrawFn) -> Rule:
         high=high,
         prefix=prefix,
         group=group,
+        tier=tier,
+        action=draw(st.sampled_from(("allow", "deny", "pass"))) if tier else "allow",
+        order=draw(st.integers(1, 4)) if tier else 0,
     )
 
 

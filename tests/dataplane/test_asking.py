@@ -8,7 +8,8 @@ from tests.dataplane.rig import Rig, both
 from tests.dataplane.scenes import ALL, SUBNETS, mac, scene
 
 from polpo.dataplane.model import Verdict
-from polpo.dataplane.tables import ASKED, Drop
+from polpo.dataplane.rings import ASKED
+from polpo.dataplane.tables import Drop
 from polpo.target.rows import Subnet
 
 NOBODY, EVERYBODY = (mac(1), "0.0.0.0"), (packets.BROADCAST, "255.255.255.255")

@@ -1,6 +1,7 @@
 """Guests: who comes to services by the host's own devices, from outside or from the host itself."""
 
 import pytest
+from msgspec.structs import replace
 from tests.dataplane import packets
 from tests.dataplane.guest_scenes import (
     CLIENT,
@@ -39,11 +40,11 @@ from tests.dataplane.routed_scenes import (
 )
 from tests.dataplane.served_scenes import CLUSTER, ends_of, owner, request, summed
 
-from polpo.dataplane.frames import parse
+from polpo.dataplane.frames import checksum, parse
 from polpo.dataplane.model import Verdict
 from polpo.dataplane.tables import Drop, pack_address
-from polpo.target.rows import Rule
-from polpo.target.service import Backend
+from polpo.target.rows import AnyRow, Rule
+from polpo.target.service import Backend, Face, Node, Service
 
 FAMILIES = pytest.mark.parametrize("six", [False, True], ids=["IPv4", "IPv6"])
 
@@ -240,6 +241,59 @@ def test_an_error_of_a_backend_quotes_what_the_guest_has_sent(
     )
 
 
+@FAMILIES
+@pytest.mark.parametrize("backend", [1, 2, 21, 22])
+def test_what_a_router_outside_says_of_an_answer_is_told_to_the_backend(
+    rig: Rig, six: bool, backend: int
+) -> None:
+    """So the backend learns what is too big for the way to the client (path MTU)."""
+    rig.set(*guest_scene(offered(six=six), *placed("web", backend, six=six)))
+    asked = arrives(rig, visit(OWN6 if six else OWN))
+    answer = answered(rig, asked).frame
+    assert answer
+    speaker = "2001:db8:9::1" if six else "198.51.100.254"
+    got = arrives(rig, packets.complaint(answer, (OUTER, speaker), UPLINK))
+    said = parse(got)
+    own = pack_address(addresses(backend)[six])
+    assert (said.source, said.destination) == (pack_address(addresses(DOOR)[six]), own)
+    assert_quotes(got, own, 8080, *ends_of(asked)[:2])
+
+
+@FAMILIES
+@pytest.mark.parametrize("backend", [1, 2])
+def test_with_a_local_policy_it_is_the_router_that_says_it(
+    rig: Rig, six: bool, backend: int
+) -> None:
+    rig.set(*guest_scene(offered(six=six, guests="local"), *placed("web", backend, six=six)))
+    answer = answered(rig, arrives(rig, visit(OWN6 if six else OWN))).frame
+    assert answer
+    speaker = "2001:db8:9::1" if six else "198.51.100.254"
+    got = arrives(rig, packets.complaint(answer, (OUTER, speaker), UPLINK))
+    said, own = parse(got), pack_address(addresses(backend)[six])
+    assert (said.source, said.destination) == (pack_address(speaker), own)
+    assert_quotes(got, own, 8080, pack_address(CLIENT6 if six else CLIENT), 5000)
+
+
+def test_what_is_said_of_nobodys_answer_goes_nowhere(rig: Rig) -> None:
+    rig.set(*guest_scene(offered(), *placed("web", 1)))
+    arrives(rig, visit())
+    strange = packets.frame((UPLINK, OWN), (OUTER, CLIENT), 6, packets.tcp(NODE_PORT, 5001, 18))
+    said = packets.complaint(strange, (OUTER, CLIENT), UPLINK)
+    assert both_outside(rig, said).drop == Drop.SPOOFED_ADDRESS
+    hosts = packets.frame((UPLINK, OWN), (OUTER, CLIENT), 6, packets.tcp(22, 5001, 18))
+    assert both_outside(rig, packets.complaint(hosts, (OUTER, CLIENT), UPLINK)) == Verdict()
+
+
+def assert_quotes(
+    error: bytes, source: bytes, source_port: int, destination: bytes, port: int
+) -> None:
+    """The packet in an ICMP error is one between these ends."""
+    six = error[12:14] == b"\x86\xdd"
+    quoted = error[:14] + error[14 + (48 if six else 28) :]
+    assert ends_of(quoted) == (source, source_port, destination, port)
+    assert six or checksum(quoted[14:34]) == bytes(2)
+
+
 def test_the_host_itself_is_a_guest_under_other_addresses(rig: Rig) -> None:
     rig.set(*guest_scene(offered(guests="local"), *placed("web", 21)))
     sent = visit(client="192.0.2.1")
@@ -257,6 +311,12 @@ def test_the_host_itself_is_a_guest_under_other_addresses(rig: Rig) -> None:
         *(pack_address(OWN), NODE_PORT),
         *(pack_address("192.0.2.1"), 5000),
     )
+    own = both_own(rig, packets.complaint(back.frame, (OUTER, "192.0.2.1"), UPLINK))
+    assert own.port == 10 + DOOR
+    said = both(rig, 10 + DOOR, own.frame or b"").frame
+    assert said
+    assert whole(said)
+    assert_quotes(said, pack_address(addresses(21)[0]), 8080, *ends_of(got.frame)[:2])
 
 
 def test_what_the_host_sends_to_others_goes_its_way(rig: Rig) -> None:
@@ -293,3 +353,100 @@ def test_spare_backends_are_for_when_no_other_is_there(rig: Rig) -> None:
     assert taken() == {1, 22}
     rig.set(*guest_scene(offered(guests="local"), *placed("web", 21), *spare(1, 22)))
     assert taken() == {1}  # the best that the host has itself
+
+
+def from_pod(rig: Rig, to: str, port: int = NODE_PORT, source_port: int = 4000) -> Verdict:
+    ends = at(1, ":" in to), (gate(100, 0), to)
+    return both(rig, 11, summed(packets.frame(*ends, 6, packets.tcp(source_port, port))))
+
+
+def test_a_local_policy_holds_at_the_hosts_that_pods_ask(rig: Rig) -> None:
+    """At their own host's address they reach any backend, as with kube-proxy."""
+
+    def taken(to: str, *numbers: int) -> set[int | Drop | None]:
+        rig.set(*guest_scene(offered(guests="local"), *placed("web", *numbers)))
+        found = (from_pod(rig, to, source_port=4000 + n) for n in range(20))
+        return {owner(ends_of(one.frame)[2]) if one.frame else one.drop for one in found}
+
+    assert taken(OTHER, 2, 21, 22) == {21, 22}
+    assert taken(OTHER, 2, 3) == {Drop.NO_LOCAL_BACKEND}
+    assert taken(OTHER) == {Drop.NO_BACKEND}
+    assert taken(OWN, 2, 21) == {2, 21}
+    assert taken(OWN, 21, 22) == {21, 22}
+
+
+@pytest.mark.parametrize("guests", ["cluster", "local"])
+def test_node_ports_are_at_all_addresses_of_nodes(rig: Rig, guests: str) -> None:
+    own, other = "2001:db8:5::1", "2001:db8:5::2"
+    nodes = (Node("k8s", "h1", OWN, addresses=(own,)), Node("k8s", "h2", OTHER, addresses=(other,)))
+    backends = placed("web", 2, 21, six=True)
+    rig.set(*guest_scene(offered(six=True, guests=guests), *backends, *nodes))
+    for source_port in range(5000, 5010):
+        got = arrives(rig, visit(own, source_port=source_port))
+        assert_back(answered(rig, got), own, NODE_PORT, CLIENT6, source_port)
+    verdicts = [from_pod(rig, other, source_port=4000 + n) for n in range(20)]
+    found = {owner(ends_of(one.frame)[2]) for one in verdicts if one.frame}
+    assert found == ({21} if guests == "local" else {2, 21})
+    rig.set(*guest_scene(offered(six=True, guests=guests), *backends))
+    assert both_outside(rig, visit(own)) == Verdict()
+
+
+def test_endpoints_are_for_whom_they_are_meant_where_all_say_so(rig: Rig) -> None:
+    nodes = (Node("k8s", "h1", OWN, "a"), Node("k8s", "h2", OTHER, "b"))
+
+    def taken(*backends: Backend) -> set[int | None]:
+        rig.set(*guest_scene(offered(), *backends, *nodes))
+        found = (from_pod(rig, CLUSTER, 80, 4000 + n) for n in range(20))
+        return {owner(ends_of(one.frame)[2]) for one in found if one.frame}
+
+    one, two = (replace(b, zones=("a",), nodes=(OWN,)) for b in placed("web", 3, 2))
+    far = replace(placed("web", 21)[0], zones=("b",), nodes=(OTHER,))
+    assert taken(one, two, far) == {2, 3}
+    assert taken(replace(one, nodes=(OTHER,)), two, far) == {2}
+    assert taken(replace(one, nodes=()), two, far) == {2, 3}  # not all name nodes: zones, then
+    assert taken(replace(one, zones=(), nodes=()), two, far) == {2, 3, 21}
+    assert taken(replace(one, up=False, zones=(), nodes=()), far) == {21}
+    assert taken(far) == {21}  # nothing is meant for here
+
+
+def test_the_host_asks_another_hosts_node_port_itself_where_its_policy_is_local(rig: Rig) -> None:
+    """So that it is seen there by its own address."""
+    rig.set(*guest_scene(offered(guests="local"), *placed("web", 1, 21)))
+    assert both_own(rig, visit(OTHER, client=OWN)) == Verdict()
+    rig.set(*guest_scene(offered(), *placed("web", 1, 21)))
+    assert both_own(rig, visit(OTHER, client=OWN)).port == 10 + DOOR
+
+
+def exposed(number: int, address: str, six: bool = False) -> list[AnyRow]:
+    """A pod's host port, 8080 of the host's address."""
+    host = OTHER if number in REMOTE else OWN
+    at = address, "tcp", 8080
+    row = Service(f"pod/{address}", *at, faces=(Face(address, 8080),), guests="local")
+    return [row, Backend(row.id, addresses(number)[six], 80, host=host)]
+
+
+def test_a_host_port_leads_to_a_pod_that_sees_who_asks(rig: Rig) -> None:
+    rig.set(*guest_scene(*exposed(2, OWN), *exposed(21, OTHER)))
+    got = arrives(rig, visit(OWN, 8080))
+    assert ends_of(got) == (pack_address(CLIENT), 5000, pack_address(addresses(2)[0]), 80)
+    assert_back(answered(rig, got), OWN, 8080, CLIENT, 5000)
+    near, far = from_pod(rig, OWN, 8080), from_pod(rig, OTHER, 8080)
+    assert near.port == 10 + 2
+    assert (far.host, owner(ends_of(far.frame or b"")[2])) == (OTHER, 21)
+
+
+def test_a_host_port_of_loopback_is_the_hosts_own(rig: Rig) -> None:
+    loopback = "127.0.0.1"
+    rig.set(*guest_scene(*exposed(2, loopback)))
+    verdict = both_own(rig, visit(loopback, 8080, client=OWN))
+    assert verdict.port == 10 + DOOR
+    got = both(rig, 10 + DOOR, verdict.frame or b"")
+    assert got.frame
+    assert owner(ends_of(got.frame)[2]) == 2
+    back = answered(rig, got.frame)
+    assert back.port == 10 + DOOR
+    assert ends_of(back.frame or b"") == (pack_address(loopback), 8080, pack_address(OWN), 5000)
+    assert both_outside(rig, visit(loopback, 8080)) == Verdict()
+    assert from_pod(rig, loopback, 8080).drop == Drop.MALFORMED
+    rig.set(*guest_scene(*exposed(21, loopback)))  # another host's
+    assert both_own(rig, visit(loopback, 8080, client=OWN)) == Verdict()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.dataplane.rig import Rig
 
-from polpo.dataplane.tables import RING, TABLES, Drop, Layout
+from polpo.dataplane.rings import DENIED_RING, RING
+from polpo.dataplane.tables import TABLES, Drop, Layout
 from polpo.kernel.bpf import OBJECT
 
 Type = dict[str, Any]
@@ -75,4 +76,4 @@ def test_the_reasons_to_drop_have_the_same_numbers() -> None:
 
 
 def test_the_loaded_tables_are_all_declared(rig: Rig) -> None:
-    assert rig.switch.tables.keys() - {"scratch", RING} == TABLES.keys()
+    assert rig.switch.tables.keys() - {"scratch", RING, DENIED_RING} == TABLES.keys()

@@ -14,12 +14,13 @@ pytestmark = pytest.mark.netns
 OUT = tuple(rule for rule in ANY if not rule.ingress)
 WEB = (*OUT, Rule(ingress=True, family=4, protocol=6, low=80, high=80))
 SERVER = """
-import socket
+import contextlib, socket
 server = socket.create_server(("", 80))
 while True:
     client, _ = server.accept()
-    while data := client.recv(100):
-        client.send(data)
+    with contextlib.suppress(OSError):  # a client that was cut off resets its connection
+        while data := client.recv(100):
+            client.send(data)
 """
 GRATUITOUS = """
 import socket, sys
@@ -29,7 +30,7 @@ s.send(bytes.fromhex(sys.argv[1]))
 """
 
 
-def eventually(true: Callable[[], bool], seconds: float = 5) -> bool:
+def eventually(true: Callable[[], bool], seconds: float = 30) -> bool:
     """Polls until it is true, or the time is up."""
     end = time.monotonic() + seconds
     while not true():
@@ -122,7 +123,7 @@ def test_a_removed_rule_cuts_its_connections_within_a_second(wire: Wire, where: 
         assert client.stdout
         assert client.stdout.readline()
         wire.move_policy(b, 1)
-        client.wait(5)  # its read timed out: nothing came back any more
+        client.wait(30)  # its read timed out: nothing came back any more
         wire.move_policy(b, 2)
         assert eventually(lambda: connects(a, b.v4)), "a new connection, once it is allowed again"
     finally:
@@ -142,7 +143,7 @@ def test_a_member_that_leaves_its_group_is_cut_off(wire: Wire) -> None:
     assert a.pings(b.v4)
     a.groups = 0
     wire.sync()
-    assert eventually(lambda: not a.pings(b.v4), 3)
+    assert eventually(lambda: not a.pings(b.v4))
 
 
 @pytest.mark.parametrize("virtual", ["", "00:00:5e:00:01:07"], ids=["own MAC", "virtual MAC"])
@@ -212,7 +213,7 @@ def test_the_counters_are_the_workloads_own(wire: Wire) -> None:
     assert a.pings(b.v4)
     counted = wire.hosts[0].switch.tables["counters"].sum()
     ifindex = wire.hosts[0].plugs["a"].ifindex.to_bytes(4, "little")
-    packets_in, bytes_in, packets_out, bytes_out, _ = counted[ifindex]
+    packets_in, bytes_in, packets_out, bytes_out, *_ = counted[ifindex]
     assert packets_in >= 1
     assert bytes_in >= 98
     assert packets_out >= 1

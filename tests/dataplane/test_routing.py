@@ -319,7 +319,7 @@ def test_the_second_routers_link_may_be_too_small(rig: Rig) -> None:
     assert reason(rig, addresses(4)[0], size=1000) is None
 
 
-NEVER = ["0.1.2.3", "127.0.0.1", "169.254.0.3", "224.0.0.5", "240.0.0.1", "255.255.255.255"]
+NEVER = ["0.1.2.3", "169.254.0.3", "224.0.0.5", "240.0.0.1", "255.255.255.255"]
 NEVER += ["::", "::1", "fe80::3", "febf::1", "ff02::1", "ff0e::1"]
 
 
@@ -327,6 +327,11 @@ NEVER += ["::", "::1", "fe80::3", "febf::1", "ff02::1", "ff0e::1"]
 def test_some_destinations_are_never_routed(rig: Rig, to: str) -> None:
     routed(rig, OUTSIDE)
     assert reason(rig, to) == Drop.NO_ROUTE
+
+
+def test_a_loopback_address_is_never_on_a_wire(rig: Rig) -> None:
+    routed(rig, OUTSIDE)
+    assert reason(rig, "127.0.0.1") == Drop.MALFORMED
 
 
 @pytest.mark.parametrize("to", ["1.0.0.1", "126.1.1.1", "169.253.0.3", "223.0.0.1", "fec0::1"])

@@ -8,11 +8,14 @@ from tests.dataplane.routed_scenes import OTHER, REMOTE, Scene, at
 from tests.dataplane.served_scenes import answering, ends_of, owner
 from tests.dataplane.served_traffic import requests, served_scenes
 
+from polpo.dataplane.model import Verdict
+from polpo.dataplane.tables import unpack_mac
+
 quick = settings(
     max_examples=200,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-AFTER = ("", "", "answer", "answer", "again", "error")
+AFTER = ("", "", "answer", "answer", "again", "error", "complaint", "complaint")
 
 
 @quick
@@ -28,14 +31,24 @@ def test_the_switch_serves_as_its_model_does(
         verdict = both(rig, 10 + client, frame)
         if after == "again":
             both(rig, 10 + client, frame)
-        if after == "answer" and verdict.frame and (back := answering(verdict.frame, client)):
-            port, vni, answer = back
-            both(rig, 10 + port, answer) if port else both_overlay(rig, vni, OTHER, answer)
+        if after in ("answer", "complaint") and verdict.frame:
+            answer = answered(rig, client, verdict.frame)
+            if after == "complaint" and answer and answer.frame:
+                six, to = answer.frame[12:14] == b"\x86\xdd", unpack_mac(frame[:6])
+                both(rig, 10 + client, packets.complaint(answer.frame, at(client, six), to))
         if after == "error" and verdict.frame:
-            complain(rig, client, verdict.frame)
+            refuse(rig, client, verdict.frame)
 
 
-def complain(rig: Rig, client: int, got: bytes) -> None:
+def answered(rig: Rig, client: int, got: bytes) -> Verdict | None:
+    back = answering(got, client)
+    if back is None:
+        return None
+    port, vni, answer = back
+    return both(rig, 10 + port, answer) if port else both_overlay(rig, vni, OTHER, answer)
+
+
+def refuse(rig: Rig, client: int, got: bytes) -> None:
     """The backend refuses what it got."""
     number, six = owner(ends_of(got)[2]), got[12:14] == b"\x86\xdd"
     if number is None or number in REMOTE:

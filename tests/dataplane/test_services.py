@@ -34,10 +34,11 @@ from tests.dataplane.served_scenes import (
 )
 
 from polpo.dataplane.entries import Entries
+from polpo.dataplane.frames import parse
 from polpo.dataplane.metadata import voice as voice_of
 from polpo.dataplane.model import Verdict
 from polpo.dataplane.tables import Drop, pack_address, unpack_mac
-from polpo.target.rows import Rule
+from polpo.target.rows import Route, Rule
 from polpo.target.service import Backend
 
 VOICE = unpack_mac(voice_of(7))
@@ -131,6 +132,33 @@ def test_a_datagram_without_a_checksum_gets_none(rig: Rig) -> None:
     got = sent(rig, 1, packets.frame(*ends, 17, packets.udp(4000, 53, b"what?"))).frame
     assert got
     assert got[40:42] == bytes(2)
+
+
+def test_what_load_balancers_carry_is_counted_and_what_clusters_services_do_is_not(
+    rig: Rig,
+) -> None:
+    for router, counted in ((False, {(1, 1, 1)}), (True, set())):
+        rig.switch.tables["carried"].remove(rig.switch.tables["carried"].read().keys())
+        row = service("web", CLUSTER if router else VIP)
+        rig.set(*served_scene(row, *backends("web", 1), router=router))
+        answered(rig, 2, arrives(rig, 2, request(2, CLUSTER if router else VIP)))
+        sums = rig.switch.tables["carried"].sum().values()
+        assert {(flows, to, back) for flows, to, _, back, _ in sums} == counted
+
+
+@FAMILIES
+@pytest.mark.parametrize("backend", [8, 2, 21, 22])
+def test_what_a_client_says_of_an_answer_is_told_to_the_backend(
+    rig: Rig, six: bool, backend: int
+) -> None:
+    vip = VIP6 if six else VIP
+    rig.set(*served_scene(service("web", vip), *backends("web", backend, six=six)))
+    answer = answered(rig, 1, arrives(rig, 1, request(1, vip)))
+    said = arrives(rig, 1, packets.complaint(answer, at(1, six), to_vip(1)))
+    own, client = (pack_address(addresses(n)[six]) for n in (backend, 1))
+    assert parse(said).destination == own
+    quoted = said[:14] + said[14 + (48 if six else 28) :]
+    assert ends_of(quoted) == (own, 8080, client, 4000)
 
 
 def test_flows_are_divided_by_weight(rig: Rig) -> None:
@@ -267,23 +295,30 @@ def test_later_fragments_go_where_the_first_went(rig: Rig) -> None:
 
 
 @FAMILIES
+@pytest.mark.parametrize("routed", [False, True], ids=["on the link", "by a router"])
 def test_a_client_that_is_a_backend_speaks_to_itself_in_the_networks_name(
-    rig: Rig, six: bool
+    rig: Rig, six: bool, routed: bool
 ) -> None:
+    """By a router it hears no link-local address: UDP would answer from its own link-local one."""
     vip, voice = (VIP6, "fe80::a9fe:a9fe") if six else (VIP, "169.254.169.254")
-    rig.set(*served_scene(service("web", vip), *backends("web", 1, six=six)))
-    there = sent(rig, 1, request(1, vip)).answer
+    if routed:
+        vip, voice = (CLUSTER6, "fd70:6f6c:706f:1::a9fe:a9fe") if six else (CLUSTER, voice)
+    number = 2 if routed else 1
+    rows = service("web", vip), *backends("web", number, six=six)
+    rig.set(*served_scene(*rows, router=routed))
+    there = sent(rig, number, request(number, vip)).answer
     assert there
     assert whole(there)
-    own = pack_address(addresses(1)[six])
+    own = pack_address(addresses(number)[six])
     assert ends_of(there) == (pack_address(voice), 4000, own, 8080)
-    answer = summed(packets.frame(at(1, six), (VOICE, voice), 6, packets.tcp(8080, 4000, 18)))
-    back = sent(rig, 1, answer).answer
+    to = gate(100, 1) if routed else VOICE, voice
+    answer = summed(packets.frame(at(number, six), to, 6, packets.tcp(8080, 4000, 18)))
+    back = sent(rig, number, answer).answer
     assert back
     assert whole(back)
     assert ends_of(back) == (pack_address(vip), 80, own, 4000)
-    stray = summed(packets.frame(at(1, six), (VOICE, voice), 6, packets.tcp(8080, 4001, 18)))
-    assert sent(rig, 1, stray).drop
+    stray = summed(packets.frame(at(number, six), to, 6, packets.tcp(8080, 4001, 18)))
+    assert sent(rig, number, stray).drop
 
 
 def test_a_client_sticks_to_its_backend_whichever_come(rig: Rig) -> None:
@@ -312,6 +347,24 @@ def test_a_local_service_has_only_what_is_on_the_clients_host(rig: Rig) -> None:
     assert sent(rig, 1, request(1)) == Verdict(drop=Drop.NO_LOCAL_BACKEND)
     rig.set(*served_scene(service("web", local=True)))
     assert sent(rig, 1, request(1)).drop == Drop.NO_BACKEND
+
+
+@FAMILIES
+def test_what_no_service_is_at_of_their_prefix_is_told_so_and_goes_nowhere(
+    rig: Rig, six: bool
+) -> None:
+    """Not even where everything else goes."""
+    address, prefix = (CLUSTER6, "fdfe::/112") if six else (CLUSTER, "10.254.0.0/16")
+    out = Route("::/0" if six else "0.0.0.0/0", ((7, addresses(8)[six]),))
+    rows = [service("web", address), *backends("web", 8, six=six), out]
+    rig.set(*served_scene(*rows, router=True))
+    assert sent(rig, 2, request(2, address, port=81)).port == 18
+    rig.set(*served_scene(*rows, Route(prefix, ()), router=True))
+    arrives(rig, 2, request(2, address))
+    verdict = sent(rig, 2, request(2, address, port=81))
+    assert verdict.drop == Drop.UNREACHABLE
+    assert verdict.answer
+    assert whole(verdict.answer)
 
 
 def test_of_other_ports_and_protocols_nothing_is_known(rig: Rig) -> None:

@@ -6,11 +6,13 @@ import threading
 import time
 import uuid
 from collections import Counter
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from polpo.client.session import ApiError, Session
 from polpo.testing.controller_process import ControllerProcess, bulk, make_network
+from polpo.testing.waiting import until
 
 BULK = 50
 
@@ -35,9 +37,11 @@ def test_kill_9_during_bulk_creates(controller: ControllerProcess) -> None:
             threading.Thread(target=write_until_it_dies, args=(controller, network, acknowledged))
             for _ in range(3)
         ]
+        before = len(acknowledged)
         for writer in writers:
             writer.start()
-        time.sleep(random.uniform(0.2, 0.6))  # any moment will do: that is the test
+        until(partial(has_grown, acknowledged, before), "a first one is acknowledged")
+        time.sleep(random.uniform(0.0, 0.4))  # any moment will do: that is the test
         controller.kill()
         for writer in writers:
             writer.join()
@@ -47,7 +51,10 @@ def test_kill_9_during_bulk_creates(controller: ControllerProcess) -> None:
         assert set(found.values()) <= {BULK}, "a bulk is half done"
         addresses = [port["fixed_ips"][0]["ip_address"] for port in ports]
         assert len(addresses) == len(set(addresses))
-    assert acknowledged
+
+
+def has_grown(acknowledged: set[str], before: int) -> bool:
+    return len(acknowledged) > before
 
 
 def fill(session: Session, network: str) -> tuple[int, ApiError]:

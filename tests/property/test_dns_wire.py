@@ -5,11 +5,13 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polpo.dns.plugins.cache.items import traits_of, traits_of_message
 from polpo.dns.wire.glance import glance
 from polpo.dns.wire.message import Edns, Malformed, Option, read_message, read_question
 from polpo.dns.wire.name import from_text, join, to_text
 from polpo.dns.wire.record import Record, Reply
 from polpo.dns.wire.render import SMALLEST_SIZE, render_query, render_reply
+from polpo.dns.wire.skim import shuffled, skim, with_ttl
 
 LABELS = st.binary(min_size=1, max_size=20).map(bytes.lower)
 NAMES = st.lists(LABELS, max_size=6).map(join)
@@ -110,3 +112,46 @@ def test_a_glance_sees_what_reading_finds_or_leaves_it_to_it(
 def test_a_glance_is_enough_for_the_usual_query(name: bytes, type: int, has_edns: bool) -> None:
     edns = Edns(1232, 0, False, ()) if has_edns else None
     assert glance(render_query(1, name, type, edns=edns)) is not None
+
+
+@given(NAMES, SECTIONS, SECTIONS, SECTIONS, st.booleans(), st.integers(0, 3600))
+def test_what_is_skimmed_is_what_is_read_and_a_ttl_changes_nothing_else(
+    name: bytes,
+    answer: tuple[Record, ...],
+    authority: tuple[Record, ...],
+    additional: tuple[Record, ...],
+    has_edns: bool,
+    ttl_s: int,
+) -> None:
+    query = render_query(1, name, 1, edns=Edns(1232, 0, False, ()) if has_edns else None)
+    question = read_question(query)
+    reply = Reply(answer=answer, authority=authority, additional=additional)
+    wire = render_reply(query, question, reply, 65535)
+    places = skim(wire, question.end)
+    assert places is not None
+    assert traits_of_message(wire, places) == traits_of(reply)
+    read = read_message(with_ttl(wire, places, ttl_s))
+    aged = [[r._replace(ttl_s=ttl_s) for r in part] for part in (answer, authority, additional)]
+    assert [list(read.answer), list(read.authority), list(read.additional)] == aged
+    assert read.edns == read_message(wire).edns
+
+
+@given(st.binary(max_size=200), st.integers(0, 200))
+def test_any_bytes_may_be_skimmed(wire: bytes, at: int) -> None:
+    places = skim(wire, at)
+    if places:
+        assert places[0].start == at
+        assert places[-1].end == len(wire)
+
+
+@given(NAMES.filter(len), SECTIONS, st.lists(st.binary(min_size=4, max_size=4), max_size=5))
+def test_addresses_change_places_and_nothing_else(
+    name: bytes, others: tuple[Record, ...], addresses: list[bytes]
+) -> None:
+    query = render_query(1, name, 1)
+    question = read_question(query)
+    answer = tuple(Record(name, 1, 60, address) for address in addresses)
+    wire = render_reply(query, question, Reply(answer=answer, additional=others), 65535)
+    turned = read_message(shuffled(wire, skim(wire, question.end) or []))
+    assert sorted(turned.answer) == sorted(answer)
+    assert turned._replace(answer=()) == read_message(wire)._replace(answer=())

@@ -17,16 +17,33 @@ from tests.property.test_compiler import (
 )
 
 from polpo.compiler.slices import all_slices
-from polpo.model.cluster import Cluster
+from polpo.model.cluster import POD, Cluster, Node
 from polpo.model.object import Object
+from polpo.model.port import FixedIP, Port
 from polpo.model.service import Service, ServiceBackend, ServicePort
 from polpo.model.snapshot import Snapshot
 from polpo.target import service as rows
 
+ROUTE = "10.9.0.0/16"
+"""Routers have one of their own there, at times."""
+nodes = st.builds(
+    Node,
+    st.sampled_from(("", "a", "b")),
+    st.sampled_from(((), ("192.0.0.1",), ("192.0.0.1", "2001:db8::1"))),
+)
 clusters = st.builds(
-    lambda n, router: Cluster(id=f"C{n}", name=f"c{n}", network_id="N0", router_id=f"T{router}"),
+    lambda n, router, nodes, cidrs: Cluster(
+        id=f"C{n}",
+        name=f"c{n}",
+        network_id="N0",
+        router_id=f"T{router}",
+        nodes=nodes,
+        service_cidrs=cidrs,
+    ),
     st.integers(0, 1),
     few,
+    st.dictionaries(st.sampled_from(("h0", "h1", "gone")), nodes, max_size=2),
+    st.sampled_from(((), ("10.254.0.0/16",), ("10.254.0.0/16", "fdfe::/112"), (ROUTE,))),
 )
 backends = st.builds(
     ServiceBackend,
@@ -35,6 +52,8 @@ backends = st.builds(
     st.sampled_from(("", "h0", "h1", "gone")),
     st.booleans(),
     st.booleans(),
+    st.sampled_from(((), ("a",))),
+    st.sampled_from(((), (), ("h0", "gone"))),
 )
 ports = st.builds(
     ServicePort,
@@ -42,6 +61,7 @@ ports = st.builds(
     st.sampled_from((80, 443)),
     st.lists(backends, max_size=3).map(tuple),
     st.sampled_from((0, 30080)),
+    st.sampled_from(((), ("203.0.113.7",))),
 )
 services = st.builds(
     lambda n, cluster, addresses, given, sticks_s, local, guests, health_port: Service(
@@ -67,7 +87,26 @@ services = st.builds(
     st.sampled_from(("", "cluster", "local")),
     st.sampled_from((0, 32000)),
 )
-some = st.one_of(hosts, routers, interfaces, clusters, services, services)
+pods = st.builds(
+    lambda n, host, exposed: Port(
+        id=f"X{n}",
+        network_id="N0",
+        mac_address=f"02:00:00:00:01:0{n}",
+        fixed_ips=(FixedIP("S0", f"10.0.1.{n}"), FixedIP("S6", f"fd00::1:{n}")),
+        host=host,
+        device_owner=POD,
+        profile={"cluster": "c0"} | ({"exposed": exposed} if exposed else {}),
+    ),
+    few,
+    st.sampled_from(("", "h0", "h1")),
+    st.lists(
+        st.sampled_from(
+            (["tcp", 80, 8080, ""], ["udp", 53, 53, "127.0.0.1"], ["tcp", 81, 1, "192.0.0.1"])
+        ),
+        max_size=2,
+    ),
+)
+some = st.one_of(hosts, routers, interfaces, clusters, services, services, pods)
 edits = st.lists(st.tuples(some, kept), max_size=20)
 SERVED: list[tuple[Any, bool]] = [
     *ROUTED,

@@ -1,6 +1,8 @@
 """One host's agent, put together: what there is, and who knows whom."""
 
 import asyncio
+import time
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -15,16 +17,16 @@ from polpo.agent.balancer.balancers import Balancers
 from polpo.agent.balancer.certificates import AGAIN_S, Certificates
 from polpo.agent.config import Config
 from polpo.agent.controller import Controller
+from polpo.agent.denials import Denials
 from polpo.agent.devices import Devices
 from polpo.agent.dhcp.responder import Responder
 from polpo.agent.door import Door
 from polpo.agent.drift import Drift
+from polpo.agent.errands import Errands
 from polpo.agent.feed import Feed
-from polpo.agent.gates import Gates
 from polpo.agent.gateway.gateways import Gateways
 from polpo.agent.gateway.instances import Instances
 from polpo.agent.guards import Guards
-from polpo.agent.host_ends import HostEnds
 from polpo.agent.loop import Loop, Pass
 from polpo.agent.metadata.service import Metadata
 from polpo.agent.metrics import Figures, Metrics
@@ -38,6 +40,7 @@ from polpo.agent.plugs import Plugs
 from polpo.agent.pods.assembly import Pods
 from polpo.agent.pods.health import Asked, Health
 from polpo.agent.pods.host_ports import HostPorts
+from polpo.agent.port_steps import PortSteps
 from polpo.agent.probes import Probes
 from polpo.agent.reconciler import Step
 from polpo.agent.reporter import Reporter, now
@@ -45,11 +48,10 @@ from polpo.agent.tables import Tables
 from polpo.agent.target import Target
 from polpo.agent.target_file import TargetFile
 from polpo.agent.tunnel import TunnelDevice
-from polpo.agent.wanted import Wire
+from polpo.agent.wanted import Wire, Wired
 from polpo.agent.ways_in import Outside, WaysIn
-from polpo.agent.workloads import Workloads
 from polpo.agent.world import Function, World
-from polpo.dataplane.tables import RING
+from polpo.dataplane.rings import DENIED_RING, RING
 from polpo.kernel import bpf, events, netns
 from polpo.kernel.netlink import Netlink
 from polpo.kernel.packets import Sender
@@ -96,9 +98,11 @@ class Agent:
             self.observed, self.tables, self.switch.programs["from_port"], monotonic
         )
         self.responder = self._responder()
+        self.denials = self._denials()
         self.metadata = Metadata(
             config, self.target, self.world.ports, self.devices, self.drift, self.patience
         )
+        self.port_steps = self._port_steps()
         self.loop = Loop(
             self.target, self.world, self.tables, self._steps(), self.patience, monotonic
         )
@@ -177,29 +181,25 @@ class Agent:
         ring = Ring(self.switch.tables[RING])
         return Responder(ring, Sender(), self.target, self.world.ports, self.devices, monotonic)
 
+    def _denials(self) -> Denials:
+        ring = Ring(self.switch.tables[DENIED_RING])
+        return Denials(ring, self.responder.port_at, time.time, lambda: self.reporter.wake())
+
     def _steps(self) -> list[Pass]:
         """In the order of putting; removing goes the other way."""
-        config, ports, devices, plugs = self.config, self.world.ports, self.devices, self.plugs
-        around = (self.drift, self.patience)
-        guards = [
-            self.switch.programs[n].id for n in ("from_port", "from_overlay", "from_metadata")
-        ]
+        config, steps, around = self.config, self.port_steps, (self.drift, self.patience)
         tunnel = wanted.tunnel(config.underlay, config.vxlan_port)
         return [
             *self.gateways.before(),
             *self.balancers.before(),
             *self.metadata.before(),
-            Step(TunnelDevice(devices), lambda: tunnel, *around),
-            Step(HostEnds(devices, plugs, ports), lambda: wanted.host_ends(ports), *around),
+            Step(TunnelDevice(self.devices), lambda: tunnel, *around),
+            steps.ends,
             self.tables,
-            Step(self.guards, lambda: wanted.programs(ports, *guards), *around),
-            Step(Gates(devices, plugs), lambda: wanted.gates(ports, self.guards.guarded), *around),
+            steps.guards,
+            steps.gates,
             Step(self.ways_in, self._outside().wanted, *around),
-            Step(
-                Workloads(devices, ports, monotonic),
-                self._wires,
-                *around,
-            ),
+            steps.workloads,
             *self.metadata.after(),
             *self.gateways.after(),
             *self.balancers.after(),
@@ -215,8 +215,20 @@ class Agent:
             lambda: self.tables.welcomes_guests,
         )
 
-    def _wires(self) -> dict[str, Wire]:
-        ports = self.world.ports
+    def _port_steps(self) -> PortSteps:
+        return PortSteps(
+            self.devices,
+            self.plugs,
+            self.world.ports,
+            self.guards,
+            self.switch.programs,
+            self._wires,
+            lambda: self.loop.wake(),
+            self.drift,
+            self.patience,
+        )
+
+    def _wires(self, ports: Mapping[str, Wired]) -> dict[str, Wire]:
         wires = wanted.wires(ports, self.target.subnet)
         for function in self._functions():
             wires = function.wires(wires, ports)
@@ -238,6 +250,7 @@ class Agent:
             self.target,
             self.plugs,
             self.loop,
+            Errands(self.loop, self.world, self.devices, self.tables, self.port_steps),
             partial(self.world.settled, self.guards),
         )
         self.pods = Pods(self.config, self.controller, self.target, self.plugs, plugging, self.loop)
@@ -275,8 +288,10 @@ class Agent:
             looked=self.gateways.roles.looked,
             uplinks=self.gateways.instances.uplinks(),
             sighted=self.probes.sighted(),
+            denied=self.denials.recent(),
             heard=self.isolation.heard(),
             error=self.loop.error(),
+            refused=self.feed.refused,
             version=version("polpo"),
             started_at=self.started_at,
             loop_ms=round(self.loop.last_s * 1000, 3),
@@ -291,6 +306,7 @@ class Agent:
             traffic=self.observed.traffic(),
             asked=self.responder.asked,
             answers={**self.responder.answers, **self.metadata.answers()},
+            pods={port.id: port.name for port, _ in self.world.ports.values() if port.pods_of},
         )
 
     def _after_pass(self) -> None:
@@ -348,12 +364,17 @@ class Agent:
 
     def _listen(self) -> None:
         """Have the kernel wake the loop."""
-        here, names = events.kernel_events(), events.name_events(netns.DIRECTORY)
-        loop = asyncio.get_running_loop()
+        here, loop = events.kernel_events(), asyncio.get_running_loop()
         loop.add_reader(here, lambda: self._woken(here.fileno()))
-        loop.add_reader(names, lambda: self._names_woken(names))
         self._events = here  # kept open
+        try:
+            names = events.name_events(netns.DIRECTORY)
+            loop.add_reader(names, lambda: self._names_woken(names))
+        except OSError as e:  # passes come without being woken, too, only later
+            advice = "raise fs.inotify.max_user_instances"
+            structlog.get_logger("polpo.agent").warning("late", reason=str(e), advice=advice)
         self.responder.listen()
+        self.denials.listen()
         self.metadata.listener.listen()
 
     async def _serve_metrics(self) -> None:

@@ -3,6 +3,8 @@
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 import httpx2
@@ -10,6 +12,7 @@ import msgspec
 
 from polpo.agent.config import Config
 from polpo.target.status import Status
+from polpo.target.wire import FORMAT
 
 SILENCE_S = 15.0  # three heartbeats
 ANSWER_S = 1.0
@@ -26,6 +29,14 @@ class Refused(Exception):
 
 class Unreachable(Exception):
     """The controller did not answer, or fell silent."""
+
+
+class Given(NamedTuple):
+    """Ids of the ports that the host has for pods, and why which attachments can't have what they
+    choose."""
+
+    ports: set[str]
+    refused: Mapping[str, str] = MappingProxyType({})
 
 
 class Controller:
@@ -47,10 +58,11 @@ class Controller:
             if e.status != 404:
                 raise
 
-    async def pods(self, said: Mapping[str, object]) -> set[str]:
-        """Ids of the ports that the host has for pods (docs/decisions/0180)."""
+    async def pods(self, said: Mapping[str, object]) -> Given:
+        """See docs/decisions/0180."""
         text = await self._ask("PUT", "/pods", msgspec.json.encode(said))
-        return {port["id"] for port in msgspec.json.decode(text)["ports"]}
+        answer = msgspec.json.decode(text)
+        return Given({port["id"] for port in answer["ports"]}, answer.get("refused", {}))
 
     async def answers(self) -> bool:
         """Whether anybody is there, whatever they say."""
@@ -70,9 +82,10 @@ class Controller:
     async def feed(self, since: int) -> AsyncIterator[bytes]:
         """Pieces of the feed's text as they come; Unreachable when it falls silent or ends."""
         url, timeout = f"{self._host}/target", httpx2.Timeout(5.0, read=SILENCE_S)
+        params = {"since": since, "format": FORMAT}
         try:
             async with self._client.stream(
-                "GET", url, params={"since": since}, headers=self._headers(), timeout=timeout
+                "GET", url, params=params, headers=self._headers(), timeout=timeout
             ) as response:
                 await _raise_if_refused(response)
                 async for piece in response.aiter_raw():

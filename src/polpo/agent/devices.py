@@ -12,13 +12,13 @@ OLD_S = 1.0
 
 
 class Devices:
-    """Decodes only when the kernel says something else than last time. `visits`: of those in the
+    """Decodes only what the kernel says otherwise than last time. `visits`: of those in the
     namespaces of network functions.
     """
 
     def __init__(self, netlink: Netlink) -> None:
         self.netlink, self.visits = netlink, Visits()
-        self._raw: list[bytes] = []
+        self._decoded: dict[bytes, Link] = {}
         self._events, self._read_at = Changes(), -OLD_S
         self._by_name: dict[str, Link] = {}
 
@@ -30,9 +30,9 @@ class Devices:
         if not self._events.any() and now - self._read_at < OLD_S:
             return self._by_name
         raw, self._read_at = dump_links(self.netlink), now
-        if raw != self._raw:
-            self._by_name = {link.name: link for link in map(parse_link, raw)}
-            self._raw = raw
+        known = self._decoded
+        self._decoded = {one: known.get(one) or parse_link(one) for one in raw}
+        self._by_name = {link.name: link for link in self._decoded.values()}
         return self._by_name
 
     @property
@@ -44,6 +44,14 @@ class Devices:
         """One that has just been made: of a full host it would take long to read all."""
         link = self._by_name[name] = get_link(self.netlink, name)
         return link
+
+    def look_at(self, name: str) -> Link | None:
+        """One as it is now; None if it is not there."""
+        try:
+            return self.one(name)
+        except OSError:
+            self._by_name.pop(name, None)
+            return None
 
     def index(self, name: str) -> int:
         """By what was read last. FileNotFoundError if there is no such device."""

@@ -22,7 +22,8 @@ Moved = Callable[[list[Line]], None]
 class Feed:
     """`moved` is called after each batch that changed something, `word` after every one.
 
-    `cuts` counts reconnects.
+    `cuts` counts reconnects; `refused` says why the controller does not tell, or what was not
+    understood, until it has told something again.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Feed:
         self._raw: list[bytes] = []  # the text of the batch that is being said
         self.connected = False
         self.cuts = 0
+        self.refused: str | None = None
         self._log = structlog.get_logger("polpo.agent")
 
     async def follow(self) -> None:
@@ -60,9 +62,11 @@ class Feed:
         except Unreachable as e:
             return str(e), self._backoff()
         except Refused as e:
-            return f"{e.status}: {e}", REFUSED_S if e.status in (401, 403) else self._backoff()
+            self.refused = f"{e.status}: {e}"
+            return self.refused, REFUSED_S if e.status in (401, 403) else self._backoff()
         except msgspec.MsgspecError as e:
-            return f"not understood: {e}", self._backoff()
+            self.refused = f"not understood: {e}"
+            return self.refused, self._backoff()
 
     def _backoff(self) -> float:
         wait_s = self._wait_s
@@ -88,5 +92,5 @@ class Feed:
         elif self._file.trouble:
             self._file.append(b"", self._target)  # the disk may have room by now
         self._raw.clear()
-        self._wait_s, self.connected = FIRST_S, True
+        self._wait_s, self.connected, self.refused = FIRST_S, True, None
         self._word()

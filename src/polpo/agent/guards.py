@@ -69,6 +69,7 @@ class Guards:
         return None
 
     def _put(self, device: str, program: int) -> None:
+        self.guarded.pop(device, None)  # a namesake may have gone
         loaded = self._programs[BY_DEVICE.get(device, "from_port")]
         netlink, index = self._devices.netlink, self._devices.index(device)
         filters.put_filter(netlink, index, PREFERENCE, FILTER_HANDLE, loaded.label, loaded.fd)

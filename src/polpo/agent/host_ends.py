@@ -9,7 +9,8 @@ from polpo.agent.plugs import Plug, Plugs
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.agent.wanted import HostEnd, Wired
 from polpo.kernel import netns
-from polpo.kernel.links import Link, add_veth, delete_link, set_link
+from polpo.kernel.departures import dismiss
+from polpo.kernel.links import Link, add_veth, set_link
 from polpo.kernel.taps import add_tap
 from polpo.target.changes import Changes
 
@@ -66,9 +67,10 @@ class HostEnds:
         add_tap(plug.device)
 
     def _remove(self, device: str) -> None:
-        links = self._devices.read()
-        if device in links:
-            delete_link(self._devices.netlink, links[device].index)
+        link = self._devices.look_at(device)
+        if link is not None:
+            dismiss(link.index)
+            self._devices.look_at(device)
 
 
 def leftovers(plug: Plug, devices: Devices) -> bool:

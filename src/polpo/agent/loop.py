@@ -16,6 +16,7 @@ from polpo.target.wire import Line
 
 VERIFY_S = 5.0  # everything is looked at so often, event or none
 BUSY = 0.004  # the share of a core that looking may take by the timer; slower hosts look less often
+SETTLE_S = 0.05  # after errands, until all is looked at
 EVENTS_BUSY = 0.4  # the same for events, which others can cause as fast as they like
 
 
@@ -61,8 +62,11 @@ class Loop:
         self._target, self._world, self._rows = target, world, rows
         self._steps, self._patience, self._clock = steps, patience, clock
         self._woken, self._hurried = asyncio.Event(), asyncio.Event()
+        self._ran_errands = False
         self._waiters: set[asyncio.Future[None]] = set()
         self.reached = 0
+        self.behind = True  # rows of the target may not be written yet,
+        self._owes_pass = True  # or more than rows: the target is not reached before a pass
         self.last_s = self._cost_s = 0.0  # of the last pass: by the clock, and of a core
         self.passes = 0
         self.after: list[Callable[[], None]] = []  # called when something has been written,
@@ -78,17 +82,43 @@ class Loop:
         self.wake()
 
     def moved(self, batch: list[Line]) -> None:
-        """The target has moved. If only rows of tables did, they are written here and now."""
+        """The target has moved. Rows of tables are written here and now; if there is more, a
+        pass follows.
+        """
         more = self._rows.hear(batch)
-        if more or self._target.concerns_ports(batch) or not self.passes or self.error():
-            self.wake()
+        if not self.passes or self.error():
+            self.behind = True
+            self._owe_pass()
+            return
+        self._rows.write()
+        if more or self._target.concerns_ports(batch):
+            self._owe_pass()
+        if self._owes_pass:
+            self.tell_waiters()
         else:
-            self._rows.write()
             self._reach()
+
+    def _owe_pass(self) -> None:
+        self._owes_pass = True
+        self.wake()
+
+    def errand(self, work: Callable[[], bool]) -> bool:
+        """Work that somebody waits for, before the pass that looks at all. Whether it is done;
+        before the first pass none is.
+        """
+        if not self.passes:
+            return False
+        self._ran_errands = True
+        self.wake()
+        try:
+            return work()
+        except OSError:
+            return False  # the pass says why
 
     async def run(self) -> None:
         while True:
             await self._wait()
+            await self._settle()
             self._hurried.clear()
             if self._target.known:
                 self.converge()
@@ -106,6 +136,7 @@ class Loop:
         self._world.tidy()
         self.last_s, self._cost_s = self._clock() - began, processor() - cost
         self.passes += 1
+        self.behind = self._owes_pass = False
         for tell in self.after_pass:
             tell()
         self._reach()
@@ -137,14 +168,27 @@ class Loop:
             self.reached = self._target.revision
         for tell in self.after:
             tell()
+        self.tell_waiters()
+
+    def tell_waiters(self) -> None:
+        """Something that one may wait for has happened."""
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
+    async def _settle(self) -> None:
+        """Errands cause events, and come in crowds: one pass looks at what many have done."""
+        if self._ran_errands:
+            self._ran_errands = False
+            await self._unless_hurried(SETTLE_S)
+
     async def _rest(self) -> None:
         """So that events, however many, take no more than their share of a core."""
+        await self._unless_hurried(self._cost_s / EVENTS_BUSY)
+
+    async def _unless_hurried(self, time_s: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._cost_s / EVENTS_BUSY):
+            async with asyncio.timeout(time_s):
                 await self._hurried.wait()
 
     async def _wait(self) -> None:

@@ -16,6 +16,7 @@ class Figures(msgspec.Struct, frozen=True):
     """What is asked for besides the status. Traffic: port id -> counter name -> value.
 
     asked    DHCP and router solicitations, by service; answers: by service and outcome
+    pods     of ports that pods have: port id -> <namespace>/<pod>
     """
 
     held: int
@@ -25,6 +26,7 @@ class Figures(msgspec.Struct, frozen=True):
     traffic: Mapping[str, Mapping[str, int]]
     asked: Mapping[str, int] = {}
     answers: Mapping[tuple[str, str], int] = {}
+    pods: Mapping[str, str] = {}
 
 
 class Metrics(Collector):
@@ -68,6 +70,7 @@ class Metrics(Collector):
         yield _counters("asked", "DHCP and router solicitations", "service", figures.asked)
         yield _answers(figures.answers)
         yield from _traffic(figures.traffic)
+        yield _denied(figures)
         for metrics in self._more:
             yield from metrics()
 
@@ -108,3 +111,17 @@ def _traffic(traffic: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
     for name in names:
         of_name = {port: counters.get(name, 0) for port, counters in traffic.items()}
         yield _counters(f"port_{name}", "Of one port, from its own view", "port", of_name)
+
+
+def _denied(figures: Figures) -> Metric:
+    """As many series as the host has pods that were ever denied something."""
+    help = "Packets that a policy has denied a pod of this host, to receive or to send"
+    labels = ["namespace", "pod", "direction"]
+    metric = CounterMetricFamily("polpo_agent_pod_denied", help, labels=labels)
+    for port, name in figures.pods.items():
+        namespace, _, pod = name.partition("/")
+        counters = figures.traffic.get(port, {})
+        for direction, counter in (("ingress", "denied_in"), ("egress", "denied_out")):
+            if counters.get(counter):
+                metric.add_metric([namespace, pod, direction], counters[counter])
+    return metric

@@ -7,6 +7,7 @@ import msgspec
 
 from polpo.agent.addressing import Address, addresses
 from polpo.agent.controller import Controller, Refused, Unreachable
+from polpo.agent.errands import Errands
 from polpo.agent.loop import Loop
 from polpo.agent.plugs import Plug, Plugs
 from polpo.agent.target import Target
@@ -36,10 +37,11 @@ class Plugging:
         target: Target,
         plugs: Plugs,
         loop: Loop,
+        errands: Errands,
         settled: Callable[[], tuple[str, ...]],
     ) -> None:
         self._controller, self._target, self._plugs = controller, target, plugs
-        self._loop, self._settled = loop, settled
+        self._loop, self._errands, self._settled = loop, errands, settled
 
     async def plug(self, plug: Plug) -> Plugged:
         """Returns when the port is wired from end to end. Asking again for the same is fine."""
@@ -55,7 +57,8 @@ class Plugging:
     async def place(self, plug: Plug) -> Plugged:
         """The same for a port that is bound here already."""
         self._plugs.put(plug)
-        await self._until(lambda: self.is_wired(plug.port), lambda: self.why(plug.port))
+        if plug.pod is None or not self._errands.attend(plug.port):
+            await self._until(lambda: self.is_wired(plug.port), lambda: self.why(plug.port))
         return self.plugged(self._plugs.get(plug.port) or plug)
 
     def note(self, plug: Plug) -> None:
@@ -73,6 +76,8 @@ class Plugging:
         plug = self._plugs.get(port)
         if plug is not None:
             self.let_go(plug)
+            if plug.pod is not None and self._errands.dismiss(port):
+                return
             await self._until(
                 lambda: self._plugs.get(port) is None, lambda: "its devices are still there"
             )

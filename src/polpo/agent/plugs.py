@@ -10,17 +10,29 @@ from typing import Literal
 
 import msgspec
 
+from polpo.model.exposed import Exposed
 from polpo.runtime.files import replace_file
+from polpo.target.rows import Limit
+
+
+class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How much it may receive and send; None for no limit."""
+
+    ingress: Limit | None = None
+    egress: Limit | None = None
 
 
 class Pod(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whose a pod's port is: `sandbox` is CNI_CONTAINERID, `name` <namespace>/<pod>, `uid` the
-    pod's."""
+    pod's. `exposed` are ports of the host that lead to it; `limits` are its own, besides those of
+    the port's QoS policy."""
 
     cluster: str
     sandbox: str
     name: str = ""
     uid: str = ""
+    exposed: tuple[Exposed, ...] = ()
+    limits: Limits = Limits()
 
 
 class Plug(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -66,6 +66,22 @@ class Step(Generic[K, V]):
             due = tuple(k for k in self._remove if self._patience.due(self.noun, k))
             self._attempt(Changes(put={}, remove=due))
 
+    def put_one(self, key: K, value: V) -> bool:
+        """Write this one without a look at any. Whether it is written."""
+        self._attempt(Changes(put={key: value}, remove=()))
+        done = not self._patience.failed(self.noun, key)
+        if done and self._believed is not None:
+            self._believed[key] = value
+        return done
+
+    def remove_one(self, key: K) -> bool:
+        """The same for what is to go."""
+        self._attempt(Changes(put={}, remove=(key,)))
+        done = not self._patience.failed(self.noun, key)
+        if done and self._believed is not None:
+            self._believed.pop(key, None)
+        return done
+
     def _due(self, put: dict[K, V]) -> dict[K, V]:
         return {k: v for k, v in put.items() if self._patience.due(self.noun, k)}
 

@@ -59,8 +59,9 @@ class Reporter:
 def _essence(status: Status) -> tuple[object, ...]:
     gateways = status.active, status.ready, status.looked, status.uplinks
     balancers = {vni: (b.members, b.error) for vni, b in status.balancing.items()}
-    seen = status.moved, status.sighted
-    return status.revision, status.ports, status.error, seen, gateways, balancers
+    seen = status.moved, status.sighted, status.denied
+    trouble = status.error, status.refused
+    return status.revision, status.ports, trouble, seen, gateways, balancers
 
 
 def now() -> str:

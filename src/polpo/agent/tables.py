@@ -15,6 +15,8 @@ from polpo.agent.devices import Devices, is_elsewhere
 from polpo.agent.drift import Drift
 from polpo.agent.ownership import METADATA, TUNNEL
 from polpo.agent.patience import Patience
+from polpo.agent.plugs import Limits
+from polpo.agent.plugs import Plug as Place
 from polpo.agent.target import Target
 from polpo.agent.wanted import Wired
 from polpo.dataplane.entries import Entries, Plug
@@ -139,6 +141,19 @@ class Tables:
         else:
             self._put_touched()
 
+    def attend(self, device: str) -> bool:
+        """The rows of one port that is wired now. Whether all is as it should be."""
+        port, plug = self._ports[device]
+        self._entries.set_plug(port.id, _plugged(self._devices.index(device), plug))
+        self.write()
+        return not self._patience.any_of(self.noun)
+
+    def dismiss(self, port: str) -> bool:
+        """The same for one that is to go."""
+        self._entries.set_plug(port, None)
+        self.write()
+        return not self._patience.any_of(self.noun)
+
     def remove(self) -> None:
         for name in reversed(ORDER):
             self._remove_keys(name, self._remove.get(name, ()))
@@ -169,7 +184,7 @@ class Tables:
     def _plugs(self) -> dict[str, Plug]:
         links = self._devices.read()
         return {
-            wired.port.id: Plug(ifindex=links[device].index, veth=is_elsewhere(wired.plug))
+            wired.port.id: _plugged(links[device].index, wired.plug)
             for device, wired in self._ports.items()
             if device in links
         }
@@ -208,3 +223,8 @@ class Tables:
             self._switch.tables[name].remove(found)
         except OSError as e:
             self._patience.note(self.noun, name, e.strerror or str(e))
+
+
+def _plugged(ifindex: int, plug: Place) -> Plug:
+    limits = plug.pod.limits if plug.pod is not None else Limits()
+    return Plug(ifindex, is_elsewhere(plug), limits.ingress, limits.egress)

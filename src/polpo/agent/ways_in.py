@@ -25,8 +25,9 @@ from polpo.target.changes import Changes
 LOOPBACK = "lo"
 PARENTS = {"in": filters.INGRESS, "out": filters.EGRESS}
 PROGRAMS = {"in": "from_outside", "out": "to_outside"}
-SETTINGS = {"accept_local": "1", "rp_filter": "2"}
-"""Of the host's own port: answers come by it to other addresses of the host, from any."""
+SETTINGS = {"accept_local": "1", "rp_filter": "2", "route_localnet": "1"}
+"""Of the host's own port: answers come by it to other addresses of the host, from any, and from
+127.0.0.1, where a pod's host port may be. The switch lets nobody else send to that."""
 
 
 class Way(NamedTuple):

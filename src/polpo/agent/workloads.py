@@ -5,7 +5,7 @@ the device (an allowed address pair) stays.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from polpo.agent.devices import Devices
 from polpo.agent.plugs import Plug
@@ -19,6 +19,7 @@ from polpo.runtime.clock import Clock
 from polpo.target.changes import Changes
 
 FRESH_S = 2.5  # half of the loop's timer: each of its passes reads nearly all
+PIECE_S = 0.01  # so long one pass looks at what is only old: a pod that comes does not wait longer
 LOOPBACK = 1  # its index in every namespace
 
 
@@ -29,19 +30,30 @@ class Workloads:
     we wrote, and where the host's end has changed. Ours say so (Visits.mark).
     """
 
-    def __init__(self, devices: Devices, ports: Mapping[str, Wired], clock: Clock) -> None:
-        self._devices, self._ports, self._clock = devices, ports, clock
+    def __init__(
+        self,
+        devices: Devices,
+        ports: Mapping[str, Wired],
+        clock: Clock,
+        again: Callable[[], None],
+    ) -> None:
+        """again: asks for another pass, which looks at what is left."""
+        self._devices, self._ports, self._clock, self._again = devices, ports, clock, again
+        self._until, self._left = 0.0, False
         self._seen: dict[str, tuple[list[list[bytes]], Wire]] = {}  # device -> raw, decoded
         self._looked: dict[str, tuple[Plug, Link, float, Mark | None]] = {}  # whose, when
 
     def read_actual(self) -> dict[str, Wire]:
         links = self._devices.read()
+        self._until, self._left = self._clock() + PIECE_S, False
         ends = {
             d: links[d] for d, w in self._ports.items() if w.plug.kind == "netns" and d in links
         }
         found = {device: self._known(device, end) for device, end in ends.items()}
         self._seen = {d: seen for d, seen in self._seen.items() if d in self._ports}
         self._looked = {d: looked for d, looked in self._looked.items() if d in self._seen}
+        if self._left:
+            self._again()
         return {device: wire for device, wire in found.items() if wire is not None}
 
     def apply(self, changes: Changes[str, Wire]) -> Failures[str]:
@@ -53,13 +65,18 @@ class Workloads:
         mark = self._mark(plug)
         whose, at, when, before = self._looked.get(device, (None, None, 0.0, None))
         fresh = mark == before if mark else now - when < FRESH_S
-        if (whose, at) == (plug, end) and fresh:
+        if (whose, at) == (plug, end) and (fresh or self._is_for_later(now)):
             return self._seen[device][1]
         wire = self._read(device, end)
         self._looked.pop(device, None)
         if wire is not None:
             self._looked[device] = plug, end, now, mark
         return wire
+
+    def _is_for_later(self, now: float) -> bool:
+        later = now > self._until
+        self._left |= later
+        return later
 
     def _mark(self, plug: Plug) -> Mark | None:
         """None of a namespace that others make, or that is gone."""
@@ -69,16 +86,20 @@ class Workloads:
 
     def _read(self, device: str, end: Link) -> Wire | None:
         try:
-            with self._netlink(self._ports[device].plug) as netlink:
+            with self._netlink(self._ports[device].plug, {}) as netlink:
                 return self._decoded(device, end, raw(netlink, end.peer))
         except OSError:
             return None  # the namespace is gone, or being unmounted
 
-    def _netlink(self, plug: Plug) -> contextlib.AbstractContextManager[Netlink]:
-        """Of a namespace that others make and remove no socket may be left open."""
+    def _netlink(
+        self, plug: Plug, settings: dict[str, str]
+    ) -> contextlib.AbstractContextManager[Netlink]:
+        """Of a namespace that others make and remove no socket may be left open; `settings` are
+        written on the way there.
+        """
         if plug.gateway:
             return contextlib.nullcontext(self._devices.visits.route(plug.netns))
-        return netns.netlink_in(plug.netns)
+        return netns.netlink_in(plug.netns, settings)
 
     def _decoded(self, device: str, end: Link, raw: list[list[bytes]]) -> Wire | None:
         """Decode only what differs from last time."""
@@ -96,12 +117,12 @@ class Workloads:
             raise FileNotFoundError(2, "the host's end is missing")
         plug = self._ports[device].plug
         name = plug.netns
-        with self._netlink(plug) as netlink:
+        with self._netlink(plug, settings(wire.device)) as netlink:
             link = other_end(netlink, end)
             if link is None:  # carried off to another namespace: begin anew
                 delete_link(self._devices.netlink, end.index)
                 raise FileNotFoundError(2, f"{wire.device} is not in namespace {name}")
-            set_device(netlink, link, wire, name)
+            set_device(netlink, link, wire, name, deaf=not plug.gateway)
             set_addresses(netlink, link.index, wire)
 
 
@@ -135,13 +156,20 @@ def other_end(netlink: Netlink, end: Link) -> Link | None:
     return link if link is not None and link.peer == end.index else None
 
 
-def set_device(netlink: Netlink, link: Link, wire: Wire, name: str) -> None:
+def settings(device: str) -> dict[str, str]:
+    """It hears no router and asks nobody for its addresses: the target says it all."""
+    conf = f"ipv6/conf/{device}"
+    return {f"{conf}/accept_ra": "0", f"{conf}/accept_dad": "0"}
+
+
+def set_device(netlink: Netlink, link: Link, wire: Wire, name: str, deaf: bool = False) -> None:
+    """deaf: its settings are made, if it has its name."""
     if link.name != wire.device:  # Linux renames only what is down
         set_link(netlink, link.index, up=False)
         set_link(netlink, link.index, name=wire.device)
-    conf = f"ipv6/conf/{wire.device}"
-    settings = {f"{conf}/accept_ra": "0", f"{conf}/accept_dad": "0"}  # the target says it all
-    netns.inside(name, lambda: netns.write_sysctls(settings))
+        deaf = False
+    if not deaf:
+        netns.inside(name, lambda: netns.write_sysctls(settings(wire.device)))
     set_link(netlink, link.index, mtu=wire.mtu, mac=wire.mac, up=True)
     set_link(netlink, LOOPBACK, up=True)
 

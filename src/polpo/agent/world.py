@@ -1,12 +1,12 @@
 """What surrounds a pass: which ports are wired here, and what is left of those that leave."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import structlog
 
 from polpo.agent import wanted
-from polpo.agent.devices import Devices
+from polpo.agent.devices import Devices, device_of
 from polpo.agent.guards import Guards
 from polpo.agent.host_ends import leftovers
 from polpo.agent.patience import Patience
@@ -57,10 +57,31 @@ class World:
             function.look()
         self._plugs.own([plug for function in self._functions for plug in function.plugs()])
         self.ports.clear()
-        self.ports.update(
-            wanted.wired(self._target.ports(), self._plugs, lambda n: netns.identity(n) is not None)
-        )
+        self.ports.update(self._wired(self._plugs))
         self._tell_absent()
+
+    def attend(self, port: str) -> str | None:
+        """The device of one port that is wired from now on; None if it is not to be."""
+        plug = self._plugs.get(port)
+        found = self._wired([plug] if plug is not None else [])
+        self.ports.update(found)
+        return next(iter(found), None)
+
+    def dismiss(self, port: str) -> str | None:
+        """The device of one port that leaves, and is wired no more; None if none leaves."""
+        plug = self._plugs.get(port)
+        if plug is None or not plug.leaving:
+            return None
+        self.ports.pop(device_of(plug), None)
+        return device_of(plug)
+
+    def forget(self, port: str) -> None:
+        """Nothing is left of it."""
+        if plug := self._plugs.get(port):
+            self._forget(plug)
+
+    def _wired(self, plugs: Iterable[Plug]) -> dict[str, Wired]:
+        return wanted.wired(self._target.ports(), plugs, _exists)
 
     def _tell_absent(self) -> None:
         """A namespace that others made and took away: once in the log, no error of ours."""
@@ -101,3 +122,7 @@ class World:
         """Ids of the ports that carry traffic."""
         up = {port.id for port, _ in self.ports.values() if port.admin_up}
         return tuple(port for port in self.settled(guards) if port in up)
+
+
+def _exists(name: str) -> bool:
+    return netns.identity(name) is not None

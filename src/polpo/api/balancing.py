@@ -9,6 +9,7 @@ from polpo.api.hosts_v1.reports import Report, Reports
 from polpo.model.host import Host
 from polpo.model.load_balancer import Listener, LoadBalancer
 from polpo.model.placement import Placement
+from polpo.model.port import Port
 from polpo.model.snapshot import Snapshot
 from polpo.target.balancer import Balancing, Flow
 
@@ -29,12 +30,27 @@ class Balanced:
         active = {id for id, r in live.items() if balancer.vni in r.status.active}
         found = {id: r.status.balancing.get(balancer.vni, Balancing()) for id, r in live.items()}
         return Carrying(
-            reached=min((r.status.revision for r in live.values()), default=-1) if active else -1,
+            reached=self._reached(balancer, live) if active else -1,
             error=self._error(found, live),
             members=next((found[id].members for id in sorted(active)), {}),
             flows=_summed([*(one.flows for one in found.values()), *self._served(balancer)]),
             instances={p.id: self._instance(p, p.id in active, p.id in live) for p in placements},
         )
+
+    def _reached(self, balancer: LoadBalancer, live: Mapping[str, Report]) -> int:
+        """What all that live have. A host may have come far before an instance is bound there,
+        which is after the load balancer is written: it has nothing of it before it has that, too.
+        """
+        said = [(r.status.revision, self._bound(id)) for id, r in live.items()]
+        begun = [had >= bound or bound <= balancer.wiring for had, bound in said]
+        if not any(begun):
+            return -1
+        return min(had if has else 0 for (had, _), has in zip(said, begun, strict=True))
+
+    def _bound(self, instance: str) -> int:
+        """The revision that had its ports on the host where it is."""
+        ports = self._snapshot.by(Port, "device", instance)
+        return max((port.wiring for port in ports), default=0)
 
     def _served(self, balancer: LoadBalancer) -> Iterator[Mapping[str, Flow]]:
         """What the switches of all hosts have carried of it."""

@@ -30,6 +30,13 @@ class Context(msgspec.Struct, frozen=True):
         return "admin" in self.roles
 
     @property
+    def is_placed(self) -> bool:
+        """Whether there is anything that may be the asker's. A token of no project (unscoped, or of
+        a domain) is nobody's in a project, and what is in no project is the cloud's own.
+        """
+        return self.is_admin or bool(self.project_id)
+
+    @property
     def may_write(self) -> bool:
         """`reader` alone may only look."""
         return self.is_admin or "member" in self.roles
@@ -51,6 +58,7 @@ class HostReport(msgspec.Struct, frozen=True):
 
     uplinks  physical network -> device
     active   numbers of the routers whose gateway is active there
+    error    what keeps it from its target, or from being told of it
     """
 
     host: str
@@ -60,6 +68,7 @@ class HostReport(msgspec.Struct, frozen=True):
     ports: int
     uplinks: Mapping[str, str] = {}
     active: frozenset[int] = frozenset()
+    error: str | None = None
 
 
 class Instance(msgspec.Struct, frozen=True):
@@ -73,7 +82,8 @@ class Instance(msgspec.Struct, frozen=True):
 class Carrying(msgspec.Struct, frozen=True):
     """What the hosts of a load balancer's instances have reported of it.
 
-    reached    the revision that all of them that are alive have; -1 while none is active
+    reached    the revision that all of them that are alive have; 0 while one is still to begin, -1
+               while none is active
     error      why it does not work as it should, None if it does
     members    member's id -> UP, DOWN, DRAIN, MAINT or NO_CHECK, as the active one sees it
     flows      listener's id -> what has passed, of all instances

@@ -4,6 +4,7 @@ Services of type LoadBalancer get load balancers, nodes are known by their machi
 run: one leads. While none does, what is there goes on. SIGTERM ends it.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +18,16 @@ from polpo.kube.client import Client
 from polpo.kube.lease import own_identity
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """0 after SIGTERM, 1 when it cannot begin."""
+def arguments() -> argparse.ArgumentParser:
     parser = following.parser("cloud-controller", __doc__)
     parser.add_argument("--config", type=Path, help="cloud.conf: [LoadBalancer] and its classes")
     parser.add_argument("--identity", help="among those that may lead; else its own")
-    given = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 after SIGTERM, 1 when it cannot begin."""
+    given = arguments().parse_args(argv)
     try:
         settings = read(given.config.read_text()) if given.config else Settings()
     except (OSError, Unreadable) as failed:

@@ -11,7 +11,6 @@ import secrets
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -56,7 +55,7 @@ from polpo.api.watched import Watched
 from polpo.api.wiring import HostWiring
 from polpo.apps.controller_config import Config, load
 from polpo.runtime import garbage, log
-from polpo.runtime.clock import monotonic
+from polpo.runtime.clock import Steady, monotonic
 from polpo.runtime.files import replace_file
 from polpo.store.errors import StoreError
 from polpo.store.store import Store
@@ -149,7 +148,7 @@ def _admin_password(file: Path) -> str:
 
 
 def _parts(config: Config, store: Store, identity: Identity) -> Parts:
-    metrics, reports = Metrics(), Reports(monotonic, time.time)
+    metrics, reports = Metrics(), Reports(monotonic, Steady())
     parts = Parts(
         controller=Controller(store, identity, HostWiring(reports), config.url),
         reports=reports,
@@ -164,7 +163,7 @@ def _parts(config: Config, store: Store, identity: Identity) -> Parts:
 
 
 async def _serve(config: Config, parts: Parts) -> None:
-    keeping = ReportKeeping(parts.store, parts.reports, time.time)
+    keeping = ReportKeeping(parts.store, parts.reports, parts.reports.now)
     await keeping.load()
     background = {
         "follow": parts.store.follow,

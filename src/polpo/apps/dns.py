@@ -23,11 +23,12 @@ from polpo.dns.server.nursery import Nursery
 from polpo.dns.server.processes import Launcher
 
 MOST_WORKERS = 4  # without -workers
+THINKING = 5  # control is nicer than those who answer: on the same CPU, they need not wait for it
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """0 after SIGTERM, 1 when it cannot begin."""
-    options = _parser().parse_args(words)
+    options = arguments().parse_args(words)
     if options.version:
         print(f"polpo-{version('polpo')}")
         return 0
@@ -45,6 +46,7 @@ def main(words: Sequence[str] | None = None) -> int:
             _node(options),
         )
         launcher = Launcher(Nursery())
+        os.nice(THINKING)
         with _pid_file(options.pidfile):
             asyncio.run(Control(given, launcher).run())
     except (CorefileError, OSError, TimeoutError, ValueError) as failed:
@@ -53,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="polpo dns", description=__doc__, allow_abbrev=False)
 
     def option(name: str, **settings: object) -> None:

@@ -5,11 +5,11 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from polpo.client.clouds import Cloud, NoCloud, admin_cloud
+from polpo.client.clouds import Cloud, NoCloud
 from polpo.client.session import Session
 from polpo.kube.client import Client
 from polpo.kube.configuration import Cluster, ConfigurationError, from_kubeconfig, in_cluster
@@ -57,9 +57,3 @@ def follow(name: str, given: argparse.Namespace, makes: Makes, cloud: Callable[[
         print(f"polpo: {failed}", file=sys.stderr)
         return 1
     return 0
-
-
-def main(name: str, description: str | None, makes: Makes, argv: Sequence[str] | None) -> int:
-    """`polpo NAME`: 0 after SIGTERM, 1 when it cannot begin."""
-    given = parser(name, description).parse_args(argv)
-    return follow(name, given, makes, lambda: admin_cloud(given.cloud))

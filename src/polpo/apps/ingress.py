@@ -46,6 +46,12 @@ def arguments() -> argparse.ArgumentParser:
     add("--watch-ingress-without-class", action="store_true")
     add("--http-port", type=int, default=8080)
     add("--https-port", type=int, default=8443)
+    add(
+        "--forwarded-port",
+        type=int,
+        default=0,
+        help="for HTTP load balancers: they are believed; 0: none",
+    )
     add("--bind-address", default="", help="where to listen; else at every address")
     add("--public-http-port", type=int, default=80, help="as clients know it")
     add("--public-https-port", type=int, default=443, help="as clients know it")
@@ -113,20 +119,24 @@ def _settings(given: argparse.Namespace) -> Settings:
 
 
 def _ours(given: argparse.Namespace, namespace: str) -> Ours:
-    where = given.bind_address
     return Ours(
         controller=given.controller,
         classless=given.watch_ingress_without_class,
         certificate=given.default_ssl_certificate,
         fallback=_target(given.default_backend_service),
-        doors=(
-            Door("http", given.http_port, False, where, given.public_http_port),
-            Door("https", given.https_port, True, where, given.public_https_port),
-        ),
+        doors=tuple(_doors(given)),
         gateways=given.gateway_controller,
         addresses=tuple(_addresses(given.gateway_addresses)),
         exposure=_exposure(given, namespace),
     )
+
+
+def _doors(given: argparse.Namespace) -> Iterator[Door]:
+    where = given.bind_address
+    yield Door("http", given.http_port, False, where, given.public_http_port)
+    yield Door("https", given.https_port, True, where, given.public_https_port)
+    if given.forwarded_port:
+        yield Door("forwarded", given.forwarded_port, False, where, 80, forwarded=True)
 
 
 def _exposure(given: argparse.Namespace, namespace: str) -> Exposure | None:

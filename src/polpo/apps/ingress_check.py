@@ -22,7 +22,7 @@ from polpo.kube.client import Client
 from polpo.kube.configuration import Cluster, ConfigurationError, from_kubeconfig, in_cluster
 from polpo.kube.errors import ApiError
 from polpo.kube.objects import Page
-from polpo.kube.resources import Resource, key
+from polpo.kube.resources import SECRETS, Resource, key
 
 
 async def read(client: Client) -> State:
@@ -30,7 +30,7 @@ async def read(client: Client) -> State:
     state = State()
     await _fill(client, objects.INGRESSES, state.ingresses)
     await _fill(client, objects.SERVICES, state.services)
-    await _fill(client, objects.SECRETS, state.secrets)
+    await _fill(client, SECRETS, state.secrets)
     await _fill(client, objects.CONFIG_MAPS, state.config_maps)
     return state
 

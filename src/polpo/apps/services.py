@@ -1,17 +1,24 @@
 """`polpo services --cluster NAME`: follows a Kubernetes cluster's Services, for the network.
 
-One is enough for a cluster; while none runs, Services stay as they were. SIGTERM ends it.
+Several may run: one leads. While none does, Services stay as they were. SIGTERM ends it.
 """
 
+import argparse
 from collections.abc import Sequence
 
 from polpo.apps import following
+from polpo.client.clouds import admin_cloud
 from polpo.services.controller import Controller
+
+
+def arguments() -> argparse.ArgumentParser:
+    return following.parser("services", __doc__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 after SIGTERM, 1 when it cannot begin."""
-    return following.main("services", __doc__, Controller, argv)
+    given = arguments().parse_args(argv)
+    return following.follow("services", given, Controller, lambda: admin_cloud(given.cloud))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """`polpo cluster`: Kubernetes clusters whose pods are ports."""
 
-import os
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from polpo.cli import cluster_options as options
+from polpo.cli.finding import session_of
 from polpo.cli.output import console, print_json, print_table
 
-app = App(name="cluster", help="Kubernetes clusters: create, list, delete.")
+app = App(name="cluster", help="Kubernetes clusters: create, list, set, delete.")
 
 _JSON = Parameter(name="--json", negative=())
 
@@ -49,7 +49,7 @@ def create(
         asked = (node_cidr, pod_cidr, service_cidr or SERVICES, ssh_cidr, outside)
         _make(Plan(name, masters, workers, *asked, internal, policies), as_json)
         return
-    session = _session()
+    session = session_of()
     groups = [_id(session, "security_groups", group) for group in security_group]
     body = {
         "name": name,
@@ -74,7 +74,7 @@ def _know(session: Any, body: dict[str, Any], as_json: bool) -> None:
 def _make(plan: Any, as_json: bool) -> None:
     from polpo.client.cluster.making import Making
 
-    made = Making(_session(), plan).make()
+    made = Making(session_of(), plan).make()
     if as_json:
         print_json(made)
         return
@@ -94,12 +94,42 @@ def _make(plan: Any, as_json: bool) -> None:
 @app.command(name="list")
 def list_(*, as_json: Annotated[bool, _JSON] = False) -> None:
     """The project's clusters."""
-    clusters = _session().hosts("GET", "/clusters")["clusters"]
+    clusters = session_of().hosts("GET", "/clusters")["clusters"]
     if as_json:
         print_json(clusters)
         return
     rows = [(c["name"], c["network_id"], ", ".join(c["service_cidrs"])) for c in clusters]
     print_table(("cluster", "network", "services"), rows)
+
+
+@app.command(name="set")
+def set_(
+    name: str,
+    *,
+    policies: Annotated[bool, Parameter(negative=())],
+    as_json: Annotated[bool, _JSON] = False,
+) -> None:
+    """Switch policies on for a cluster that is there, for good. Its pods keep the groups that they
+    have until `polpo policy` says theirs.
+
+    Parameters
+    ----------
+    name
+        Its name or id.
+    policies
+        Pods are in the groups that NetworkPolicies come to.
+    """
+    body = {"cluster": {"policies": policies}}
+    changed = session_of().hosts("PATCH", f"/clusters/{name}", body)["cluster"]
+    if as_json:
+        print_json(changed)
+    else:
+        console.print(
+            f"cluster {changed['name']} has policies. Next:\n"
+            f"  polpo cluster manifest {changed['name']} --api-server … --only policy"
+            " | kubectl apply -f -",
+            soft_wrap=True,
+        )
 
 
 @app.command
@@ -113,7 +143,7 @@ def delete(name: str) -> None:
     """
     from polpo.client.cluster.removing import remove
 
-    session = _session()
+    session = session_of()
     cluster = session.hosts("GET", f"/clusters/{name}")["cluster"]
     session.hosts("DELETE", f"/clusters/{name}")
     remove(session, cluster["name"])
@@ -158,10 +188,3 @@ def _id(session: Any, collection: str, name: str) -> str:
         if found:
             raise ApiError(0, f"{len(found)} {collection} are named {name}: give an id")
     raise ApiError(0, f"no {collection.removesuffix('s').replace('_', ' ')} {name}")
-
-
-def _session() -> Any:
-    from polpo.client.clouds import read_cloud
-    from polpo.client.session import Session
-
-    return Session(read_cloud(os.environ.get("OS_CLOUD", "polpo")))

@@ -1,10 +1,19 @@
-"""Ports by the names that people gave them."""
+"""Who asks, and ports by the names that people gave them."""
 
+import os
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
     from polpo.client.session import Session
+
+
+def session_of(cloud: str = "") -> "Session":
+    """As this entry of clouds.yaml, else $OS_CLOUD."""
+    from polpo.client.clouds import read_cloud
+    from polpo.client.session import Session
+
+    return Session(read_cloud(cloud or os.environ.get("OS_CLOUD", "polpo")))
 
 
 def find_port(session: "Session", port: str) -> str:

@@ -4,7 +4,7 @@ import os
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 app = App(name="lab", help="Hosts as namespaces on this machine: up, down.")
 
+HOSTS = ("h1", "h2", "h3")
 NEXT = """
 Go on with the tools you have ([bold]. .venv/bin/activate[/bold] puts them on your PATH):
 
@@ -35,6 +36,8 @@ def up(
     prefix: str = "polpo-lab",
     subnet: str = "198.18.0",
     kubernetes: bool = False,
+    masters: Literal[1, 3] = 1,
+    workers: Literal[2, 3] = 2,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Start the lab, or what of it does not run, and prove it with real packets.
@@ -49,13 +52,24 @@ def up(
         First three numbers of the underlay's /24.
     kubernetes
         Also a cluster of real Kubernetes on the hosts h1 and h2, if its programs are here.
+    workers
+        Of the cluster: the third is h3.
+    masters
+        Of the cluster: three are an API server and an etcd on each host, behind a load balancer.
     """
     from polpo.lab.kubernetes.layout import CLUSTER
     from polpo.lab.layout import Lab
 
     _need_root()
     name = CLUSTER if kubernetes else ""
-    lab = Lab(folder=folder.resolve(), prefix=prefix, subnet=subnet, cluster=name)
+    lab = Lab(
+        folder=folder.resolve(),
+        prefix=prefix,
+        subnet=subnet,
+        cluster=name,
+        masters=masters,
+        workers=HOSTS[:workers],
+    )
     return _up(lab, as_json)
 
 
@@ -68,7 +82,7 @@ def down(
     from polpo.lab.layout import Lab
 
     _need_root()
-    lab = Lab(folder=folder.resolve(), prefix=prefix, subnet=subnet)
+    lab = Lab(folder=folder.resolve(), prefix=prefix, subnet=subnet, workers=HOSTS)
     take_down(lab, lambda text: console.print(f"[green]-[/green] {text}"))
 
 

@@ -8,7 +8,19 @@ from cyclopts import App
 from rich.console import Console
 from rich.text import Text
 
-from polpo.cli import clusters, cni, hosts, image, lab, manifest, ports, programs, status, trace
+from polpo.cli import (
+    clusters,
+    cni,
+    denied,
+    hosts,
+    image,
+    lab,
+    manifest,
+    ports,
+    programs,
+    status,
+    trace,
+)
 
 app = App(
     name="polpo",
@@ -27,6 +39,7 @@ app.command(ports.plug, name="plug")
 app.command(ports.unplug, name="unplug")
 app.command(status.status, name="status")
 app.command(trace.trace, name="trace")
+app.command(denied.denied, name="denied")
 clusters.app.command(manifest.manifest, name="manifest")
 app.command(hosts.app)
 app.command(clusters.app)

@@ -1,13 +1,14 @@
 """`polpo cluster manifest`: what runs in a cluster, for `kubectl apply`."""
 
-import os
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
+from polpo.cli.finding import session_of
+
 PROGRAMS = ("services", "policy", "dns", "cloud-controller")
-MORE = ("ingress",)
+MORE = ("ingress", "namespaces")
 """Only where somebody asks for it."""
 
 
@@ -44,11 +45,9 @@ def manifest(
     only
         One of the programs, more than once for several; without it all that the cluster needs.
     """
-    from polpo.client.clouds import read_cloud
-    from polpo.client.session import Session
     from polpo.manifests import Values, render_all
 
-    session = Session(read_cloud(os.environ.get("OS_CLOUD", "polpo")))
+    session = session_of()
     cluster = session.hosts("GET", f"/clusters/{name}")["cluster"]
     where = urlsplit(api_server)
     if where.scheme != "https" or not where.hostname:

@@ -1,11 +1,10 @@
 """`polpo plug` and `polpo unplug`: what gives a workload its port."""
 
-import os
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from polpo.cli.finding import find_port, is_id
+from polpo.cli.finding import find_port, is_id, session_of
 from polpo.cli.output import console, print_json
 from polpo.client.agent import AgentError, AgentSocket, local_agents
 
@@ -64,10 +63,7 @@ def _find_port(port: str) -> str:
     """The id. An id is taken as it is: agents go on without a controller, and so can plugging."""
     if is_id(port):
         return port
-    from polpo.client.clouds import read_cloud
-    from polpo.client.session import Session
-
-    return find_port(Session(read_cloud(os.environ.get("OS_CLOUD", "polpo"))), port)
+    return find_port(session_of(), port)
 
 
 def _choose_agent(port: str, host: str) -> AgentSocket:

@@ -1,11 +1,10 @@
 """`polpo trace`: what would become of a packet, step by step."""
 
-import os
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from polpo.cli.finding import find_port
+from polpo.cli.finding import find_port, session_of
 from polpo.cli.output import console, print_json, print_table
 
 COLOURS = {"delivered": "green", "answered": "green", "left": "green", "dropped": "red"}
@@ -63,12 +62,11 @@ def trace(
 def _ask(
     cloud: str, port: str, to: str, tcp: int, udp: int, icmp: bool, live: bool
 ) -> dict[str, Any]:
-    from polpo.client.clouds import read_cloud
-    from polpo.client.session import ApiError, Session
+    from polpo.client.session import ApiError
 
     if bool(tcp) + bool(udp) + icmp > 1:
         raise ApiError(0, "one of --tcp, --udp and --icmp")
-    session = Session(read_cloud(cloud or os.environ.get("OS_CLOUD", "polpo")))
+    session = session_of(cloud)
     kind = "tcp" if tcp else "udp" if udp else "icmp"
     query = {"from": find_port(session, port), "to": to, "protocol": kind}
     if tcp or udp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -84,6 +85,13 @@ class Listener(msgspec.Struct, frozen=True):
         """By which one that is there is known."""
         return self.protocol, self.port
 
+    def _headers(self) -> Iterator[str]:
+        """Where TLS has ended, members have to know it: else they send clients to TLS for ever."""
+        if self.forwarded_for:
+            yield "X-Forwarded-For"
+            if self.tls_container:
+                yield "X-Forwarded-Proto"
+
     def body(self) -> dict[str, Any]:
         return {
             "connection_limit": self.connection_limit,
@@ -92,7 +100,7 @@ class Listener(msgspec.Struct, frozen=True):
             "timeout_member_data": self.timeout_member_data,
             "timeout_tcp_inspect": self.timeout_tcp_inspect,
             "allowed_cidrs": list(self.allowed_cidrs),
-            "insert_headers": {"X-Forwarded-For": "true"} if self.forwarded_for else {},
+            "insert_headers": dict.fromkeys(self._headers(), "true"),
             "default_tls_container_ref": self.tls_container or None,
         }
 

@@ -11,6 +11,8 @@ CONFLIST = "10-polpo.conflist"
 VERSION = "1.0.0"
 """Of the configuration: what containerd 1.6 and newer ones understand."""
 SYSTEM = "/usr/bin/python3"
+ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
+"""The capability by which runtimes hand on a pod's annotations."""
 _DEFAULT = 'SOCKET = "/run/polpo/agent/cni.sock"\n'
 
 
@@ -33,7 +35,9 @@ def plugin(socket: Path, interpreter: str) -> str:
 
 
 def conflist(cluster: str) -> Mapping[str, object]:
-    return {"cniVersion": VERSION, "name": NAME, "plugins": [{"type": NAME, "cluster": cluster}]}
+    can = {"portMappings": True, "bandwidth": True, ANNOTATIONS: True}
+    ours = {"type": NAME, "cluster": cluster, "capabilities": can}
+    return {"cniVersion": VERSION, "name": NAME, "plugins": [ours]}
 
 
 def quick_interpreter() -> str:

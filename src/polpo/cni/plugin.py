@@ -8,8 +8,7 @@ input as it is. From the agent: the exit code, a newline, what is to be printed.
 """
 
 import _socket
-import sys
-from posix import environ, read, write
+from posix import _exit, environ, read, write
 
 SOCKET = "/run/polpo/agent/cni.sock"
 PATIENCE_S = 60.0  # the agent gives up long before
@@ -57,4 +56,4 @@ def _print(text: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _exit(main())  # nothing is left to be said, and an orderly end would take a millisecond

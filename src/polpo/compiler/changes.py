@@ -7,6 +7,7 @@ from polpo.compiler.touched import Touched, touched
 from polpo.compiler.touched_balancers import touched_balancers
 from polpo.compiler.touched_cluster_services import touched_cluster_services
 from polpo.compiler.touched_domains import touched_carriage, touched_domains
+from polpo.compiler.touched_exposed import touched_exposed
 from polpo.compiler.touched_gateways import touched_gateways
 from polpo.compiler.touched_services import touched_services
 from polpo.compiler.view import View
@@ -30,6 +31,7 @@ def slice_changes(before: View, after: View, changes: Sequence[Change[Any]]) -> 
         rows.update(touched_balancers(view, changes))
         rows.update(touched_services(view, changes))
         rows.update(touched_cluster_services(view, changes))
+        rows.update(touched_exposed(view, changes))
         for change in changes:
             rows.update(touched(view, change))
     found: SliceChanges = {}

@@ -11,7 +11,7 @@ from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.routing import external_network
 from polpo.compiler.view import View
 from polpo.model import port as model
-from polpo.model.cluster import has_policies, host_of, pods_of, services_of
+from polpo.model.cluster import has_policies, host_of, made_for, pods_of, services_of
 from polpo.target.rows import DhcpOption, Lease, Network, Pair, Policy, Port, Routing
 
 
@@ -46,6 +46,7 @@ def port_row(view: View, host: str, id: str) -> Port | None:
         services=services_of(port),
         policies=has_policies(port),
         pod=port.device_id if has_policies(port) and port.security_groups else "",
+        made_for=made_for(port),
     )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 import msgspec
+from msgspec.structs import replace
 
 from polpo.compiler.numbers import Groups, groups_number
 from polpo.model.protocol import ICMP, ICMPV6, number
-from polpo.model.security_group import AddressGroup, SecurityGroupRule
+from polpo.model.security_group import AddressGroup, SecurityGroupRule, TieredRule, all_rules
 from polpo.model.snapshot import Snapshot
 from polpo.target.rows import Policy, Rule
 
@@ -23,7 +24,7 @@ def policy(snapshot: Snapshot, groups: Groups) -> Policy | None:
 
 
 def _group_rules(snapshot: Snapshot, group: str) -> Iterator[Rule]:
-    for rule in snapshot.by(SecurityGroupRule, "security_group", group):
+    for rule in all_rules(snapshot, group):
         yield from rules_of(snapshot, rule)
 
 
@@ -63,7 +64,7 @@ def _rule(rule: SecurityGroupRule, prefix: str | None) -> Rule:
     low, high = rule.port_range_min, rule.port_range_max
     if protocol not in (ICMP, ICMPV6):
         low, high = _range(low, high)
-    return Rule(
+    plain = Rule(
         ingress=rule.direction == "ingress",
         family=family,
         protocol=protocol,
@@ -72,6 +73,9 @@ def _rule(rule: SecurityGroupRule, prefix: str | None) -> Rule:
         prefix=prefix,
         group=rule.remote_group_id,
     )
+    if isinstance(rule, TieredRule):
+        return replace(plain, action=rule.action, tier=rule.tier, order=rule.order)
+    return plain
 
 
 def _range(low: int | None, high: int | None) -> tuple[int | None, int | None]:

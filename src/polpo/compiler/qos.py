@@ -1,26 +1,25 @@
 """Which QoS policy is a port's or a floating IP's, and what is to be done about it.
 
-A port's own policy counts, else its network's: not for the network's own ports (routers, DHCP),
-as in Neutron. A floating IP's own counts, else its external network's. A minimum bandwidth is for
+A port's own policy counts, else its network's: not for the network's own ports (routers, load
+balancers), as in Neutron. These are in no project: what a user calls the owner of a port makes it
+none of them. A floating IP's own counts, else its external network's. A minimum bandwidth is for
 who places workloads: nothing follows from it here.
 """
 
 from polpo.model.network import Network
 from polpo.model.port import Port
-from polpo.model.qos import EGRESS, INGRESS, BandwidthLimit, DscpMarking, QosPolicy
+from polpo.model.qos import BURST, EGRESS, INGRESS, BandwidthLimit, DscpMarking, QosPolicy
 from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
 from polpo.target.rows import FloatingLimits, Limit
 
 SERVICES = ("network:", "neutron:")
 """How the `device_owner` of a network's own ports begins."""
-BURST = 0.8
-"""Of a second at the limit's rate, where the limit does not say."""
 
 
 def policy_of(snapshot: Snapshot, port: Port, network: Network) -> QosPolicy | None:
     id = port.qos_policy_id
-    if not id and not port.device_owner.startswith(SERVICES):
+    if not id and (port.project_id or not port.device_owner.startswith(SERVICES)):
         id = network.qos_policy_id
     return snapshot.get(QosPolicy, id) if id else None
 

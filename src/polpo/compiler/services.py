@@ -30,14 +30,15 @@ def services(snapshot: Snapshot, balancer: LoadBalancer) -> dict[str, Service | 
 def _service(snapshot: Snapshot, listener: Listener, vip: Vip) -> Iterator[Service | Backend]:
     id = f"{listener.id}/{vip.ip_address}"
     pool = _pool(snapshot, listener)
+    sticks_s = _sticks_s(pool) if pool is not None else 0
     yield Service(
         id=id,
         address=vip.ip_address,
         protocol=listener.transport,
         port=listener.protocol_port,
         via=_via(snapshot, vip.subnet_id),
-        by_source=pool is not None and pool.lb_algorithm == SOURCE_IP,
-        sticks_s=_sticks_s(pool) if pool is not None else 0,
+        by_source=sticks_s > 0 or (pool is not None and pool.lb_algorithm == SOURCE_IP),
+        sticks_s=sticks_s,
         sources=tuple(sorted(listener.allowed_cidrs)),
     )
     if pool is not None and pool.admin_state_up:

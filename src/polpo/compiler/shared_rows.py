@@ -2,7 +2,10 @@
 
 from polpo.compiler.numbers import Groups, groups_number
 from polpo.compiler.view import View
+from polpo.model.cluster import Cluster
 from polpo.model.port import Port
+from polpo.model.router import Router
+from polpo.target import rows
 from polpo.target.rows import (
     Endpoint,
     GroupSet,
@@ -10,7 +13,6 @@ from polpo.target.rows import (
     Interface,
     Member,
     Route,
-    Router,
     Subnet,
 )
 
@@ -57,15 +59,27 @@ def subnet_row(view: View, vni: int, id: str) -> Subnet | None:
     )
 
 
-def router_row(view: View, vni: int) -> Router | None:
+def router_row(view: View, vni: int) -> rows.Router | None:
     router = view.router_of(vni)
-    return Router(vni, router.id, view.domain_of(router).number) if router is not None else None
+    if router is None:
+        return None
+    return rows.Router(vni, router.id, view.domain_of(router).number)
 
 
 def routing_row(view: View, vni: int, key: str) -> Interface | Route | None:
     """One of the router's interfaces or routes, by its key."""
     router = view.router_of(vni)
-    return view.routing(router).get(key) if router is not None else None
+    if router is None:
+        return None
+    return view.routing(router).get(key) or closed_rows(view, router).get(key)
+
+
+def closed_rows(view: View, router: Router) -> dict[str, Route]:
+    """Routes to nowhere, by key: what no Service is at of their prefixes is not outside, either."""
+    clusters = view.snapshot.by(Cluster, "router", router.id)
+    prefixes = sorted({prefix for cluster in clusters for prefix in cluster.service_cidrs})
+    rows = (Route(prefix, ()) for prefix in prefixes)
+    return {row.key: row for row in rows if row.key not in view.routing(router)}
 
 
 def member_row(view: View, vni: int, address: str) -> Member | None:

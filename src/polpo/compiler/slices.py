@@ -10,6 +10,7 @@ from polpo.compiler.gateway_rows import gateway_row
 from polpo.compiler.host_rows import network_row, policy_row, port_row, routing_row
 from polpo.compiler.probes import probe_row
 from polpo.compiler.shared_rows import (
+    closed_rows,
     endpoint_row,
     groups_row,
     host_row,
@@ -109,6 +110,7 @@ def router_slice(view: View, router: Router) -> dict[str, AnyRow]:
     """A router that is switched on; the hosts that carry it, if its number is the domain's."""
     domain = view.domain_of(router)
     rows: list[AnyRow | None] = [router_row(view, router.vni), *view.routing(router).values()]
+    rows += closed_rows(view, router).values()
     if domain.number == router.vni:
         hosts = map(view.host, view.hosts(domain))
         rows += [member_row(view, router.vni, h.address) for h in hosts if h is not None]

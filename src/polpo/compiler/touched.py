@@ -21,7 +21,7 @@ from polpo.model.port import Port
 from polpo.model.probe import Probe
 from polpo.model.qos import QosPolicy
 from polpo.model.router import FloatingIP
-from polpo.model.security_group import AddressGroup, SecurityGroupRule
+from polpo.model.security_group import AddressGroup, SecurityGroupRule, all_rules
 from polpo.target.rows import AnyRow
 
 RowOf: TypeAlias = Callable[[View], AnyRow | None]
@@ -31,8 +31,7 @@ Touched: TypeAlias = dict[tuple[str, str], RowOf]
 
 def touched(view: View, change: Change[Any]) -> Touched:
     """The rows that are in `view` because of the object that changed, or of what refers to it."""
-    states = [state for state in (change.before, change.after) if state is not None]
-    return merged(_touched(view, state) for state in states) if _matters(change) else {}
+    return merged(_touched(view, state) for state in change.states) if _matters(change) else {}
 
 
 def _touched(view: View, state: Any) -> Touched:
@@ -153,7 +152,7 @@ def _group(view: View, group: str) -> Touched:
 
 
 def _address_group(view: View, id: str) -> Touched:
-    rules = view.snapshot.by(SecurityGroupRule, "remote_address_group", id)
+    rules = all_rules(view.snapshot, id, "remote_address_group")
     return merged(_group(view, group) for group in {rule.security_group_id for rule in rules})
 
 

@@ -17,14 +17,10 @@ from polpo.model.secret import Secret, SecretContainer
 
 def touched_balancers(view: View, changes: Sequence[Change[Any]]) -> Touched:
     """The rows in `view` that the load balancers have which the changes have to do with."""
-    seen = [state for change in changes for state in _states(change)]
+    seen = [state for change in changes for state in change.states]
     ids = {id for state in seen for id in _balancers(view, state)}
     balancers = filter(None, map(view.balancer, ids))
     return merged(touched_transit(view, b.id, b.vni) for b in balancers)
-
-
-def _states(change: Change[Any]) -> list[Any]:
-    return [state for state in (change.before, change.after) if state is not None]
 
 
 def _balancers(view: View, state: Any) -> Iterator[str]:

@@ -26,7 +26,7 @@ Changes = Sequence[Change[Any]]
 
 def touched_domains(view: View, changes: Changes) -> Touched:
     """The rows in `view` that routers and what they join have a part in."""
-    seen = [state for change in changes if _matters(change) for state in _states(change)]
+    seen = [state for change in changes if _matters(change) for state in change.states]
     domains = {domain.number: domain for domain in _reshaped(view, changes)}
     routers = {router.id: router for state in seen for router in _routers(view, state)}
     parts = [_domain(view, domain) for domain in domains.values()]
@@ -39,7 +39,7 @@ def touched_carriage(before: View, after: View, changes: Changes) -> Touched:
 
     Asked of both views at once: a port more, where there is one already, is none of this.
     """
-    states = [s for change in changes for s in _states(change)]
+    states = [s for change in changes for s in change.states]
     places = {
         (port.host, port.network_id) for port in states if isinstance(port, Port) and port.host
     }
@@ -48,10 +48,6 @@ def touched_carriage(before: View, after: View, changes: Changes) -> Touched:
     homes = {(p.host, p.function_id) for p in states if isinstance(p, Placement)}
     parts = [_because_of(view, *place) for place in moved for view in views]
     return merged([*parts, *(_because_of_router(view, *at) for at in homes for view in views)])
-
-
-def _states(change: Change[Any]) -> list[Any]:
-    return [state for state in (change.before, change.after) if state is not None]
 
 
 def _matters(change: Change[Any]) -> bool:
@@ -78,7 +74,7 @@ def _seen(state: Any) -> tuple[Any, ...] | None:
 
 def _reshaped(view: View, changes: Changes) -> Iterator[Domain]:
     """The domains that are as they are because of the changes."""
-    for state in (s for change in changes if reshapes(change) for s in _states(change)):
+    for state in (s for change in changes if reshapes(change) for s in change.states):
         if isinstance(state, Router):
             router, networks = state.id, view.snapshot.traits(Port, "joined", state.id)
         else:

@@ -17,14 +17,10 @@ from polpo.model.router import GATEWAY, INTERFACES, FloatingIP, Router
 
 def touched_gateways(view: View, changes: Sequence[Change[Any]]) -> Touched:
     """The rows in `view` that the gateways have which the changes have to do with."""
-    seen = [state for change in changes if _matters(change) for state in _states(change)]
+    seen = [state for change in changes if _matters(change) for state in change.states]
     ids = {id for state in seen for id in _routers(view, state)}
     routers = filter(None, map(view.router, ids))
     return merged(touched_transit(view, router.id, router.vni) for router in routers)
-
-
-def _states(change: Change[Any]) -> list[Any]:
-    return [state for state in (change.before, change.after) if state is not None]
 
 
 def _matters(change: Change[Any]) -> bool:

@@ -17,7 +17,7 @@ from polpo.target.service import Backend, Service
 
 def touched_services(view: View, changes: Sequence[Change[Any]]) -> Touched:
     """The rows in `view` of services which the changes have to do with."""
-    seen = [s for c in changes for s in (c.before, c.after) if s is not None]
+    seen = [state for change in changes for state in change.states]
     ids = {id for state in seen for id in _balancers(view, state)}
     return merged(_rows(view, balancer) for balancer in filter(None, map(view.balancer, ids)))
 

@@ -13,7 +13,7 @@ from polpo.model.network import Network, Subnet, SubnetPool
 from polpo.model.port import Port
 from polpo.model.router import FloatingIP, Router
 from polpo.model.snapshot import Snapshot
-from polpo.target import rows
+from polpo.target import forwarding, rows
 
 Prefix: TypeAlias = IPv4Network | IPv6Network
 
@@ -98,15 +98,15 @@ def floating(snapshot: Snapshot, router: Router) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((f.floating_ip_address, f.fixed_ip_address) for f in found if f.port_id))
 
 
-def forwardings(snapshot: Snapshot, router: Router) -> tuple[rows.Forwarding, ...]:
+def forwardings(snapshot: Snapshot, router: Router) -> tuple[forwarding.Forwarding, ...]:
     found = snapshot.by(FloatingIP, "router", router.id)
     return tuple(sorted((row for fip in found for row in _forwarded(fip)), key=str))
 
 
-def _forwarded(fip: FloatingIP) -> Iterator[rows.Forwarding]:
+def _forwarded(fip: FloatingIP) -> Iterator[forwarding.Forwarding]:
     for f in fip.forwardings:
         one = f.internal_port_last in (0, f.internal_port)
-        yield rows.Forwarding(
+        yield forwarding.Forwarding(
             floating=fip.floating_ip_address,
             protocol=f.protocol,
             first=f.external_port,

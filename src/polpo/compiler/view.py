@@ -17,7 +17,7 @@ from polpo.model.load_balancer import LoadBalancer
 from polpo.model.network import Network, Subnet
 from polpo.model.port import Port
 from polpo.model.router import Router
-from polpo.model.security_group import AddressGroup, SecurityGroupRule
+from polpo.model.security_group import AddressGroup, SecurityGroupRule, TieredRule
 from polpo.model.snapshot import Snapshot
 from polpo.target.rows import Gateway, Interface, Policy, Route
 from polpo.target.service import Backend, Service
@@ -58,7 +58,8 @@ class View:
     def after(self, snapshot: Snapshot, changes: Sequence[Change[Any]]) -> "View":
         """The view of a snapshot that is these changes later (or earlier)."""
         kinds = {change.subject.kind for change in changes}
-        stale = not kinds.isdisjoint((SecurityGroupRule.kind, AddressGroup.kind))
+        of_rules = SecurityGroupRule.kind, TieredRule.kind, AddressGroup.kind
+        stale = not kinds.isdisjoint(of_rules)
         reshaped = any(map(reshapes, changes))
         policies = None if stale else self._policies
         return View(snapshot, policies, None if reshaped else self._domains)

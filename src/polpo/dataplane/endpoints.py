@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from polpo.dataplane.limits import limit_entries, limit_flags
+from polpo.dataplane.limits import limit_entries, limit_flags, limited
 from polpo.dataplane.policies import Entry
 from polpo.dataplane.prefixes import is_ipv6
 from polpo.dataplane.tables import (
@@ -25,7 +25,7 @@ from polpo.dataplane.tables import (
     pack_mac,
     pack_prefix,
 )
-from polpo.target.rows import Endpoint, Port
+from polpo.target.rows import Endpoint, Limit, Port
 
 NOWHERE = bytes(16)
 NOTHING = PortFlag(0)
@@ -36,10 +36,13 @@ class Plug(msgspec.Struct, frozen=True):
     """A local interface that a port is plugged into: the host's side of a veth, or a tap.
 
     `veth`: the other side is in another namespace, and reached without the host's stack.
+    `ingress`, `egress`: limits of who is plugged in, besides the port's own.
     """
 
     ifindex: int
     veth: bool = True
+    ingress: Limit | None = None
+    egress: Limit | None = None
 
 
 def port_entries(port: Port, plug: Plug, policy: int, asks: PortFlag = NOTHING) -> Iterator[Entry]:
@@ -47,6 +50,7 @@ def port_entries(port: Port, plug: Plug, policy: int, asks: PortFlag = NOTHING) 
 
     asks: what of it the agent answers.
     """
+    port = limited(port, plug.ingress, plug.egress)
     flags = (
         PortFlag.PORT_SECURITY * port.port_security
         | PortFlag.ADMIN_UP * port.admin_up

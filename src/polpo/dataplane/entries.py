@@ -14,7 +14,8 @@ from polpo.dataplane.copies import Copies
 from polpo.dataplane.doors import Doors
 from polpo.dataplane.endpoints import Plug, endpoint_entries, port_entries
 from polpo.dataplane.metadata import neighbour_entries
-from polpo.dataplane.policies import peer_entries, policy_entries, version_of
+from polpo.dataplane.peers import Peers
+from polpo.dataplane.policies import by_group, policy_entries, version_of
 from polpo.dataplane.questions import Questions
 from polpo.dataplane.routes import check_row, router_entries
 from polpo.dataplane.services import Services
@@ -33,13 +34,13 @@ from polpo.target.rows import (
     Router,
     Subnet,
 )
-from polpo.target.service import Backend, Service
+from polpo.target.service import Backend, Node, Service
 
 __all__ = ["Entries", "Plug"]
 
 _pack_vtep = lru_cache(maxsize=4096)(pack_address)  # far fewer than endpoints
 
-SERVING = (Service, Backend)
+SERVING = (Service, Backend, Node)
 Place = tuple[str, str]
 """slice name, row key: a row's name as a source of entries"""
 
@@ -55,11 +56,10 @@ class Entries:
         self._vtep = pack_address(vtep)
         self._slices: dict[str, dict[str, AnyRow]] = {}
         self._plugs: dict[str, Plug] = {}
-        self._policies: dict[Place, tuple[Policy, int]] = {}
         self._versions: dict[int, int] = {}
         self._guarded: defaultdict[int, dict[Place, Port]] = defaultdict(dict)
-        self._group_sets: dict[Place, GroupSet] = {}
         self._claims = Claims(ORDER)
+        self._peers = Peers(self._claims)
         self._copies = Copies(self._claims)
         self._questions = Questions()
         self._doors = Doors(self._claims)
@@ -76,7 +76,7 @@ class Entries:
     @property
     def listeners(self) -> Mapping[int, str]:
         """Services of load balancers: number -> the listener's id."""
-        return self._services.listeners()
+        return self._services.listeners
 
     @property
     def welcomes_guests(self) -> bool:
@@ -169,6 +169,11 @@ class Entries:
         self._copies.settle()
         self._settle_services()
 
+    def set_plug(self, port: str, plug: Plug | None) -> None:
+        """One local interface; None if the port has none any more."""
+        others = {id: other for id, other in self._plugs.items() if id != port}
+        self.set_plugs(others if plug is None else {**others, port: plug})
+
     def _rows_of(self, port: str) -> Iterator[tuple[Place, AnyRow]]:
         for name, rows in self._slices.items():
             for key in (f"port/{port}", f"endpoint/{port}"):
@@ -185,10 +190,10 @@ class Entries:
             case Policy():
                 self._learn_policy(place, row)
             case GroupSet():
-                self._learn_group_set(place, row)
+                self._peers.put_set(place, row)
             case Subnet():
                 self._set_subnet(place, row)
-            case Service() | Backend():
+            case Service() | Backend() | Node():
                 self._services.put(place[0], row)
             case Host():
                 entry = ("vteps", pack_address(row.address), U32.pack(1))
@@ -219,16 +224,9 @@ class Entries:
 
     def _learn_policy(self, place: Place, row: Policy) -> None:
         version = version_of(row)
-        self._policies[place] = row, version
         self._claims.put(place, policy_entries(row, version))
-        for other, groups in self._group_sets.items():
-            self._claims.put(place + other, peer_entries(row, version, groups))
+        self._peers.put_policy(place, by_group(row), version)
         self._set_version(row.number, version)
-
-    def _learn_group_set(self, place: Place, row: GroupSet) -> None:
-        self._group_sets[place] = row
-        for other, (policy, version) in self._policies.items():
-            self._claims.put(other + place, peer_entries(policy, version, row))
 
     def _set_version(self, policy: int, version: int) -> None:
         """The ports that the policy guards move to this version of it; 0 lets nothing pass."""
@@ -259,17 +257,14 @@ class Entries:
             self._unguard(place, row)
         if isinstance(row, Policy):
             self._set_version(row.number, 0)
-            del self._policies[place], self._versions[row.number]
-            for other in self._group_sets:
-                self._claims.put(place + other, ())
+            del self._versions[row.number]
+            self._peers.put_policy(place, {}, 0)
         if isinstance(row, Subnet):
             self._set_subnet(place, None)
         if isinstance(row, Service | Backend):
             self._services.remove(place[0], row)
         if isinstance(row, GroupSet):
-            del self._group_sets[place]
-            for other in self._policies:
-                self._claims.put(other + place, ())
+            self._peers.put_set(place, None)
 
 
 def _number(place: Place) -> int:

@@ -18,11 +18,10 @@ from polpo.dataplane.frames import (
 )
 from polpo.dataplane.knowledge import Where
 from polpo.dataplane.marking import marked
-from polpo.dataplane.passage import ERRORS
-from polpo.dataplane.prefixes import inside
+from polpo.dataplane.prefixes import inside, is_loopback
 from polpo.dataplane.routed_frames import echoed, forwarded, is_routed, is_told, told, voice
 from polpo.dataplane.router_model import RouterModel, addresses_of
-from polpo.dataplane.served import Served
+from polpo.dataplane.served_errors import ServedErrors
 from polpo.dataplane.steps import Stopped
 from polpo.dataplane.tables import ANY4, ANY6, Drop, PortFlag, pack_mac
 from polpo.dataplane.turned import Turn, turned_back
@@ -33,7 +32,7 @@ from polpo.target.rows import Port
 OPCODES = (b"\0\1", b"\0\2")
 
 
-class Forwarding(Served):
+class Forwarding(ServedErrors):
     """What is done about a frame."""
 
     way: Way | None = None
@@ -54,6 +53,8 @@ class Forwarding(Served):
         self.exempt()
         if frame.icmp and frame.ethertype == IPV6 and 133 <= self.transport.kind <= 137:
             return self.nd()
+        if self.sender and not self.sender.host_of and is_loopback(frame.destination):
+            raise Malformed
         return self.ip(self.transport)
 
     def vet_router(self) -> None:
@@ -73,13 +74,14 @@ class Forwarding(Served):
         call = self.sender and self.sender.instance and calls(self.frame, t, self.raw)
         if not call:
             t = self.serve(t)
+            self.serve_error()
             if came_round := self.round(t):
                 if self.secured:
                     self.vet_source()
                 return Verdict(answer=came_round)
             self.find_way(t)
         if not self.frame.multicast:
-            if self.frame.icmp and t.kind in ERRORS[self.frame.ethertype == IPV6]:
+            if self.is_error:
                 self.find_related()
             elif not self.exempt_sending and not self.exempt_receiving:
                 self.find_flow(t)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from polpo.dataplane.forwarding import Forwarding
 from polpo.dataplane.frames import (
     FRAGMENT,
+    ICMP,
+    ICMPV6,
     IPV4,
     IPV6,
     TCP,
@@ -13,6 +15,7 @@ from polpo.dataplane.frames import (
     Transport,
     parse_packet,
 )
+from polpo.dataplane.held import Held
 from polpo.dataplane.knowledge import Knowledge, Where
 from polpo.dataplane.routed_frames import is_told, told
 from polpo.dataplane.tables import ANY6, GUESTS, Drop, pack_address, pack_mac
@@ -58,8 +61,8 @@ def concerns(frame: bytes) -> bool:
     ethertype = int.from_bytes(frame[12:14], "big")
     if ethertype == IPV4 and len(frame) >= 34:
         later = bool(int.from_bytes(frame[20:22], "big") & 0x1FFF)
-        return frame[23] == UDP or (frame[23] == TCP and not later)
-    return ethertype == IPV6 and len(frame) >= 54 and frame[20] in (TCP, UDP, FRAGMENT)
+        return frame[23] == UDP or (frame[23] in (TCP, ICMP) and not later)
+    return ethertype == IPV6 and len(frame) >= 54 and frame[20] in (TCP, UDP, FRAGMENT, ICMPV6)
 
 
 class Hosting(Forwarding):
@@ -75,10 +78,15 @@ class Hosting(Forwarding):
         self.exempt()
 
     def router_sought(self) -> int:
+        sought = self.sought()
+        return self.model.router_for_guests(*sought) if sought else 0
+
+    def sought(self) -> tuple[Transport, bytes] | None:
+        """Layer 4 as a service would have it, and where it is; None if it can be for none."""
         t = self.transport
-        if t is None or not self.may_be_served(t):
-            return 0
-        return self.model.router_for_guests(t, self.frame.destination)
+        if t is not None and self.may_be_served(t):
+            return t, self.frame.destination
+        return self.asks()
 
     def may_be_served(self, t: Transport) -> bool:
         return t.protocol in (TCP, UDP) and not self.exempt_sending and not self.exempt_receiving
@@ -91,7 +99,7 @@ class Hosting(Forwarding):
         except (Malformed, Dropped):
             return False
         t = self.transport
-        if t is None or not self.may_be_served(t):
+        if t is None or not (self.is_error or self.may_be_served(t)):
             return False
         return self.frame.source != (door.address(self.frame.ethertype == IPV6) or ANY6)
 
@@ -119,16 +127,12 @@ class Hosting(Forwarding):
 
     def _find_out(self, door: Door, outside: bool, t: Transport) -> tuple[Drop | None, int]:
         """Why it goes no further, and the MTU that this is about."""
-        model, to = self.model, self.frame.destination
-        router = door.router
-        held = (
-            model.service_for_guests(model.router_for_guests(t, to), t, to)
-            if outside
-            else model.service(door.port.vni, router, t, to)
-        )
-        if held is None:
+        model, router = self.model, door.router
+        held = self._held(door, outside)
+        if held is None or (self.is_error and not self.error_served_by(held, router)):
             raise Dropped(Drop.SPOOFED_ADDRESS)
-        self.served_by(held, router, t)
+        if not self.is_error:
+            self.served_by(held, router, t)
         if self.refused:
             return self.refused, 0
         where = model.where(self.vni, self.next_mac or b"")
@@ -140,6 +144,14 @@ class Hosting(Forwarding):
         mtu = min(door.port.mtu, door.gateway.mtu)
         return (Drop.TOO_BIG, mtu) if len(self.raw) - 14 > mtu else (None, 0)
 
+    def _held(self, door: Door, outside: bool) -> Held | None:
+        sought = self.sought()
+        if sought is None:
+            return None
+        if outside:
+            return self.model.service_for_guests(self.model.router_for_guests(*sought), *sought)
+        return self.model.service(door.port.vni, door.router, *sought)
+
     def _refuse(self, trouble: Drop, mtu: int, t: Transport) -> Verdict:
         assert self.guest is not None
         assert self.asked_of is not None
@@ -150,7 +162,10 @@ class Hosting(Forwarding):
         return Verdict(drop=trouble, answer=told(self.raw, self.frame, t, trouble, service, mtu))
 
     def _pass_on(self, t: Transport) -> Verdict:
-        self.find_flow(t)
+        if self.is_error:
+            self.find_related()
+        else:
+            self.find_flow(t)
         port = self.sender
         if self.inner and port and port.port_security and not self.may(port, ingress=False):
             raise Dropped(Drop.EGRESS_POLICY)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from polpo.dataplane import metadata
+from polpo.dataplane import metadata, tiers
 from polpo.dataplane.calls import Caller, CallerKey
 from polpo.dataplane.endpoints import Plug, link_local
 from polpo.dataplane.frames import Transport
@@ -14,6 +14,7 @@ from polpo.dataplane.policies import what_of
 from polpo.dataplane.prefixes import inside, is_ipv6
 from polpo.dataplane.questions import asks
 from polpo.dataplane.router_model import RouterModel
+from polpo.dataplane.serving import Here
 from polpo.dataplane.steps import Judged, Recorder, unheard
 from polpo.dataplane.tables import PortFlag, State, pack_address, pack_mac
 from polpo.dataplane.turned import Turn
@@ -31,6 +32,7 @@ from polpo.target.rows import (
     Rule,
     Subnet,
 )
+from polpo.target.service import Node
 
 
 class Flow(msgspec.Struct):
@@ -104,7 +106,7 @@ class Knowledge:
         self.moved_fdb: dict[tuple[int, bytes], Where] = {}
         self.callers: dict[CallerKey, Caller] = {}
         self.chosen: dict[ChosenKey, Chosen] = {}
-        self.sticky: dict[tuple[tuple[str, bool], bytes], tuple[bytes, int]] = {}
+        self.sticky: dict[tuple[tuple[str, str], bytes], tuple[bytes, int]] = {}
 
     def endpoints(self, vni: int) -> Iterator[Endpoint]:
         rows = self.rows.get(f"network/{vni}", ())
@@ -139,23 +141,25 @@ class Knowledge:
         networks = [i.vni for i in self.routers[router].interfaces] if router else [vni]
         names = [f"router/{router}"] if router else []
         for name in (*names, *(f"network/{n}" for n in networks)):
-            found = found_at(self.rows.get(name, ()), self.asked(t, address), router > 0)
+            found = found_at(self.rows.get(name, ()), self.asked(t, address, router), router > 0)
             if found:
                 return found
         return None
 
-    def asked(self, t: Transport, address: bytes) -> Asked:
-        return Asked(t, address, self.hosts, self.vtep)
+    def asked(self, t: Transport, address: bytes, router: int) -> Asked:
+        rows = self.rows.get(f"router/{router}", ())
+        here = Here.among(self.vtep, (row for row in rows if isinstance(row, Node)))
+        return Asked(t, address, self.hosts, here)
 
     def router_for_guests(self, t: Transport, address: bytes) -> int:
         """That of a service for guests; 0 if there is none at the address."""
         for number in sorted(self.routers):
-            if found_by_guests(self.rows[f"router/{number}"], self.asked(t, address)):
+            if found_by_guests(self.rows[f"router/{number}"], self.asked(t, address, number)):
                 return number
         return 0
 
     def service_for_guests(self, router: int, t: Transport, address: bytes) -> Held | None:
-        return found_by_guests(self.rows[f"router/{router}"], self.asked(t, address))
+        return found_by_guests(self.rows[f"router/{router}"], self.asked(t, address, router))
 
     def neighbour(self, vni: int, address: bytes) -> tuple[bytes, int] | None:
         """MAC and group set number of an address."""
@@ -199,9 +203,10 @@ class Knowledge:
     def allows(self, port: Port, ingress: bool, remote: bytes, what: Transport, vni: int) -> bool:
         policy = self.policies.get(port.policy)
         groups = self._groups(vni, remote)
-        allowed = policy is not None and any(
-            rule.ingress == ingress and covers(rule, remote, groups) and is_about(rule, what)
-            for rule in policy.rules
+        allowed = tiers.allowed(
+            rule
+            for rule in (policy.rules if policy is not None else ())
+            if rule.ingress == ingress and covers(rule, remote, groups) and is_about(rule, what)
         )
         self.record(Judged(port.id, ingress, remote, groups, what, allowed))
         return allowed

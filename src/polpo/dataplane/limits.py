@@ -2,12 +2,29 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from polpo.dataplane.policies import Entry
 from polpo.dataplane.tables import LIMIT, LIMIT_KEY, PortFlag, Side
 from polpo.target.rows import Limit, Port
 
 LEAST_BURST_BYTES = 70_000
 """The 64 KiB that a stack hands over as one packet, with the headers of each segment in it."""
+
+
+def limited(port: Port, ingress: Limit | None, egress: Limit | None) -> Port:
+    """The port under these limits, too: of two for one direction the slower one holds."""
+    if ingress is egress is None:
+        return port
+    return replace(
+        port,
+        ingress=_slower(port.ingress, ingress),
+        egress=_slower(port.egress, egress),
+    )
+
+
+def _slower(*limits: Limit | None) -> Limit | None:
+    return min(filter(None, limits), key=lambda limit: limit.kbps, default=None)
 
 
 def limit_flags(port: Port) -> PortFlag:

@@ -12,6 +12,7 @@ from polpo.dataplane.frames import IPV6, Malformed, parse_ethernet, parse_packet
 from polpo.dataplane.guests import Hosting, concerns, door_at, door_of
 from polpo.dataplane.knowledge import Knowledge, Where
 from polpo.dataplane.metadata import caller
+from polpo.dataplane.prefixes import is_loopback
 from polpo.dataplane.tables import Drop, pack_mac
 from polpo.dataplane.verdicts import Dropped, Verdict
 from polpo.target.rows import Port
@@ -37,7 +38,7 @@ class Model(Knowledge):
     def from_outside(self, ifindex: int, frame: bytes) -> Verdict:
         """At a device that leads out of the cloud. Nothing is said of what is the host's own."""
         number, hosting = self._sought(ifindex, frame)
-        if number == 0 or hosting is None:
+        if number == 0 or hosting is None or is_loopback(hosting.frame.destination):
             return Verdict()
         door = door_at(self, number)
         if door is None or not door.port.admin_up:

@@ -19,6 +19,7 @@ from polpo.target.rows import Port
 
 ERRORS = {True: (1, 2, 3, 4), False: (3, 11, 12)}  # types of ICMP, of IPv6 and of IPv4
 SYN, ACK, RST, FIN = 2, 16, 4, 1
+Quoted = tuple[bytes, bytes, Transport]
 
 
 class Passage:
@@ -27,7 +28,10 @@ class Passage:
     realm                      number of the network, or, where it is routed, of the domain: whose
                                its flow is
     of_source, of_destination  networks in which rules about groups look for its ends
+    sent                       of an error about what a service has sent: what its backend has
     """
+
+    sent: Quoted | None = None
 
     def __init__(
         self, model: Knowledge, vni: int, came: Where, sender: Port | None, raw: bytes
@@ -89,12 +93,21 @@ class Passage:
             return answers
         return (source, port) != (flow.source, flow.transport.source_port)
 
-    def find_related(self) -> None:
-        """The flow that an ICMP error is about; the error goes against the packet in it."""
+    @property
+    def is_error(self) -> bool:
+        frame, t = self.frame, self.transport
+        return t is not None and frame.icmp and t.kind in ERRORS[frame.ethertype == IPV6]
+
+    def quoted(self) -> Quoted | None:
+        """Source, destination and layer 4 of the packet that an ICMP error is about."""
         six, body = self.frame.ethertype == IPV6, self.frame.body
         if self.frame.later or len(body) < 8 + (40 if six else 20) + 8:
-            return
-        inner = embedded(six, body[8:])
+            return None
+        return embedded(six, body[8:])
+
+    def find_related(self) -> None:
+        """The flow that an ICMP error is about; the error goes against the packet in it."""
+        inner = self.sent or self.quoted()
         if inner is None:
             return
         source, destination, t = inner

@@ -15,6 +15,11 @@ def inside(address: bytes, prefix: str) -> bool:
     return int.from_bytes(address, "big") >> shift == int.from_bytes(start, "big") >> shift
 
 
+def is_loopback(address: bytes) -> bool:
+    """IPv4's, which no network has."""
+    return inside(address, "127.0.0.0/8")
+
+
 def length_of(prefix: str) -> int:
     """Of 128 bits."""
     return pack_prefix(prefix)[1]

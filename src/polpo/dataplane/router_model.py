@@ -44,7 +44,7 @@ class RouterModel:
         interfaces = (other for other in given if isinstance(other, Interface))
         self.interfaces = sorted(interfaces, key=lambda interface: interface.port)
         routes = (other for other in given if isinstance(other, Route))
-        self.routes = [route for route in routes if self._hops(route.via + route.backups)]
+        self.routes = [route for route in routes if self._leads(route.via + route.backups)]
         texts = {text for interface in self.interfaces for text in interface.addresses}
         self.own = {pack_address(text.partition("/")[0]) for text in texts}
         self.own |= {link_local(pack_mac(interface.mac)) for interface in self.interfaces}
@@ -68,6 +68,10 @@ class RouterModel:
                 return Found(prefix, self._hops(route.via), self._hops(route.backups))
         (on_link, *_) = (each for each in self.interfaces if prefix in each.addresses)
         return Found(prefix, (Hop(on_link),))
+
+    def _leads(self, via: tuple[tuple[int, str], ...]) -> bool:
+        """Somewhere, or nowhere on purpose."""
+        return not via or bool(self._hops(via))
 
     def _hops(self, via: Iterable[tuple[int, str]]) -> tuple[Hop, ...]:
         hops = [(self._towards(vni, pack_address(text)), pack_address(text)) for vni, text in via]

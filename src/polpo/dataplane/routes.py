@@ -100,7 +100,7 @@ def _beyond(
         via, backups = ([_via(links, *hop) for hop in hops] for hops in (row.via, row.backups))
         equal = [hop for hop in via if hop is not None]
         hops = (equal + [hop for hop in backups if hop is not None])[:HOPS]
-        if hops:
+        if hops or not (row.via or row.backups):
             yield _key(router, *pack_prefix(row.prefix)), _route(hops, min(len(equal), HOPS))
 
 

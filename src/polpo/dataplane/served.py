@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from polpo.dataplane.frames import IPV6, TCP, UDP, Transport, parse
 from polpo.dataplane.held import Held
 from polpo.dataplane.knowledge import Chosen, ChosenKey, Flow, flow_key
-from polpo.dataplane.metadata import ADDRESSES
+from polpo.dataplane.metadata import ADDRESSES, PACKED
 from polpo.dataplane.passage import ACK, FIN, RST, SYN, Passage
 from polpo.dataplane.prefixes import inside
 from polpo.dataplane.rendezvous import UNIT, hash_of, mixed, score
@@ -15,6 +15,7 @@ from polpo.dataplane.tables import PAGE, Drop, State, pack_address, pack_mac, pa
 from polpo.dataplane.turned import (
     Guest,
     Turn,
+    error_turned,
     turned,
     turned_back,
     with_destination,
@@ -24,6 +25,9 @@ from polpo.dataplane.verdicts import Dropped, Verdict
 from polpo.dataplane.ways import spread
 
 SOURCE_PORTS = 8
+ROUND6 = "fd70:6f6c:706f:1::a9fe:a9fe"
+"""Whom a port hears that is its own backend, beyond a router."""
+VOICES = PACKED | {pack_address(ROUND6)}
 ENDED = State.RESET | State.FIN_SENT | State.FIN_REPLIED
 
 
@@ -59,7 +63,7 @@ class Served(Passage):
         if held.keeps:
             self.inner = None
         try:
-            return self._aim(held, self._choice(held, router, t), router, t)
+            return self.aim(held, self._choice(held, router, t), router, t)
         except Dropped as dropped:
             self.refused = dropped.reason
             return t
@@ -99,7 +103,7 @@ class Served(Passage):
 
     def _best(self, held: Held, t: Transport) -> tuple[bytes, int]:
         flow = self.seed
-        if held.row.by_source or held.row.sticks_s:
+        if held.row.by_source:
             words = struct.unpack("<4I", self.frame.source)
             flow = (words[0] ^ words[1] ^ words[2] ^ words[3]) * 0x9E3779B1 & 0xFFFFFFFF
         scores = []
@@ -146,7 +150,7 @@ class Served(Passage):
         assert asked is not None
         return flow.turn is not None and flow.turn.names(asked)
 
-    def _aim(self, held: Held, chosen: Chosen, router: int, t: Transport) -> Transport:
+    def aim(self, held: Held, chosen: Chosen, router: int, t: Transport) -> Transport:
         self.next_mac = self.frame.destination_mac if router else pack_mac(held.row.via or NOBODY)
         self.own = chosen.address == self.frame.source and not self.guest
         self.frame.source = self.inner or self.frame.source
@@ -164,7 +168,9 @@ class Served(Passage):
         frame, asked = self.frame, self.asked_of
         if not self.sender or frame.multicast or t.protocol not in (TCP, UDP):
             return None
-        voice = pack_address(ADDRESSES[frame.ethertype == IPV6])
+        where = self.model.where(self.vni, frame.destination_mac)
+        routed = frame.ethertype == IPV6 and where is not None and where.router > 0
+        voice = pack_address(ROUND6 if routed else ADDRESSES[frame.ethertype == IPV6])
         macs = frame.source_mac + frame.destination_mac
         key = self.vni, frame.source, voice, t.protocol, t.destination_port, t.source_port
         if self.own and asked:
@@ -180,7 +186,8 @@ class Served(Passage):
             t.source_port,
             t.destination_port,
         )
-        back = self.model.chosen.get(key) if frame.destination == voice else None
+        ours = frame.destination in VOICES
+        back = self.model.chosen.get(key) if ours else None
         if back is None:
             return None
         here = with_destination(self.raw, frame, t, frame.source, t.destination_port)
@@ -196,6 +203,8 @@ class Served(Passage):
             return
         if flow is None or (known and not self._is_asked(flow)):
             raise Dropped(Drop.PORT_TAKEN)
+        if self.sent:
+            return
         if (known is None or self.guest) and self.asked_of:
             flow.turn = replace(self.asked_of, client=end)
         self.judged = True
@@ -204,7 +213,10 @@ class Served(Passage):
         """The frame as it leaves to a backend."""
         if self.next_mac is None:
             return raw
-        frame = turned(raw, self.frame, t)
+        if self.sent and self.asked_of:
+            frame = error_turned(raw, self.frame, t, self.inner is not None)
+        else:
+            frame = turned(raw, self.frame, t)
         return self.next_mac + self.frame.source_mac + frame[12:] if self.direct else frame
 
     def turn_back(self, raw: bytes, t: Transport) -> bytes:

@@ -6,20 +6,28 @@ from collections.abc import Iterable
 from polpo.dataplane.claims import Claims
 from polpo.dataplane.doors import Doors
 from polpo.dataplane.serving import (
-    At,
+    Here,
     Name,
+    is_counted,
     member_key,
     number_of,
+    own_entries,
     packed_backend,
     service_entries,
 )
-from polpo.dataplane.tables import BY_ROUTER, Offering
+from polpo.dataplane.tables import BY_ROUTER, GUESTS, Offering
 from polpo.target.rows import Interface
-from polpo.target.service import Backend, Service
+from polpo.target.service import Backend, Node, Service
+
+NODE = ("service", "")
+"""What nodes claim; less than any service."""
 
 
 class Services:
-    """Kept up as rows of services, backends and routers' interfaces come and go."""
+    """Kept up as rows of services, backends and routers' interfaces come and go.
+
+    listeners: of load balancers, number in the tables -> the listener's id.
+    """
 
     def __init__(self, claims: Claims, vtep: str, doors: Doors) -> None:
         self._claims, self._vtep, self._doors = claims, vtep, doors
@@ -30,6 +38,9 @@ class Services:
         self._for_hosts: set[Name] = set()
         self._for_guests: set[Name] = set()
         self._checked: dict[Name, Service] = {}
+        self.listeners: dict[int, str] = {}
+        self._nodes: defaultdict[str, dict[str, Node]] = defaultdict(dict)
+        self._here: dict[str, Here] = {}
 
     @property
     def offers(self) -> Offering:
@@ -38,21 +49,16 @@ class Services:
             Offering.SERVES: self._services,
             Offering.NODE_PORTS: self._for_hosts,
             Offering.FOR_GUESTS: self._for_guests,
+            Offering.MORE_ADDRESSES: any(here.others for here in self._here.values()),
         }
         return Offering(sum(kind for kind, services in there.items() if services))
 
-    def listeners(self) -> dict[int, str]:
-        """Of load balancers: number in the tables -> the listener's id."""
-        return {
-            number_of(name): name[1].partition("/")[0]
-            for name in self._services
-            if name[0].startswith("network/")
-        }
-
-    def put(self, name: str, row: Service | Backend) -> None:
+    def put(self, name: str, row: Service | Backend | Node) -> None:
         """A row of the slice, new or in the place of one with its key. ValueError if malformed."""
-        if isinstance(row, Service):
-            list(service_entries((name, row.id), row, (0,), (), At(self._vtep, 1)))
+        if isinstance(row, Node):
+            self._put_node(name, row)
+        elif isinstance(row, Service):
+            list(service_entries((name, row.id), row, (0,), (), Here(self._vtep), 1))
             self._services[name, row.id] = row
             self._note(name, row)
             self._unsettled.add((name, row.id))
@@ -61,12 +67,31 @@ class Services:
             self._backends[name, row.service][row.key] = row
             self._unsettled.add((name, row.service))
 
-    def remove(self, name: str, row: Service | Backend) -> None:
+    def _put_node(self, name: str, row: Node) -> None:
+        scopes = (*self._scopes(name), GUESTS)
+        self._claims.put((*NODE, name, row.key), own_entries(row, scopes))
+        self._nodes[name][row.key] = row
+        self._nodes_moved(name)
+
+    def _nodes_moved(self, name: str) -> None:
+        """Of a slice: who was meant for a zone, or is on a host, may be found elsewhere now."""
+        before = self._here.get(name, Here(self._vtep))
+        self._here[name] = now = Here.among(self._vtep, self._nodes[name].values())
+        if before != now:
+            self._unsettled.update(place for place in self._services if place[0] == name)
+
+    def remove(self, name: str, row: Service | Backend | Node) -> None:
+        if isinstance(row, Node):
+            self._claims.put((*NODE, name, row.key), ())
+            del self._nodes[name][row.key]
+            self._nodes_moved(name)
+            return
         if isinstance(row, Service):
             del self._services[name, row.id]
             self._for_hosts.discard((name, row.id))
             self._for_guests.discard((name, row.id))
             self._checked.pop((name, row.id), None)
+            self.listeners.pop(number_of((name, row.id)), None)
             self._unsettled.add((name, row.id))
             return
         place = name, row.service
@@ -79,6 +104,8 @@ class Services:
         hosts = any(not face.address for face in row.faces)
         for noted, yes in ((self._for_hosts, hosts), (self._for_guests, bool(row.guests))):
             (noted.add if yes else noted.discard)((name, row.id))
+        if is_counted((name, row.id)):
+            self.listeners[number_of((name, row.id))] = row.id.partition("/")[0]
         self._checked.pop((name, row.id), None)
         if row.health_port:
             self._checked[name, row.id] = row
@@ -113,8 +140,8 @@ class Services:
             row = self._services.get(name)
             backends = self._backends.get(name, {}).values()
             scopes = self._scopes(name[0])
-            at = At(self._vtep, self._door(name[0]))
-            made = service_entries(name, row, scopes, backends, at) if row else ()
+            here, door = self._here.get(name[0], Here(self._vtep)), self._door(name[0])
+            made = service_entries(name, row, scopes, backends, here, door) if row else ()
             self._claims.put(("service", *name), made)
         self._unsettled.clear()
 

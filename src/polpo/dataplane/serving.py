@@ -1,8 +1,10 @@
 """One service, with its backends -> entries of the switch. Pure."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, Self
+
+from msgspec.structs import replace
 
 from polpo.dataplane.policies import Entry
 from polpo.dataplane.prefixes import is_ipv6
@@ -31,7 +33,7 @@ from polpo.dataplane.tables import (
     pack_port,
     pack_prefix,
 )
-from polpo.target.service import Backend, Face, Service
+from polpo.target.service import Backend, Face, Node, Service
 
 PROTOCOLS = {"tcp": 6, "udp": 17}
 NONE = Serving(0)
@@ -40,11 +42,27 @@ Name = tuple[str, str]
 """slice name, service's id"""
 
 
-class At(NamedTuple):
-    """The host that the entries are for: its VTEP, and the service's door there, 0 for none."""
+class Here(NamedTuple):
+    """The host whose clients are served, among those of the service's cluster.
+
+    `vtep` and `zone` are its own; `others` are hosts' own addresses besides that of their tunnel.
+    """
 
     vtep: str
-    door: int = 0
+    zone: str = ""
+    others: Mapping[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def among(cls, vtep: str, nodes: Iterable[Node]) -> Self:
+        given = list(nodes)
+        zones = [node.zone for node in given if node.host == vtep and node.zone]
+        others = {node.host: node.addresses for node in given if node.addresses}
+        return cls(vtep, zones[0] if zones else "", others)
+
+    def at(self, host: str) -> Iterator[str]:
+        """A host's own addresses."""
+        yield host
+        yield from self.others.get(host, ())
 
 
 class Lot(NamedTuple):
@@ -61,26 +79,67 @@ def number_of(name: Name, *more: str) -> int:
     return int.from_bytes(digest, "little")
 
 
-def usable(backends: Iterable[Backend], near: str = "") -> list[Backend]:
-    """Those that new flows may have, in the order of the tables; `near`: of those at this VTEP."""
-    able = [b for b in backends if b.up and b.weight and near in ("", b.host)]
-    found = [b for b in able if not b.spare] or able
-    return sorted(found, key=lambda row: (pack_address(row.address), row.port))[: PAGE * PAGES]
+def is_counted(name: Name) -> bool:
+    """Of load balancers it is told what they have carried; of a cluster's Services nobody asks."""
+    return name[0].startswith("network/")
+
+
+def usable(backends: Iterable[Backend], here: Here) -> list[Backend]:
+    """Those that new flows from a host may have, in the order of the tables."""
+    able = [b for b in backends if b.up and b.weight]
+    ready = [b for b in able if not b.spare]
+    return _in_order(_meant(ready, here) or able)
+
+
+def usable_near(backends: Iterable[Backend], here: Here) -> list[Backend]:
+    """Of those that are on the host."""
+    able = [b for b in backends if b.up and b.weight and b.host == here.vtep]
+    return _in_order([b for b in able if not b.spare] or able)
+
+
+def _meant(ready: list[Backend], here: Here) -> list[Backend]:
+    """As kube-proxy takes hints: all or none, of nodes before those of zones."""
+    here_only = [backend for backend in ready if here.vtep in backend.nodes]
+    if here_only and all(backend.nodes for backend in ready):
+        return here_only
+    if all(backend.zones for backend in ready):
+        return [backend for backend in ready if here.zone in backend.zones] or ready
+    return ready
+
+
+def _in_order(backends: list[Backend]) -> list[Backend]:
+    found = sorted(backends, key=lambda row: (pack_address(row.address), row.port))
+    return found[: PAGE * PAGES]
+
+
+def is_for(row: Service, backends: Iterable[Backend], here: Here) -> bool:
+    """What is at a loopback address is for the host that the backends are on."""
+    return not row.address.startswith("127.") or any(b.host == here.vtep for b in backends)
 
 
 def service_entries(
-    name: Name, row: Service, scopes: Iterable[int], backends: Iterable[Backend], at: At
+    name: Name,
+    row: Service,
+    scopes: Iterable[int],
+    backends: Iterable[Backend],
+    here: Here,
+    door: int = 0,
 ) -> Iterator[Entry]:
-    """All that one service comes to."""
+    """All that one service comes to on a host; `door`: how guests come to it there, 0 for not."""
     given = list(backends)
-    every = Lot(number_of(name), usable(given), NONE)
+    if not is_for(row, given, here):
+        return
+    every = Lot(number_of(name), usable(given, here), NONE)
     silent = Serving.LOCAL_ONLY if every.taking else NONE
-    near = Lot(number_of(name, "near"), usable(given, at.vtep), silent)
+    near = Lot(number_of(name, "near"), usable_near(given, here), silent)
     yield from _own_entries(name, row, scopes, near if row.local else every)
     for face in row.faces:
-        yield from _face_entries(name, row, face, scopes, every)
-    if row.guests and at.door:
-        yield from _guest_entries(name, row, near if row.guests == "local" else every, at.door)
+        if face.address or row.guests != "local":
+            yield from _face_entries(name, row, face, scopes, every)
+        else:
+            yield from _node_port_entries(name, row, face, scopes, given, every, here)
+    if row.guests and door:
+        yield from _guest_entries(name, row, near if row.guests == "local" else every, here, door)
     if row.faces or not row.local:
         yield from _lot_entries(every, given)
     if row.local or row.guests == "local":
@@ -106,11 +165,67 @@ def _face_entries(
         yield "services", _key(row, scope, face.address, face.port), value
 
 
-def _guest_entries(name: Name, row: Service, lot: Lot, door: int) -> Iterator[Entry]:
+def _node_port_entries(
+    name: Name,
+    row: Service,
+    face: Face,
+    scopes: Iterable[int],
+    given: list[Backend],
+    every: Lot,
+    here: Here,
+) -> Iterator[Entry]:
+    """Of a local policy: at another host, as there; at this one, as kube-proxy has it, anywhere."""
+    scopes, silent = list(scopes), Serving.LOCAL_ONLY if every.taking else NONE
+    yield from _face_entries(name, row, face, scopes, Lot(0, [], silent))
+    yield from _at_host(name, row, face, scopes, every, here.at(here.vtep))
+    for host in sorted({b.host for b in given} - {"", here.vtep}):
+        there = [backend for backend in given if backend.host == host]
+        lot = Lot(number_of(name, "at", host), usable_near(there, Here(host)), silent)
+        yield from _at_host(name, row, face, scopes, lot, here.at(host))
+        yield from _lot_entries(lot, there)
+
+
+def _at_host(
+    name: Name,
+    row: Service,
+    face: Face,
+    scopes: Iterable[int],
+    lot: Lot,
+    addresses: Iterable[str],
+) -> Iterator[Entry]:
+    for address in _own(row, addresses):
+        yield from _face_entries(name, row, replace(face, address=address), scopes, lot)
+
+
+def own_entries(node: Node, scopes: Iterable[int]) -> Iterator[Entry]:
+    """That ports of every host are at its other addresses, too: no protocol, no port."""
+    for address in node.addresses:
+        for scope in scopes:
+            key = SERVICE_KEY.pack(scope, 0, pack_port(0), pack_address(address))
+            yield "services", key, bytes(SERVICE.size)
+
+
+def _guest_entries(name: Name, row: Service, lot: Lot, here: Here, door: int) -> Iterator[Entry]:
+    """What the host itself sends to another's node port of a local policy is that one's to serve,
+    which sees the host's address."""
     keeps = Serving.KEEPS_GUEST if row.guests == "local" else NONE
-    for face in row.faces:
+    for face in _faces_for_guests(row, here) if keeps else row.faces:
         value = _value(name, row, lot, face.limited and bool(row.sources), keeps, door)
         yield "services", _key(row, GUESTS, face.address, face.port), value
+
+
+def _faces_for_guests(row: Service, here: Here) -> Iterator[Face]:
+    """Node ports only at the host's own addresses."""
+    for face in row.faces:
+        if face.address:
+            yield face
+        else:
+            yield from (replace(face, address=own) for own in _own(row, here.at(here.vtep)))
+
+
+def _own(row: Service, addresses: Iterable[str]) -> Iterator[str]:
+    """Those of the service's family."""
+    return (address for address in addresses if (":" in address) == (":" in row.address))
 
 
 def _value(
@@ -121,8 +236,9 @@ def _value(
     more: Serving = NONE,
     door: int = 0,
 ) -> bytes:
-    by_source = Serving.BY_SOURCE * (row.by_source or row.sticks_s > 0)
+    by_source = Serving.BY_SOURCE * row.by_source
     flags = by_source | Serving.RESTRICTED * limited | lot.flags | more
+    flags |= Serving.COUNTED * is_counted(name)
     via = pack_mac(row.via) if row.via else bytes(6)
     pages = -(-len(lot.taking) // PAGE)
     return SERVICE.pack(lot.number, pages, flags, row.sticks_s, via, door, number_of(name))

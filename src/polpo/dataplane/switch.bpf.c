@@ -32,8 +32,13 @@
 #define METADATA 0xa9fea9fe // 169.254.169.254, fe80::a9fe:a9fe: the metadata service,
 #define CALLERS 0xf0000000  // to which a port is 240.0.0.0 and its ifindex,
 #define CALLERS6 0xfd706f6c706f0000ULL // or fd70:6f6c:706f::<ifindex>
+#define ROUND6 0xfd706f6c706f0001ULL // ROUND6::a9fe:a9fe: own_voice
 #define CALLING (1U << 31)
 #define CALLS 100      // connections to it that a port may begin each second
+#define DENYING (1U << 30)
+#define UNSAID 0xffffffff
+#define DENIALS 10     // of what a port's packets are denied, or it denies, told each second
+#define NEAR 1024      // bytes of a packet, at most, that are looked at without a call
 #define QUOTE 128      // bytes of the packet that an ICMP error is about
 #define PAGE 16        // backends in one entry of `backends`
 #define PAGES 256      // of them, for a service
@@ -97,10 +102,12 @@ enum { INGRESS = 0, EGRESS = 1, IPV6_SIDE = 2 };            // side of a policy
 enum { REPLIED = 1, FIN_SENT = 2, FIN_REPLIED = 4, RESET = 8, REVOKED = 16 }; // struct flow, state
 enum { OTHER, FLOW, SINGLE, ERROR };                        // struct transport, kind
 enum { EXEMPT_SENDING = 1, EXEMPT_RECEIVING = 2 };          // from policies
-enum { BY_SOURCE = 1, RESTRICTED = 2, KEEPS_GUEST = 4, LOCAL_ONLY = 8 }; // struct service, flags
-enum { SERVES = 1, NODE_PORTS = 2, FOR_GUESTS = 4 };        // struct host, services
+enum { BY_SOURCE = 1, RESTRICTED = 2, KEEPS_GUEST = 4, LOCAL_ONLY = 8, COUNTED = 16 }; // struct service, flags
+enum { SERVES = 1, NODE_PORTS = 2, FOR_GUESTS = 4, MORE_ADDRESSES = 8 }; // struct host, services
+enum { DENIES = 0, ALLOWS = 1, PASSES = 2 };                // action of a rule; of none: 3
 enum { WORKS = 1, IS_DOWN = 2 };                            // members
 enum { REQUEST = 1, REPLY = 2 };                            // struct transport, echo
+enum { FRESH = 1, STALE = 2 };                              // struct packet, fresh
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_ACK = 16 };
 
 union address {
@@ -226,6 +233,11 @@ struct class_key {
 	__u32 pad3;
 };
 
+struct verdict { // the least rule of each tier: order << 2 | action; UNSAID is none
+	__u32 admin;
+	__u32 rest;
+};
+
 struct flood_key {
 	__u32 vni;
 	__u32 index;
@@ -245,6 +257,8 @@ struct counter { // as the workload sees it: `in` is what was delivered to it
 	__u64 packets_out;
 	__u64 bytes_out;
 	__u64 dropped;
+	__u64 denied_in; // by its policy
+	__u64 denied_out;
 };
 
 struct flow_key { // the lower of the two ends is first: one entry for both directions
@@ -276,7 +290,7 @@ struct turn { // what a client calls the other end of its flow, and the port tha
 	__be16 client_port;
 	__u8 client_high; // the client is the key's high end
 	__u8 pad[3];
-	__u64 service;
+	__u64 service; // for `carried`, 0 if it is not counted
 	union address guest; // its address, if it is at no port
 	__u32 device;        // by which it came; 0 if it is at a port
 	__u8 guest_mac[6];   // the ends of frames there
@@ -288,7 +302,7 @@ struct flow {
 	__u8 state;
 	__u8 from_high; // the originator is the key's high end
 	__be16 icmp;    // type and code of the originating packet
-	__u32 pad;
+	__u32 turned;   // to a service's backend: as `turn` says
 	struct half egress;
 	struct half ingress;
 	struct source low;
@@ -432,6 +446,19 @@ struct asked { // a question for the agent
 	__u8 frame[1504];
 };
 
+struct denied { // for the agent: a packet that a port was not to send, or to receive
+	__u32 ifindex; // of that port
+	__u32 vni;     // where its other end is known, 0 for nowhere
+	union address source;
+	union address destination;
+	__be16 source_port;
+	__be16 port; // of the destination, or ICMP type and code
+	__u8 protocol;
+	__u8 reason;
+	__u8 reply; // it answers what came the other way: of that is what was judged
+	__u8 pad;
+};
+
 struct allowance { // how often in this second of CLOCK_MONOTONIC: a port asked, routers spoke
 	__u64 second;
 	__u32 asked;
@@ -482,7 +509,7 @@ TABLE(neighbours, HASH, struct address_key, struct neighbour, 1 << 20, BPF_F_NO_
 TABLE(allowed, LPM_TRIE, struct allowed_key, __u32, 1 << 20, BPF_F_NO_PREALLOC);
 TABLE(prefixes, LPM_TRIE, struct prefix_key, __u64, 1 << 20, BPF_F_NO_PREALLOC);
 TABLE(peers, HASH, struct peer_key, __u64, 1 << 18, BPF_F_NO_PREALLOC);
-TABLE(classes, LPM_TRIE, struct class_key, __u32, 1 << 20, BPF_F_NO_PREALLOC);
+TABLE(classes, LPM_TRIE, struct class_key, struct verdict, 1 << 20, BPF_F_NO_PREALLOC);
 TABLE(flood, HASH, struct flood_key, struct where, 1 << 18, BPF_F_NO_PREALLOC);
 TABLE(members, HASH, struct member_key, __u32, 1 << 20, BPF_F_NO_PREALLOC);
 TABLE(backends, HASH, struct page_key, struct page, 1 << 18, BPF_F_NO_PREALLOC);
@@ -507,6 +534,11 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } asked SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 18);
+} denied SEC(".maps");
 
 struct way { // of a packet; `router` is 0 where none has a part in it
 	__u32 router;   // the last one, or the one that has something to say
@@ -550,7 +582,7 @@ struct packet { // what a program run knows of its packet
 	__u8 tcp_flags;
 	__u8 hop_limit;
 	__u8 from_high;        // the sender is the key's high end
-	__u8 fresh;            // the flow is new: in `scratch` only
+	__u8 fresh;            // the flow is new: in `scratch` only. STALE: another is in its place
 	__u8 judged;           // a port of ours has allowed it
 	__u8 announces;        // an address that has moved here
 	__u8 tcp_header;       // its length in bytes
@@ -561,15 +593,23 @@ struct packet { // what a program run knows of its packet
 	__u16 offset;          // of layer 4
 	__be16 checksum;       // of the IPv4 header
 	__u8 guest;            // its sender is at no port
-	__u8 pad[3];
+	__u8 begins;           // its flow to a service does
+	__u8 pad[2];
 	__u32 length;          // of layer 3, or of one segment of it
 	// from here on set by who is about to look for a service, and not cleared for others
 	struct turn asked;     // the service that it was sent to; `destination` is the backend then
 	union address inner;   // that a guest has within the network; none if it keeps its own
 };
 
+struct quoted { // the ends of the packet that an ICMP error is about
+	union address source;
+	union address destination;
+	struct transport transport;
+};
+
 struct scratch { // too large for the stack
 	struct packet packet;
+	struct quoted quoted;
 	struct flow flow; // one that is not in `flows` yet
 	struct chosen_key choosing; // for whom a backend is looked for, and which it is
 	struct chosen now;
@@ -582,14 +622,16 @@ TABLE(scratch, PERCPU_ARRAY, __u32, struct scratch, 1, 0);
 // cb[3] the end of the address of the other host, cb[4] the network that a routed packet goes to.
 #define TO_AGENT 0xffffffff // cb[1]
 
-static __always_inline struct counter *counter_of(__u32 ifindex)
+static __noinline struct counter *new_counter(__u32 ifindex)
 {
-	struct counter *counter = bpf_map_lookup_elem(&counters, &ifindex);
-	if (counter)
-		return counter;
 	struct counter zero = {};
 	bpf_map_update_elem(&counters, &ifindex, &zero, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&counters, &ifindex);
+}
+
+static __always_inline struct counter *counter_of(__u32 ifindex)
+{
+	return bpf_map_lookup_elem(&counters, &ifindex) ?: new_counter(ifindex);
 }
 
 static __always_inline __u32 packets(struct __sk_buff *skb)
@@ -721,11 +763,22 @@ static __always_inline bool mac_allowed(__u32 ifindex, const __u8 *mac)
 	return allowed_kind(ifindex, mac, &none);
 }
 
-static __always_inline bool in_class(__u64 class, __u32 what)
+static __always_inline void hear(struct verdict *verdict, __u64 class, __u32 what)
 {
 	struct class_key key = {
 		.prefixlen = 128, .class = class, .protocol = what >> 16, .port = what};
-	return bpf_map_lookup_elem(&classes, &key);
+	struct verdict *said = bpf_map_lookup_elem(&classes, &key);
+	if (said && said->admin < verdict->admin)
+		verdict->admin = said->admin;
+	if (said && said->rest < verdict->rest)
+		verdict->rest = said->rest;
+}
+
+// The first rule of the admin's tier decides, unless it passes on; then the first of the rest.
+static __always_inline bool is_allowed(const struct verdict *verdict)
+{
+	__u32 action = verdict->admin & 3;
+	return action == ALLOWS || (action != DENIES && (verdict->rest & 3) == ALLOWS);
 }
 
 // Does the policy allow `what` (protocol << 16 | port in network order) with this remote?
@@ -733,6 +786,7 @@ SUBPROGRAM int allows(__u64 policy, __u32 side, const union address *remote, __u
 			     __u32 vni)
 {
 	REQUIRE(remote);
+	struct verdict verdict = {UNSAID, UNSAID};
 	struct prefix_key prefix = {
 		.prefixlen = 224, .side = side, .policy = policy, .address = *remote};
 	if (!is_v4(remote))
@@ -740,15 +794,19 @@ SUBPROGRAM int allows(__u64 policy, __u32 side, const union address *remote, __u
 	if (!policy)
 		return 0;
 	__u64 *class = bpf_map_lookup_elem(&prefixes, &prefix);
-	if (class && in_class(*class, what))
+	if (class)
+		hear(&verdict, *class, what);
+	if (verdict.admin == ALLOWS) // none comes before it: rules that are all of one kind
 		return 1;
 	struct neighbour *neighbour = neighbour_of(vni, remote);
-	if (!neighbour || !neighbour->groups)
-		return 0;
-	struct peer_key peer = {
-		.policy = policy, .groups = neighbour->groups, .side = prefix.side};
-	class = bpf_map_lookup_elem(&peers, &peer);
-	return class && in_class(*class, what);
+	if (neighbour && neighbour->groups) {
+		struct peer_key peer = {
+			.policy = policy, .groups = neighbour->groups, .side = prefix.side};
+		class = bpf_map_lookup_elem(&peers, &peer);
+		if (class)
+			hear(&verdict, *class, what);
+	}
+	return is_allowed(&verdict);
 }
 
 static __always_inline __u32 what_of(__u8 protocol, __be16 port)
@@ -866,7 +924,7 @@ static __noinline struct flow *new_flow(struct packet *p)
 	__builtin_memset(flow, 0, sizeof(*flow));
 	flow->from_high = p->from_high;
 	flow->icmp = p->transport.icmp;
-	p->fresh = 1;
+	p->fresh = FRESH;
 	return flow;
 }
 
@@ -881,7 +939,23 @@ static __always_inline struct flow *find_flow(struct packet *p)
 		p->transport.kind = SINGLE;
 		return NULL;
 	}
-	return new_flow(p);
+	bool stale = flow;
+	flow = new_flow(p);
+	if (stale)
+		p->fresh = STALE;
+	return flow;
+}
+
+// In the place of the one that had its key before, which is cheaper than one from the free list.
+SUBPROGRAM int keep_flow(struct packet *p, struct flow *flow)
+{
+	REQUIRE(p && flow);
+	struct flow *stale = p->fresh == STALE ? bpf_map_lookup_elem(&flows, &p->key) : NULL;
+	if (stale)
+		*stale = *flow;
+	else
+		bpf_map_update_elem(&flows, &p->key, flow, BPF_ANY);
+	return 0;
 }
 
 // Re-evaluates the originator's direction of a flow against the policy as it is now.
@@ -943,7 +1017,7 @@ static __always_inline void remember(struct packet *p, struct flow *flow)
 	if (since(p, flow->seen) > SECOND)
 		flow->seen = p->now;
 	if (p->fresh)
-		bpf_map_update_elem(&flows, &p->key, flow, BPF_ANY);
+		keep_flow(p, flow);
 }
 
 static __always_inline int to_port(struct __sk_buff *skb, __u32 ifindex, struct port *port)
@@ -1134,68 +1208,57 @@ static __noinline struct carried *carried_of(__u64 service)
 	return bpf_map_lookup_elem(&carried, &service);
 }
 
-static __always_inline void count_served(struct __sk_buff *skb, __u64 service, bool out)
+static __always_inline void count_served(struct __sk_buff *skb, __u64 service, bool out,
+					 bool begins)
 {
-	struct carried *found = carried_of(service);
+	struct carried *found = service ? carried_of(service) : NULL;
 	if (!found)
 		return;
 	if (out) {
 		found->packets_out += packets(skb);
 		found->bytes_out += skb->len;
 	} else {
+		found->flows += begins;
 		found->packets_in += packets(skb);
 		found->bytes_in += skb->len;
 	}
 }
 
-// A packet to a service becomes one to its backend.
-SUBPROGRAM int turn(struct __sk_buff *skb, struct packet *p)
+// One of the ends of the packet that an ICMP error quotes.
+SUBPROGRAM int set_quoted_end(struct __sk_buff *skb, struct packet *p, bool source,
+			      const union address *from, const union address *to)
 {
-	REQUIRE(p);
-	count_served(skb, p->asked.service, false);
-	set_end(skb, p, false, &p->asked.address, &p->destination);
-	set_l4_port(skb, p, false, p->asked.port, p->transport.destination_port);
-	set_l4_port(skb, p, true, p->asked.client_port, p->transport.source_port);
-	if (p->guest && !same(&p->asked.guest, &p->source))
-		set_end(skb, p, true, &p->asked.guest, &p->source);
-	if (p->direct)
-		set_macs(skb, p->source_mac, p->next_mac);
+	REQUIRE(p && from && to);
+	__u32 ip = p->offset + 8;
+	if (p->ethertype == ETH_P_IP) {
+		bpf_l3_csum_replace(skb, ip + 10, from->word[3], to->word[3], 4);
+		bpf_skb_store_bytes(skb, ip + (source ? 12 : 16), &to->word[3], 4, 0);
+		return 0;
+	}
+	__s64 diff = bpf_csum_diff((__be32 *)from, 16, (__be32 *)to, 16, 0);
+	bpf_l4_csum_replace(skb, p->offset + 2, 0, diff, 0);
+	bpf_skb_store_bytes(skb, ip + (source ? 8 : 24), to, 16, 0);
 	return 0;
 }
 
-// What a backend's answer is about, inside an ICMP error: the client's own words, not ours.
-static __always_inline void turn_quote_back(struct __sk_buff *skb, struct packet *p,
-					    const union address *backend, const struct turn *turn)
+SUBPROGRAM int set_quoted_ports(struct __sk_buff *skb, struct packet *p, __u32 source,
+				__u32 destination)
 {
-	__u32 ip = p->offset + 8, sum = p->offset + 2, ports = ip + sizeof(struct ipv6);
+	REQUIRE(p);
+	__u32 ip = p->offset + 8, sum = p->offset + 2, at = ip + sizeof(struct ipv6);
+	__be16 before[2], now[2] = {source, destination};
 	__u8 length;
-	__be16 before[2];
 	if (p->ethertype == ETH_P_IP) {
 		if (bpf_skb_load_bytes(skb, ip, &length, 1))
-			return;
-		ports = ip + (length & 15) * 4;
-		bpf_l3_csum_replace(skb, ip + 10, backend->word[3], turn->address.word[3], 4);
-		bpf_skb_store_bytes(skb, ip + 16, &turn->address.word[3], 4, 0);
-	} else {
-		__s64 diff = bpf_csum_diff((__be32 *)backend, 16, (__be32 *)&turn->address, 16, 0);
-		bpf_l4_csum_replace(skb, sum, 0, diff, 0);
-		bpf_skb_store_bytes(skb, ip + 24, &turn->address, 16, 0);
+			return 0;
+		at = ip + (length & 15) * 4;
 	}
-	if (bpf_skb_load_bytes(skb, ports, before, sizeof(before)))
-		return;
-	if (turn->device && p->ethertype == ETH_P_IP) {
-		bpf_l3_csum_replace(skb, ip + 10, p->destination.word[3], turn->guest.word[3], 4);
-		bpf_skb_store_bytes(skb, ip + 12, &turn->guest.word[3], 4, 0);
-	} else if (turn->device) {
-		__s64 diff = bpf_csum_diff((__be32 *)&p->destination, 16, (__be32 *)&turn->guest,
-					   16, 0);
-		bpf_l4_csum_replace(skb, sum, 0, diff, 0);
-		bpf_skb_store_bytes(skb, ip + 8, &turn->guest, 16, 0);
-	}
-	bpf_l4_csum_replace(skb, sum, before[0], turn->client_port, 2);
-	bpf_l4_csum_replace(skb, sum, before[1], turn->port, 2);
-	bpf_skb_store_bytes(skb, ports, &turn->client_port, 2, 0);
-	bpf_skb_store_bytes(skb, ports + 2, &turn->port, 2, 0);
+	if (bpf_skb_load_bytes(skb, at, before, sizeof(before)))
+		return 0;
+	bpf_l4_csum_replace(skb, sum, before[0], now[0], 2);
+	bpf_l4_csum_replace(skb, sum, before[1], now[1], 2);
+	bpf_skb_store_bytes(skb, at, now, sizeof(now), 0);
+	return 0;
 }
 
 // One of the ends of an ICMP error itself.
@@ -1212,13 +1275,62 @@ static __always_inline void set_error_end(struct __sk_buff *skb, struct packet *
 	bpf_skb_store_bytes(skb, ETH_HLEN + (source ? 8 : 24), to, 16, 0);
 }
 
+// A guest shares the host's address with its programs, whose ports are others (ip_local_port_range).
+static __always_inline bool is_inner(const struct packet *p)
+{
+	return !unspecified(&p->inner);
+}
+
+// What a client, or a router before it, says of what a service has sent, as the backend has sent it.
+SUBPROGRAM int turn_error(struct __sk_buff *skb, struct packet *p)
+{
+	REQUIRE(p);
+	union address speaker;
+	__u32 four = p->ethertype == ETH_P_IP;
+	if (bpf_skb_load_bytes(skb, ETH_HLEN + 12, &speaker.word[3], 4) ||
+	    (!four && bpf_skb_load_bytes(skb, ETH_HLEN + 8, &speaker, 16)))
+		return 0;
+	set_quoted_end(skb, p, true, &p->asked.address, &p->destination);
+	set_quoted_ports(skb, p, p->transport.destination_port, p->transport.source_port);
+	set_error_end(skb, p, false, &p->asked.address, &p->destination);
+	if (p->guest && is_inner(p)) {
+		set_quoted_end(skb, p, false, &p->asked.guest, &p->source);
+		set_error_end(skb, p, true, &speaker, &p->source);
+	}
+	if (p->direct)
+		set_macs(skb, p->source_mac, p->next_mac);
+	return 0;
+}
+
+// A packet to a service becomes one to its backend.
+SUBPROGRAM int turn(struct __sk_buff *skb, struct packet *p)
+{
+	REQUIRE(p);
+	count_served(skb, p->asked.service, false, p->begins);
+	if (p->transport.kind == ERROR) {
+		turn_error(skb, p);
+		return 0;
+	}
+	set_end(skb, p, false, &p->asked.address, &p->destination);
+	set_l4_port(skb, p, false, p->asked.port, p->transport.destination_port);
+	set_l4_port(skb, p, true, p->asked.client_port, p->transport.source_port);
+	if (p->guest && !same(&p->asked.guest, &p->source))
+		set_end(skb, p, true, &p->asked.guest, &p->source);
+	if (p->direct)
+		set_macs(skb, p->source_mac, p->next_mac);
+	return 0;
+}
+
 SUBPROGRAM int turn_error_back(struct __sk_buff *skb, struct packet *p,
 			       const union address *backend, struct turn *turn)
 {
 	REQUIRE(p && backend && turn);
-	turn_quote_back(skb, p, backend, turn);
-	if (turn->device)
+	set_quoted_end(skb, p, false, backend, &turn->address); // in the client's own words
+	set_quoted_ports(skb, p, turn->client_port, turn->port);
+	if (turn->device) {
+		set_quoted_end(skb, p, true, &p->destination, &turn->guest);
 		set_error_end(skb, p, false, &p->destination, &turn->guest);
+	}
 	if (same(&p->source, backend)) // else a router on the way said it
 		set_error_end(skb, p, true, &p->source, &turn->address);
 	return 0;
@@ -1232,7 +1344,7 @@ SUBPROGRAM int turn_back(struct __sk_buff *skb, struct packet *p, struct flow *f
 	const union address *backend = turn->client_high ? &p->key.low : &p->key.high;
 	if (!turn->port || p->from_high == turn->client_high)
 		return 0;
-	count_served(skb, turn->service, true);
+	count_served(skb, turn->service, true, false);
 	if (p->transport.kind == ERROR) {
 		turn_error_back(skb, p, backend, turn);
 		return 0;
@@ -1351,6 +1463,17 @@ SUBPROGRAM int flood_packet(struct __sk_buff *skb, struct packet *p)
 	return TC_ACT_SHOT; // the original: all copies are on their way
 }
 
+// Headers mostly lie where they can be read without a call.
+static __always_inline int load(struct __sk_buff *skb, __u64 offset, void *to, __u64 size)
+{
+	const void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	if (offset < NEAR && data + offset + size <= end) {
+		__builtin_memcpy(to, data + offset, size);
+		return 0;
+	}
+	return bpf_skb_load_bytes(skb, offset, to, size);
+}
+
 static __always_inline int parse_ports(struct __sk_buff *skb, struct packet *p)
 {
 	struct transport *t = &p->transport;
@@ -1358,7 +1481,7 @@ static __always_inline int parse_ports(struct __sk_buff *skb, struct packet *p)
 	t->kind = FLOW;
 	switch (t->protocol) {
 	case IPPROTO_TCP:
-		if (bpf_skb_load_bytes(skb, p->offset, tcp, sizeof(tcp)))
+		if (load(skb, p->offset, tcp, sizeof(tcp)))
 			return MALFORMED;
 		t->source_port = *(__be16 *)tcp;
 		t->destination_port = *(__be16 *)(tcp + 2);
@@ -1374,13 +1497,20 @@ static __always_inline int parse_ports(struct __sk_buff *skb, struct packet *p)
 	return PASSED;
 }
 
+static __always_inline bool is_error(__u8 protocol, __u8 type)
+{
+	if (protocol == IPPROTO_ICMP)
+		return type == 3 || type == 11 || type == 12;
+	return protocol == IPPROTO_ICMPV6 && type >= 1 && type <= 4;
+}
+
 static __always_inline void parse_icmp4(struct transport *t, __u8 type)
 {
 	t->kind = SINGLE;
 	if (type == 8 || type == 0) {
 		t->kind = FLOW;
 		t->echo = type ? REQUEST : REPLY;
-	} else if (type == 3 || type == 11 || type == 12) {
+	} else if (is_error(IPPROTO_ICMP, type)) {
 		t->kind = ERROR;
 	}
 }
@@ -1391,7 +1521,7 @@ static __always_inline void parse_icmp6(struct transport *t, __u8 type)
 	if (type == 128 || type == 129) {
 		t->kind = FLOW;
 		t->echo = type == 128 ? REQUEST : REPLY;
-	} else if (type >= 1 && type <= 4) {
+	} else if (is_error(IPPROTO_ICMPV6, type)) {
 		t->kind = ERROR;
 	} else if ((type >= 130 && type <= 137) || type == 143) { // MLD (RFC 3810), ND (RFC 4861)
 		t->exempt = EXEMPT_SENDING | EXEMPT_RECEIVING;
@@ -1466,7 +1596,7 @@ static __always_inline int parse_transport(struct __sk_buff *skb, struct packet 
 static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p)
 {
 	struct ipv4 ip;
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)))
+	if (load(skb, ETH_HLEN, &ip, sizeof(ip)))
 		return MALFORMED;
 	__u32 header = (ip.version_ihl & 15) * 4;
 	__u32 length = bpf_ntohs(ip.length) ?: (skb->gso_size ? skb->len - ETH_HLEN : 0);
@@ -1560,7 +1690,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 static __always_inline int parse_ethernet(struct __sk_buff *skb, struct packet *p)
 {
 	struct ethhdr ethernet;
-	if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)))
+	if (load(skb, 0, &ethernet, sizeof(ethernet)))
 		return MALFORMED;
 	__builtin_memcpy(p->source_mac, ethernet.h_source, 6);
 	__builtin_memcpy(p->destination_mac, ethernet.h_dest, 6);
@@ -1572,53 +1702,74 @@ static __always_inline int parse_ethernet(struct __sk_buff *skb, struct packet *
 	return is_group(p->source_mac) ? MALFORMED : PASSED;
 }
 
-// What an ICMP error is about: a packet of the flow whose other direction the error takes.
-SUBPROGRAM int parse_error(struct __sk_buff *skb, struct packet *p)
+// The ends of the packet that an ICMP error is about, into `scratch`; 0 for what has none.
+SUBPROGRAM int read_quoted(struct __sk_buff *skb, struct packet *p)
 {
 	REQUIRE(p);
-	union address source, destination;
-	struct transport t = {};
-	__u32 offset = p->offset + 8;
+	__u32 zero = 0, offset = p->offset + 8;
 	__u8 start[8];
+	struct scratch *own = bpf_map_lookup_elem(&scratch, &zero);
+	if (!own)
+		return 0;
+	struct quoted *q = &own->quoted;
+	struct transport *t = &q->transport;
+	__builtin_memset(t, 0, sizeof(*t));
 	if (p->ethertype == ETH_P_IP) {
 		struct ipv4 ip;
 		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) ||
 		    (bpf_ntohs(ip.fragment) & 0x1fff))
 			return 0;
-		set_v4(&source, ip.source);
-		set_v4(&destination, ip.destination);
-		t.protocol = ip.protocol;
+		set_v4(&q->source, ip.source);
+		set_v4(&q->destination, ip.destination);
+		t->protocol = ip.protocol;
 		offset += (ip.version_ihl & 15) * 4;
 	} else {
 		struct ipv6 ip;
 		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)))
 			return 0;
-		source = ip.source;
-		destination = ip.destination;
-		t.protocol = ip.next;
+		q->source = ip.source;
+		q->destination = ip.destination;
+		t->protocol = ip.next;
 		offset += sizeof(ip);
 	}
 	if (bpf_skb_load_bytes(skb, offset, start, sizeof(start)))
 		return 0;
 	bool request = p->ethertype == ETH_P_IP ? start[0] == 8 : start[0] == 128;
 	bool reply = p->ethertype == ETH_P_IP ? start[0] == 0 : start[0] == 129;
-	switch (t.protocol) {
+	switch (t->protocol) {
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		if (!request && !reply)
 			return 0;
-		t.echo = request ? REQUEST : REPLY;
-		t.source_port = t.destination_port = *(__be16 *)(start + 4);
+		t->echo = request ? REQUEST : REPLY;
+		t->source_port = t->destination_port = *(__be16 *)(start + 4);
 		break;
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case IPPROTO_UDPLITE:
 	case IPPROTO_SCTP:
 	case IPPROTO_DCCP:
-		t.source_port = *(__be16 *)start;
-		t.destination_port = *(__be16 *)(start + 2);
+		t->source_port = *(__be16 *)start;
+		t->destination_port = *(__be16 *)(start + 2);
 	}
-	p->from_high = !make_key(&p->key, &source, &destination, &t);
+	return 1;
+}
+
+static __always_inline struct quoted *quoted_in(struct __sk_buff *skb, struct packet *p)
+{
+	__u32 zero = 0;
+	struct scratch *own = read_quoted(skb, p) ? bpf_map_lookup_elem(&scratch, &zero) : NULL;
+	return own ? &own->quoted : NULL;
+}
+
+// What an ICMP error is about: a packet of the flow whose other direction the error takes.
+SUBPROGRAM int parse_error(struct __sk_buff *skb, struct packet *p)
+{
+	REQUIRE(p);
+	struct quoted *q = quoted_in(skb, p);
+	if (!q)
+		return 0;
+	p->from_high = !make_key(&p->key, &q->source, &q->destination, &q->transport);
 	return 1;
 }
 
@@ -1699,10 +1850,10 @@ static __always_inline __u16 question(const struct packet *p)
 	return !ipv4 && solicits ? ASKS_ROUTER : 0;
 }
 
-// `what` is 0 for questions to the agent, CALLING for connections to the metadata service.
-static __always_inline bool may_ask(const struct packet *p, __u32 what, __u32 most)
+// `who` is a port's ifindex: alone for questions to the agent, with CALLING for connections to the
+// metadata service, with DENYING for what is told of it.
+static __always_inline bool may_ask(const struct packet *p, __u32 who, __u32 most)
 {
-	__u32 who = p->ifindex | what;
 	struct allowance first = {.second = p->now / SECOND, .asked = 1};
 	struct allowance *allowance = bpf_map_lookup_elem(&allowances, &who);
 	if (!allowance) {
@@ -1719,12 +1870,47 @@ static __always_inline bool may_ask(const struct packet *p, __u32 what, __u32 mo
 	return true;
 }
 
+// Counts what a policy denies, and tells the agent of some of what a port's packets are denied.
+SUBPROGRAM int tell_denied(struct packet *p, struct flow *flow, __u32 ifindex, __u32 reason)
+{
+	REQUIRE(p);
+	struct counter *counter = counter_of(ifindex);
+	if (counter && reason == INGRESS_POLICY)
+		counter->denied_in += 1;
+	if (counter && reason == EGRESS_POLICY)
+		counter->denied_out += 1;
+	if (!may_ask(p, ifindex | DENYING, DENIALS))
+		return 0;
+	struct denied *record = bpf_ringbuf_reserve(&denied, sizeof(*record), 0);
+	if (!record)
+		return 0;
+	record->ifindex = ifindex;
+	record->vni = reason == INGRESS_POLICY ? p->way.from : p->way.to; // as far as it is known
+	record->source = p->source;
+	record->destination = p->destination;
+	record->source_port = p->transport.source_port;
+	record->port = has_icmp(p) ? p->transport.icmp : p->transport.destination_port;
+	record->protocol = p->transport.protocol;
+	record->reason = reason;
+	record->reply = flow && p->from_high != flow->from_high;
+	record->pad = 0;
+	bpf_ringbuf_submit(record, 0);
+	return 0;
+}
+
+static __always_inline int deny(struct __sk_buff *skb, struct packet *p, struct flow *flow,
+				__u32 reason, __u32 ifindex)
+{
+	tell_denied(p, flow, ifindex, reason);
+	return drop(skb, reason, ifindex);
+}
+
 // Hands the packet to the agent, which answers at the port's device: it goes nowhere else.
 SUBPROGRAM int ask(struct __sk_buff *skb, struct packet *p)
 {
 	REQUIRE(p);
 	__u64 length = skb->len; // 64 bits: clang would check a copy of 32, and the verifier object
-	if (!may_ask(p, 0, ASKS))
+	if (!may_ask(p, p->ifindex, ASKS))
 		return drop(skb, ASKED_TOO_OFTEN, p->ifindex);
 	struct asked *record = bpf_ringbuf_reserve(&asked, sizeof(*record), 0);
 	if (!record)
@@ -1771,7 +1957,7 @@ static __always_inline bool keep_caller(struct packet *p)
 	    known->address.half[1] == now.address.half[1] && same_mac(known->mac, p->source_mac) &&
 	    same_mac(known->spoken_to, p->destination_mac))
 		return true;
-	if (!may_ask(p, CALLING, CALLS))
+	if (!may_ask(p, p->ifindex | CALLING, CALLS))
 		return false;
 	__builtin_memcpy(now.mac, p->source_mac, 6);
 	__builtin_memcpy(now.spoken_to, p->destination_mac, 6);
@@ -1826,16 +2012,16 @@ static __always_inline int to_guest(struct __sk_buff *skb, struct packet *p, str
 }
 
 static __always_inline int enter(struct __sk_buff *skb, struct packet *p, struct flow *flow,
-				 __u32 ifindex)
+				 __u32 ifindex, struct port *receiver)
 {
-	struct port *receiver = bpf_map_lookup_elem(&ports, &ifindex);
+	receiver = receiver ?: bpf_map_lookup_elem(&ports, &ifindex);
 	if (ifindex == p->ifindex)
 		return drop(skb, HAIRPIN, ifindex);
 	if (!receiver || !(receiver->flags & ADMIN_UP))
 		return drop(skb, DESTINATION_DOWN, ifindex);
 	if ((receiver->flags & PORT_SECURITY) && !(p->transport.exempt & EXEMPT_RECEIVING) &&
 	    !may(p, flow, receiver->policy, INGRESS))
-		return drop(skb, INGRESS_POLICY, ifindex);
+		return deny(skb, p, flow, INGRESS_POLICY, ifindex);
 	if ((receiver->flags & LIMITED_INGRESS) && over_limit(skb, p, ifindex, INGRESS))
 		return drop(skb, OVER_LIMIT, ifindex);
 	remember(p, flow);
@@ -1843,9 +2029,9 @@ static __always_inline int enter(struct __sk_buff *skb, struct packet *p, struct
 		rewrite(skb, p, p->way.own_mac);
 	if (p->served)
 		turn(skb, p);
-	else if (flow && flow->turn.port)
+	else if (flow && flow->turned)
 		turn_back(skb, p, flow);
-	if (!p->served && flow && flow->turn.port && flow->turn.device &&
+	if (!p->served && flow && flow->turned && flow->turn.device &&
 	    p->from_high != flow->turn.client_high)
 		return to_guest(skb, p, flow);
 	return to_port(skb, ifindex, receiver);
@@ -1859,12 +2045,12 @@ static __always_inline int unknown_destination(struct __sk_buff *skb, struct pac
 }
 
 static __always_inline int forward_to(struct __sk_buff *skb, struct packet *p, struct flow *flow,
-				      struct where *where)
+				      struct where *where, struct port *receiver)
 {
 	if (!where || where->router || (!where->ifindex && !p->ifindex))
 		return unknown_destination(skb, p);
 	if (where->ifindex)
-		return enter(skb, p, flow, where->ifindex);
+		return enter(skb, p, flow, where->ifindex, receiver);
 	remember(p, flow);
 	return to_overlay(skb, p, &where->vtep);
 }
@@ -1883,7 +2069,7 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *p)
 		return drop(skb, OVER_LIMIT, p->ifindex);
 	if (is_group(p->destination_mac))
 		return to_group(skb, p);
-	return forward_to(skb, p, NULL, where_is(p->vni, p->destination_mac));
+	return forward_to(skb, p, NULL, where_is(p->vni, p->destination_mac), NULL);
 }
 
 // The same for both directions of a flow. The higher bits depend on all of them.
@@ -2184,7 +2370,7 @@ SUBPROGRAM int route_packet(struct __sk_buff *skb, struct packet *p, struct flow
 	if (p->way.own)
 		return to_router(skb, p);
 	if (ifindex)
-		return enter(skb, p, flow, ifindex);
+		return enter(skb, p, flow, ifindex, NULL);
 	remember(p, flow);
 	return to_overlay(skb, p, &p->way.vtep);
 }
@@ -2237,7 +2423,7 @@ static __always_inline struct flow *flow_of(struct __sk_buff *skb, struct packet
 	} else if (p->transport.kind == FLOW) {
 		p->from_high = make_key(&p->key, &p->source, &p->destination, &p->transport);
 		return find_flow(p);
-	} else if (p->transport.kind == ERROR && parse_error(skb, p)) {
+	} else if (p->transport.kind == ERROR && (p->served || parse_error(skb, p))) {
 		return find_flow(p);
 	}
 	return NULL;
@@ -2268,8 +2454,10 @@ SUBPROGRAM __u32 minus_log(__u32 hash)
 struct choosing {
 	__u64 service;
 	__u64 best;
+	union address address; // of the best
 	__u32 hash;
-	__u32 page;
+	__be16 port;
+	__u16 pad;
 };
 
 // The better of what was best and this backend, whose place in its page is the last four bits.
@@ -2297,8 +2485,10 @@ static long look_at_page(__u32 number, void *context)
 		best = better(&page->backend[i], best, c->hash, i);
 	}
 	if (best < c->best) {
+		struct backend *backend = &page->backend[best & (PAGE - 1)];
 		c->best = best;
-		c->page = number;
+		c->address = backend->address;
+		c->port = backend->port;
 	}
 	return 0;
 }
@@ -2356,14 +2546,14 @@ SUBPROGRAM int choose_backend(struct packet *p, struct service *service, struct 
 		return 1;
 	struct choosing c = {.service = service->id, .best = ~0ULL};
 	c.hash = hash_of(p, service);
-	bpf_loop(service->pages < PAGES ? service->pages : PAGES, look_at_page, &c, 0);
-	struct page_key key = {.service = c.service, .page = c.page};
-	struct page *page = c.best == ~0ULL ? NULL : bpf_map_lookup_elem(&backends, &key);
-	if (!page)
+	if (service->pages == 1)
+		look_at_page(0, &c);
+	else
+		bpf_loop(service->pages < PAGES ? service->pages : PAGES, look_at_page, &c, 0);
+	if (c.best == ~0ULL)
 		return 0;
-	struct backend *backend = &page->backend[c.best & (PAGE - 1)];
-	now->address = backend->address;
-	now->port = backend->port;
+	now->address = c.address;
+	now->port = c.port;
 	if (service->sticks)
 		keep_sticky(p, service, now);
 	return 1;
@@ -2373,9 +2563,12 @@ SUBPROGRAM int choose_backend(struct packet *p, struct service *service, struct 
 SUBPROGRAM int is_direct(struct packet *p, __u32 router, const union address *backend)
 {
 	REQUIRE(p && backend);
-	if (!neighbour_of(p->vni, backend))
+	struct neighbour *neighbour = neighbour_of(p->vni, backend);
+	if (!neighbour || (router && route_of(router, &p->source) != route_of(router, backend)))
 		return false;
-	return !router || route_of(router, &p->source) == route_of(router, backend);
+	__builtin_memcpy(p->next_mac, neighbour->mac, 6);
+	p->direct = 1;
+	return true;
 }
 
 static __always_inline bool is_asked(const struct packet *p, const struct turn *turn)
@@ -2395,12 +2588,6 @@ SUBPROGRAM int is_free(struct packet *p, struct chosen *now)
 	struct flow *flow = bpf_map_lookup_elem(&flows, &p->key);
 	return !flow || since(p, flow->seen) >= lifetime(t.protocol, flow->state) ||
 	       is_asked(p, &flow->turn) || (flow->state & (RESET | FIN_SENT | FIN_REPLIED));
-}
-
-// A guest shares the host's address with its programs, whose ports are others (ip_local_port_range).
-static __always_inline bool is_inner(const struct packet *p)
-{
-	return !unspecified(&p->inner);
 }
 
 SUBPROGRAM int choose_source_port(struct packet *p, struct chosen *now)
@@ -2443,14 +2630,19 @@ SUBPROGRAM int choose(struct packet *p, struct service *service, struct where *w
 	return PASSED;
 }
 
+// A connection request chooses anew.
+static __always_inline bool begins(const struct packet *p)
+{
+	return p->transport.protocol == IPPROTO_TCP &&
+	       (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
 // What was chosen for a flow stays with it while the backend is there; with UDP, which has no end,
-// while it works. A connection request begins anew.
+// while it works.
 SUBPROGRAM int stays(struct packet *p, struct service *service, struct chosen *chosen)
 {
 	REQUIRE(p && service && chosen);
-	__u8 tcp = p->transport.protocol == IPPROTO_TCP;
-	if (since(p, chosen->seen) >= lifetime(p->transport.protocol, REPLIED) ||
-	    (tcp && (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN))
+	if (since(p, chosen->seen) >= lifetime(p->transport.protocol, REPLIED))
 		return 0;
 	if (since(p, chosen->checked) >= SECOND) {
 		if (!is_member(p, service, &chosen->address, chosen->port))
@@ -2482,13 +2674,14 @@ static __always_inline bool aim(struct packet *p, const struct chosen *chosen,
 		p->source = p->inner;
 	if (p->own)
 		mac = p->source_mac;
-	if (chosen->direct) {
+	if (chosen->direct && !p->direct) {
 		struct neighbour *neighbour = neighbour_of(p->vni, &chosen->address);
 		if (!neighbour)
 			return false;
 		mac = neighbour->mac;
 	}
-	__builtin_memcpy(p->next_mac, mac, 6);
+	if (!p->direct) // else it is known already
+		__builtin_memcpy(p->next_mac, mac, 6);
 	p->served = 1;
 	p->direct = chosen->direct;
 	p->destination = chosen->address;
@@ -2513,7 +2706,7 @@ static __always_inline int take_backend(struct packet *p, struct service *servic
 	key->service = p->destination;
 	key->client_port = p->transport.source_port;
 	key->service_port = p->transport.destination_port;
-	struct chosen *known = bpf_map_lookup_elem(&chosen, key);
+	struct chosen *known = begins(p) ? NULL : bpf_map_lookup_elem(&chosen, key);
 	if (known && stays(p, service, known))
 		return aim(p, known, where, service) ? PASSED : UNREACHABLE;
 	__builtin_memset(&own->now, 0, sizeof(own->now));
@@ -2531,16 +2724,28 @@ static __always_inline __u32 what_services(void)
 	return own ? own->services : 0;
 }
 
-// By its address; what is at a port of every host's own address (NodePort) has none.
+// By its address; what is at a port of every host's own address (NodePort) has none. Hosts' other
+// addresses than that of their tunnel are in the table without a protocol and a port.
 static __noinline struct service *find_service(__u32 scope, __u8 protocol, __be16 port,
 					       const union address *address)
 {
 	struct service_key key = {
 		.scope = scope, .protocol = protocol, .port = port, .address = *address};
 	struct service *service = bpf_map_lookup_elem(&services, &key);
-	if (service || !(scope & (BY_ROUTER | GUESTS)) || !(what_services() & NODE_PORTS) ||
-	    !bpf_map_lookup_elem(&vteps, address))
+	if (service || !(scope & (BY_ROUTER | GUESTS)))
 		return service;
+	__u32 there = what_services();
+	if (!(there & NODE_PORTS))
+		return NULL;
+	if (!bpf_map_lookup_elem(&vteps, address)) {
+		if (!(there & MORE_ADDRESSES))
+			return NULL;
+		key.protocol = key.port = 0;
+		if (!bpf_map_lookup_elem(&services, &key))
+			return NULL;
+		key.protocol = protocol;
+		key.port = port;
+	}
 	key.address.half[0] = key.address.half[1] = 0;
 	if (is_v4(address))
 		set_v4(&key.address, 0);
@@ -2560,22 +2765,100 @@ SUBPROGRAM int serve(struct packet *p, struct where *where, struct service *serv
 	p->asked.address = p->destination;
 	p->asked.port = t->destination_port;
 	p->asked.client_port = t->source_port;
-	p->asked.service = service->id;
+	p->asked.service = service->flags & COUNTED ? service->id : 0;
 	if ((service->flags & RESTRICTED) && !is_admitted(p, service))
 		return NOT_ADMITTED;
 	return take_backend(p, service, where);
 }
 
-// To the port itself, in the name of the network: else it would answer to itself at once.
-static __always_inline void own_voice(const struct packet *p, union address *voice)
+// The service that an ICMP error is about: what it quotes is from there.
+static __always_inline struct service *service_quoted(struct packet *p, __u32 scope,
+						      const struct quoted *q)
+{
+	__u8 protocol = q->transport.protocol;
+	if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) ||
+	    !same(&q->source, &p->destination))
+		return NULL;
+	return find_service(scope, protocol, q->transport.source_port, &q->source);
+}
+
+// An ICMP error that a client, or a router before it, says of what a service has sent is for the
+// backend that has sent it.
+SUBPROGRAM int serve_error(struct __sk_buff *skb, struct packet *p, struct where *where,
+			   __u32 scope)
+{
+	REQUIRE(p);
+	__u32 zero = 0;
+	struct scratch *own = bpf_map_lookup_elem(&scratch, &zero);
+	struct quoted *q = what_services() ? quoted_in(skb, p) : NULL;
+	struct service *service = q ? service_quoted(p, scope, q) : NULL;
+	if (!own || !service)
+		return 0;
+	struct transport *t = &q->transport;
+	struct chosen_key *key = &own->choosing;
+	__builtin_memset(key, 0, sizeof(*key));
+	key->vni = p->vni;
+	key->protocol = t->protocol;
+	key->client = q->destination;
+	key->service = q->source;
+	key->client_port = t->destination_port;
+	key->service_port = t->source_port;
+	struct chosen *known = bpf_map_lookup_elem(&chosen, key);
+	if (!known || same(&known->address, &key->client) || same(&known->address, &p->source))
+		return 0;
+	if (!p->guest)
+		__builtin_memset(&p->asked, 0, sizeof(p->asked));
+	if (!p->guest || (service->flags & KEEPS_GUEST))
+		p->inner.half[0] = p->inner.half[1] = 0;
+	p->asked.address = q->source;
+	p->asked.port = t->source_port;
+	p->asked.client_port = t->destination_port;
+	p->asked.service = service->flags & COUNTED ? service->id : 0;
+	if (p->guest)
+		p->asked.guest = q->destination;
+	if (!aim(p, known, where, service))
+		return 0;
+	t->source_port = known->port; // as the backend knows the flow
+	t->destination_port = known->source_port;
+	p->from_high = !make_key(&p->key, &p->destination,
+				 is_inner(p) ? &p->source : &q->destination, t);
+	return 1;
+}
+
+// What a port sends: to a service, if there is one where it sends to. Not for guests, whose stack
+// is as deep as can be.
+SUBPROGRAM int seek_service(struct __sk_buff *skb, struct packet *p, struct where *where)
+{
+	REQUIRE(p);
+	struct transport *t = &p->transport;
+	__u32 scope = where && where->router ? where->router | BY_ROUTER : p->vni;
+	if (t->kind == ERROR) {
+		serve_error(skb, p, where, scope);
+		return PASSED;
+	}
+	struct service *service =
+		find_service(scope, t->protocol, t->destination_port, &p->destination);
+	return service ? serve(p, where, service) : PASSED;
+}
+
+// To the port itself, in the name of the network: else it would answer to itself at once. Who has a
+// router hears an address beyond it: UDP would answer a link-local one from its own link-local one.
+static __always_inline void own_voice(const struct packet *p, union address *voice, bool routed)
 {
 	if (p->ethertype == ETH_P_IP) {
 		set_v4(voice, bpf_htonl(METADATA));
 		return;
 	}
-	voice->half[0] = bpf_cpu_to_be64(0xfe80ULL << 48);
+	voice->half[0] = bpf_cpu_to_be64(routed ? ROUND6 : 0xfe80ULL << 48);
 	voice->word[2] = 0;
 	voice->word[3] = bpf_htonl(METADATA);
+}
+
+static __always_inline bool is_own_voice(const struct packet *p, const union address *address)
+{
+	bool routed = address->word[3] == bpf_htonl(METADATA) && !address->word[2] &&
+		      address->half[0] == bpf_cpu_to_be64(ROUND6);
+	return routed || is_metadata(p, address);
 }
 
 static __always_inline int to_itself(struct __sk_buff *skb, struct packet *p, struct port *port)
@@ -2585,11 +2868,12 @@ static __always_inline int to_itself(struct __sk_buff *skb, struct packet *p, st
 }
 
 // A port that is its own backend: what it sends to the service, and then what it answers.
-SUBPROGRAM int turn_round(struct __sk_buff *skb, struct packet *p, struct port *port)
+SUBPROGRAM int turn_round(struct __sk_buff *skb, struct packet *p, struct port *port,
+			  struct where *where)
 {
 	REQUIRE(p && port);
 	union address voice;
-	own_voice(p, &voice);
+	own_voice(p, &voice, where && where->router);
 	struct chosen_key key = {.vni = p->vni,
 				 .protocol = p->transport.protocol,
 				 .client = p->source,
@@ -2637,7 +2921,7 @@ static __always_inline bool has_services(const struct packet *p)
 // The flow knows what its client calls the backend. One flow has one name for it.
 static __always_inline int note_turn(struct packet *p, struct flow *flow)
 {
-	bool turned = flow && flow->turn.port;
+	bool turned = flow && flow->turned;
 	if (!p->served)
 		return turned && p->ifindex && p->from_high == flow->turn.client_high &&
 				       p->transport.kind == FLOW
@@ -2645,22 +2929,21 @@ static __always_inline int note_turn(struct packet *p, struct flow *flow)
 			       : PASSED;
 	if (!flow || (turned && !is_asked(p, &flow->turn)))
 		return PORT_TAKEN;
+	if (p->transport.kind == ERROR)
+		return turned ? PASSED : PORT_TAKEN;
 	if (!turned || p->guest) { // guests' routers may have changed
 		flow->turn = p->asked;
 		flow->turn.client_high = p->from_high;
+		flow->turned = 1;
 	}
-	if (!turned) {
-		struct carried *found = carried_of(p->asked.service);
-		if (found)
-			found->flows++;
-	}
+	p->begins = !turned;
 	p->judged = 1;
 	return PASSED;
 }
 
 static __always_inline bool is_for_guest(const struct packet *p, const struct flow *flow)
 {
-	return !p->served && flow && flow->turn.port && flow->turn.device &&
+	return !p->served && flow && flow->turned && flow->turn.device &&
 	       p->from_high != flow->turn.client_high && p->way.first &&
 	       same(&p->destination, &flow->turn.guest);
 }
@@ -2686,13 +2969,20 @@ static __always_inline int way_of_guest(struct __sk_buff *skb, struct packet *p,
 					__u32 scope)
 {
 	struct where *where = where_is(p->vni, door->gateway);
+	int trouble = PASSED;
 	if (scope != GUESTS)
 		scope = (where ? where->router : 0) | BY_ROUTER;
-	struct service *service = find_service(scope, p->transport.protocol,
-					       p->transport.destination_port, &p->destination);
-	if (!service)
-		return SPOOFED_ADDRESS;
-	int trouble = serve(p, where, service);
+	if (p->transport.kind == ERROR) {
+		if (!serve_error(skb, p, where, scope))
+			return SPOOFED_ADDRESS;
+	} else {
+		struct service *service =
+			find_service(scope, p->transport.protocol, p->transport.destination_port,
+				     &p->destination);
+		if (!service)
+			return SPOOFED_ADDRESS;
+		trouble = serve(p, where, service);
+	}
 	if (trouble)
 		return trouble;
 	where = where_is(p->vni, p->next_mac);
@@ -2712,7 +3002,7 @@ SUBPROGRAM int deliver(struct __sk_buff *skb, struct packet *p, struct flow *flo
 {
 	REQUIRE(p);
 	if (p->way.ifindex)
-		return enter(skb, p, flow, p->way.ifindex);
+		return enter(skb, p, flow, p->way.ifindex, NULL);
 	remember(p, flow);
 	return to_overlay(skb, p, &p->way.vtep);
 }
@@ -2752,8 +3042,19 @@ SUBPROGRAM int pass_guest(struct __sk_buff *skb, struct packet *p, __u32 ifindex
 		return say(skb, p, trouble);
 	}
 	if (reason)
-		return drop(skb, reason, ifindex);
+		return deny(skb, p, flow, reason, ifindex);
 	return deliver(skb, p, flow);
+}
+
+static __always_inline bool is_guarded(const struct port *port)
+{
+	return port && (port->flags & PORT_SECURITY);
+}
+
+static __always_inline struct port *receiver_of(const struct packet *p, const struct where *where)
+{
+	__u32 ifindex = p->way.first ? p->way.ifindex : where ? where->ifindex : 0;
+	return ifindex ? bpf_map_lookup_elem(&ports, &ifindex) : NULL;
 }
 
 // An IP packet; `sender` is NULL from the overlay, where the sender's host has checked it.
@@ -2764,36 +3065,37 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 	int reason, trouble = PASSED;
 	bool calls = sender && !group && (sender->flags & ASKS_METADATA) && calls_metadata(p);
 	bool served = sender && !calls && !group && has_services(p);
-	if (served) {
-		struct service *service = find_service(
-			where && where->router ? where->router | BY_ROUTER : p->vni,
-			p->transport.protocol, p->transport.destination_port, &p->destination);
-		if (service)
-			trouble = serve(p, where, service);
+	if (sender && !calls && !group && (served || p->transport.kind == ERROR)) {
+		trouble = seek_service(skb, p, where);
 		if (p->served && !p->own)
 			where = where_is(p->vni, p->next_mac);
 	}
-	if (served && (p->own || is_metadata(p, &p->destination))) {
+	if (served && (p->own || is_own_voice(p, &p->destination))) {
 		reason = sender->flags & PORT_SECURITY ? vet_source(p, NULL) : PASSED;
 		int done = reason ? drop(skb, reason, p->ifindex)
-			   : p->own ? turn_round(skb, p, sender)
+			   : p->own ? turn_round(skb, p, sender, where)
 				    : turn_round_back(skb, p, sender);
 		if (done != TC_ACT_UNSPEC)
 			return done;
 	}
 	if (sender && !calls && !trouble && where && where->router)
 		trouble = begin_way(skb, p, where);
-	struct flow *flow = flow_of(skb, p);
-	if (sender && (sender->flags & PORT_SECURITY))
+	// Between two whom nobody guards, here, and without services, no flow says anything.
+	struct port *receiver = is_guarded(sender) ? NULL : receiver_of(p, where);
+	bool looks = group || is_guarded(sender) || is_guarded(receiver) || what_services();
+	struct flow *flow = looks ? flow_of(skb, p) : NULL;
+	if (is_guarded(sender))
 		reason = leave(p, flow, sender);
 	else
 		reason = sender && is_astray(p) ? REVERSE_PATH : PASSED;
 	if (!reason && sender && is_for_guest(p, flow))
 		return answer_guest(skb, p, flow);
+	if (!reason && trouble == NOT_ADMITTED)
+		reason = trouble;
 	if (!reason && !trouble)
 		reason = note_turn(p, flow);
 	if (reason)
-		return drop(skb, reason, p->ifindex);
+		return deny(skb, p, flow, reason, p->ifindex);
 	if (sender && (sender->flags & question(p)))
 		return ask(skb, p);
 	if (shape(skb, p))
@@ -2804,7 +3106,7 @@ static __always_inline int pass(struct __sk_buff *skb, struct packet *p, struct 
 		return route_packet(skb, p, flow, trouble);
 	if (trouble)
 		return trouble == NO_BACKEND ? say(skb, p, trouble) : drop(skb, trouble, p->ifindex);
-	return group ? to_group(skb, p) : forward_to(skb, p, flow, where);
+	return group ? to_group(skb, p) : forward_to(skb, p, flow, where, receiver);
 }
 
 struct arp {
@@ -3065,11 +3367,17 @@ static __always_inline bool is_the_hosts(const struct packet *p)
 {
 	__u32 ifindex = p->ifindex;
 	struct door *door = bpf_map_lookup_elem(&doors, &ifindex);
-	__u8 protocol = p->transport.protocol;
-	if (!door || p->transport.kind != FLOW ||
-	    (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+	__u8 protocol = p->transport.protocol, kind = p->transport.kind;
+	bool served = kind == FLOW && (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP);
+	if (!door || (!served && kind != ERROR))
 		return false;
 	return !same(&p->source, p->ethertype == ETH_P_IP ? &door->address : &door->address6);
+}
+
+// To an address that no network has.
+static __always_inline bool is_to_loopback(const struct packet *p)
+{
+	return p->ethertype == ETH_P_IP && bpf_ntohl(p->destination.word[3]) >> 24 == 127;
 }
 
 SEC("tc")
@@ -3101,6 +3409,8 @@ int from_port(struct __sk_buff *skb)
 		return drop(skb, reason, ifindex);
 	if (is_nd(p))
 		return nd_from_port(skb, p, port);
+	if (is_to_loopback(p) && !(port->flags & DOOR))
+		return drop(skb, MALFORMED, ifindex);
 	if ((port->flags & DOOR) && is_the_hosts(p))
 		return pass_guest(skb, p, ifindex, ifindex, BY_ROUTER);
 	return pass(skb, p, port);
@@ -3137,11 +3447,28 @@ static __always_inline bool may_be_for_service(struct __sk_buff *skb)
 	} else {
 		return false;
 	}
+	if (bpf_skb_load_bytes(skb, at, ports, sizeof(ports)))
+		return false;
+	if (is_error(protocol, *(__u8 *)ports))
+		return true;
 	if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) ||
-	    bpf_skb_load_bytes(skb, at, ports, sizeof(ports)) ||
 	    (protocol == IPPROTO_UDP && ports[1] == own->tunnel))
 		return false;
 	return find_service(GUESTS, protocol, ports[1], &to);
+}
+
+// The service that a packet of a guest's is for, or an ICMP error about one.
+SUBPROGRAM __u32 door_sought(struct __sk_buff *skb, struct packet *p)
+{
+	REQUIRE(p);
+	struct transport *t = &p->transport;
+	struct quoted *q = t->kind == ERROR ? quoted_in(skb, p) : NULL;
+	struct service *service = NULL;
+	if (q)
+		service = service_quoted(p, GUESTS, q);
+	else if (t->kind == FLOW)
+		service = find_service(GUESTS, t->protocol, t->destination_port, &p->destination);
+	return service ? service->door : 0;
 }
 
 // At the ingress of the devices that lead out of the cloud: what comes from outside to a service.
@@ -3153,13 +3480,12 @@ int from_outside(struct __sk_buff *skb)
 	if (!p)
 		return TC_ACT_UNSPEC;
 	p->vni = GUESTS; // whose fragments these are
-	if (parse_ethernet(skb, p) || parse_ip(skb, p) || p->transport.kind != FLOW)
+	if (parse_ethernet(skb, p) || parse_ip(skb, p))
 		return TC_ACT_UNSPEC;
-	struct service *service = find_service(GUESTS, p->transport.protocol,
-					       p->transport.destination_port, &p->destination);
-	if (!service || skb->pkt_type == PACKET_OTHERHOST)
+	__u32 door = door_sought(skb, p);
+	if (!door || skb->pkt_type == PACKET_OTHERHOST || is_to_loopback(p))
 		return TC_ACT_UNSPEC;
-	return pass_guest(skb, p, service->door, skb->ifindex, GUESTS);
+	return pass_guest(skb, p, door, skb->ifindex, GUESTS);
 }
 
 // At the egress of the same devices, and of `lo`: what the host itself sends to a service is for
@@ -3171,11 +3497,9 @@ int to_outside(struct __sk_buff *skb)
 	if (!p)
 		return TC_ACT_UNSPEC;
 	p->vni = GUESTS;
-	if (parse_ethernet(skb, p) || parse_ip(skb, p) || p->transport.kind != FLOW)
+	if (parse_ethernet(skb, p) || parse_ip(skb, p))
 		return TC_ACT_UNSPEC;
-	struct service *service = find_service(GUESTS, p->transport.protocol,
-					       p->transport.destination_port, &p->destination);
-	__u32 ifindex = service ? service->door : 0;
+	__u32 ifindex = door_sought(skb, p);
 	struct door *door = ifindex ? bpf_map_lookup_elem(&doors, &ifindex) : NULL;
 	if (!door)
 		return TC_ACT_UNSPEC;

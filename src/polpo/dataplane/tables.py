@@ -1,8 +1,7 @@
 """The switch's tables: what switch.bpf.c declares, for Python. A test compares the two by BTF.
 
-Keys and values are packed bytes. Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d; ports, and ICMP
-type and code, are two bytes in network order; all other numbers are in the host's order.
-Times are nanoseconds of CLOCK_MONOTONIC (coarse).
+Keys and values are packed bytes. Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d; ports, ICMP's
+type and code: two, in network order; other numbers are in the host's. Times: ns of CLOCK_MONOTONIC.
 """
 
 import enum
@@ -89,6 +88,7 @@ class Serving(enum.IntFlag):
     RESTRICTED = 2  # to the sources in `prefixes`
     KEEPS_GUEST = 4  # backends see the guest's own address
     LOCAL_ONLY = 8  # without a backend on this host packets are dropped, not refused
+    COUNTED = 16  # in `carried`
 
 
 class Offering(enum.IntFlag):
@@ -97,6 +97,7 @@ class Offering(enum.IntFlag):
     SERVES = 1
     NODE_PORTS = 2  # at a port of every host's address
     FOR_GUESTS = 4  # for who comes by the host's own devices
+    MORE_ADDRESSES = 8  # hosts have others than that of their tunnel
 
 
 class Working(enum.IntEnum):
@@ -142,9 +143,6 @@ class Table(msgspec.Struct, frozen=True):
     ours: bool = True
 
 
-ASKED = Layout("asked", ifindex="I", length="I", frame="1504s")
-"""What is in the ring buffer `asked`: of longer frames only as much as fits, but their length."""
-
 HOPS = 8
 """Next hops that a route has at most."""
 
@@ -152,7 +150,7 @@ IPV6_ROUTE = 1 << 31
 """`routes`, router: added to the number for prefixes of IPv6, so that ::/0 is not for IPv4."""
 
 PAGE, PAGES = 16, 256
-"""Backends of a service in one entry of `backends`, and such entries of a service, at most."""
+"""Backends in one entry of `backends`, and such entries of a service, at most."""
 
 BY_ROUTER = 1 << 31
 """`services`, scope: added to a router's number, which is no network's."""
@@ -189,10 +187,10 @@ CLASS_KEY = Layout(
     port="2s",
     pad3="4x",
 )
+VERDICT = Layout("verdict", admin="I", rest="I")
 FLOOD_KEY = Layout("flood_key", vni="I", index="I")
-COUNTER = Layout(
-    "counter", packets_in="Q", bytes_in="Q", packets_out="Q", bytes_out="Q", dropped="Q"
-)
+_PASSED = ("packets_in", "bytes_in", "packets_out", "bytes_out")
+COUNTER = Layout("counter", **dict.fromkeys((*_PASSED, "dropped", "denied_in", "denied_out"), "Q"))
 FLOW_KEY = Layout(
     "flow_key",
     vni="I",
@@ -223,7 +221,7 @@ FLOW = Layout(
     state="B",
     from_high="B",
     icmp="2s",
-    pad="4x",
+    turned="I",
     egress="16s",
     ingress="16s",
     low="24s",
@@ -309,7 +307,7 @@ TABLES = {
     for table in (
         # in the order of writing: sets before their users; removal goes in reverse
         Table("host", "array", U32, HOST),
-        Table("classes", "lpm_trie", CLASS_KEY, U32),
+        Table("classes", "lpm_trie", CLASS_KEY, VERDICT),
         Table("prefixes", "lpm_trie", PREFIX_KEY, U64),
         Table("peers", "hash", PEER_KEY, U64),
         Table("vteps", "hash", ADDRESS, U32),
@@ -343,9 +341,6 @@ TABLES = {
 }
 ORDER = tuple(name for name, table in TABLES.items() if table.ours)
 """The order in which rows are put; rows are removed in reverse."""
-
-RING = "asked"
-"""The ring buffer: no table, but loaded and pinned like one."""
 
 REMOTE, MEMBERS = 0x10000, 0x20000
 """`flood`: local ports are numbered from 0, other hosts from REMOTE, those of a domain (the key has

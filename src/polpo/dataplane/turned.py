@@ -75,18 +75,34 @@ class Rewriting:
 
     def quote(self, backend: bytes, turn: Turn) -> None:
         """An ICMP error: what it quotes is what the client has sent."""
-        ip, total = self.body + 8, self.body + 2
-        ports = ip + (40 if self.six else (self.raw[ip] & 15) * 4)
         self._quoted_end(False, turn.address)
+        self._quoted_ports(turn.client_port, turn.port)
         if turn.guest:
             self._quoted_end(True, turn.guest.address)
-            start, stop = DESTINATION[self.six]
-            self.put(start, turn.guest.address[start - stop :], total if self.six else HEADER_SUM)
-        self.put(ports, turn.client_port.to_bytes(2, "big"), total)
-        self.put(ports + 2, turn.port.to_bytes(2, "big"), total)
+            self._own_end(False, turn.guest.address)
         if self.frame.source == backend:
-            start, stop = SOURCE[self.six]
-            self.put(start, turn.address[start - stop :], total if self.six else HEADER_SUM)
+            self._own_end(True, turn.address)
+
+    def complaint(self, t: Transport, inner: bool) -> None:
+        """An ICMP error about what a service has sent: about what the backend has, and to it."""
+        backend = self.frame.destination
+        self._quoted_end(True, backend)
+        self._quoted_ports(t.destination_port, t.source_port)
+        self._own_end(False, backend)
+        if inner:
+            self._quoted_end(False, self.frame.source)
+            self._own_end(True, self.frame.source)
+
+    def _quoted_ports(self, source: int, destination: int) -> None:
+        ip, total = self.body + 8, self.body + 2
+        ports = ip + (40 if self.six else (self.raw[ip] & 15) * 4)
+        self.put(ports, source.to_bytes(2, "big"), total)
+        self.put(ports + 2, destination.to_bytes(2, "big"), total)
+
+    def _own_end(self, source: bool, address: bytes) -> None:
+        """Of the error itself."""
+        start, stop = (SOURCE if source else DESTINATION)[self.six]
+        self.put(start, address[start - stop :], self.body + 2 if self.six else HEADER_SUM)
 
     def _quoted_end(self, source: bool, address: bytes) -> None:
         ip, (start, stop) = self.body + 8, (SOURCE if source else DESTINATION)[self.six]
@@ -99,6 +115,13 @@ def turned(raw: bytes, frame: Frame, t: Transport) -> bytes:
     rewriting = Rewriting(raw, frame)
     rewriting.end(False, frame.destination, t.destination_port, t.protocol)
     rewriting.end(True, frame.source, t.source_port, t.protocol)
+    return bytes(rewriting.raw)
+
+
+def error_turned(raw: bytes, frame: Frame, t: Transport, inner: bool) -> bytes:
+    """A client's error as its backend gets it. `inner`: a guest has another address there."""
+    rewriting = Rewriting(raw, frame)
+    rewriting.complaint(t, inner)
     return bytes(rewriting.raw)
 
 

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple, Protocol
 
 from polpo.dns.corefile.block import Directive, ServerBlock
 from polpo.dns.counts import Counts, Metric
+from polpo.dns.handing import Through
 from polpo.dns.query import Answer, Facts, Handler, Query
 from polpo.dns.turn import Turn
 
-# CoreDNS's own order (plugin.cfg of 1.13): a query meets the plugins of its server block in it.
+# CoreDNS's own order (plugin.cfg of 1.13), with ours in it (nodecache, domains): a query meets the
+# plugins of its server block in it.
 ORDER = (
     "view",
     "metadata",
@@ -33,6 +35,7 @@ ORDER = (
     "log",
     "acl",
     "any",
+    "domains",
     "loadbalance",
     "cache",
     "rewrite",
@@ -48,6 +51,9 @@ ORDER = (
     "forward",
     "whoami",
 )
+
+EVERYTHING = b""
+"""Instead of a name: whatever was answered may be another now."""
 
 
 class Place(Protocol):
@@ -83,16 +89,27 @@ class Place(Protocol):
 
     def fed(self, plugin: str, receive: Callable[[bytes], Iterable[bytes]]) -> None:
         """Have `receive` called with each message of the plugin's feed. It returns the names (wire
-        form, lower-case) of which something changed: kept answers about them are dropped."""
+        form, lower-case) of which something changed: kept answers about them are dropped; all for
+        `EVERYTHING`."""
+
+    def tell(self, plugin: str, message: bytes) -> bool:
+        """To the plugin's feed in control (`Hears`). False while nobody is there."""
 
     def provide(self, plugin: str, service: object) -> None:
         """Let later made handlers of the block find something of this plugin (`provided`)."""
+
+    def hands_on(self, plugin: str, through: Through) -> None:
+        """Queries that are handed on by batches need not come to the plugin's handler: they go
+        through this. A block with a plugin that does not say so has no such way."""
 
     def provided(self, plugin: str) -> Any:
         """What that plugin of the block provides: None if it provides nothing."""
 
     def describe(self, label: str, say: Callable[[Query], str]) -> None:
         """Have `say` tell about queries of this block, for those who ask by the label."""
+
+    def describe_family(self, labels: str, say: Callable[[str, Query], str]) -> None:
+        """The same for all labels of "plugin/name/...", of which `say` is told the rest."""
 
     @property
     def facts(self) -> Facts:
@@ -151,6 +168,13 @@ class Feed(Protocol):
 
     def run(self) -> Awaitable[None]:
         """Watch until cancelled. Failures of what is watched are its own matter."""
+
+
+class Hears(Feed, Protocol):
+    """A feed that handlers tell something."""
+
+    def hear(self, message: bytes) -> None:
+        """From the plugin's handler in a worker."""
 
 
 class Setup(Protocol):

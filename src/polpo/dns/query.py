@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from polpo.dns.wire.message import Option
 from polpo.dns.wire.record import Reply
 
 Peer = tuple[str, int]
+Say = Callable[["Query"], str]
+
+
+class Facts:
+    """What plugins say about queries: by label, or by the first two parts of it for families of
+    labels, which are told the rest."""
+
+    def __init__(self) -> None:
+        self.says: dict[str, Say] = {}
+        self.families: dict[str, Callable[[str, Query], str]] = {}
+
+    def of(self, query: Query, label: str) -> str:
+        """ "" if nobody says anything."""
+        say = self.says.get(label)
+        if say is not None:
+            return say(query)
+        plugin, _, rest = label.partition("/")
+        name, _, rest = rest.partition("/")
+        family = self.families.get(f"{plugin}/{name}")
+        return family(rest, query) if family is not None else ""
+
+
+NO_FACTS = Facts()
 
 
 class Query:
@@ -75,7 +98,7 @@ class Query:
         self.cached = ""
         self.error = ""
         self.upstream = ""
-        self.facts: Facts = {}
+        self.facts = NO_FACTS
         self.keep = True
 
     @property
@@ -119,10 +142,8 @@ class Query:
 
     def fact(self, label: str) -> str:
         """What a plugin says about the query by this label; "" if nobody does."""
-        say = self.facts.get(label)
-        return say(self) if say is not None else ""
+        return self.facts.of(self, label)
 
 
 Answer = Callable[[Reply], None]
-Facts = Mapping[str, Callable[[Query], str]]  # by label
 Handler = Callable[[Query, Answer], None]

@@ -14,13 +14,14 @@ from polpo.ingress.annotations import Annotations, host
 from polpo.ingress.carrying import findings
 from polpo.ingress.features.asking import Asking
 from polpo.ingress.features.redirect import Host
-from polpo.ingress.objects import ConfigMap, Ingress, IngressBackend, Rule, Secret
+from polpo.ingress.objects import ConfigMap, Ingress, IngressBackend, Rule
 from polpo.ingress.paths import Path, path_of
 from polpo.ingress.plan import EVERY_HOST, Backend, Certificate, Entry, Passed, Share, Site, Target
 from polpo.ingress.policy import Read, read
 from polpo.ingress.secrets import authority, pair, text_of
 from polpo.ingress.state import State, port_of
 from polpo.ingress.wrong import Complaint, Wrong
+from polpo.kube.objects import Secret
 from polpo.kube.resources import key
 
 CONFLICT, INVALID, MISSING = "Conflict", "Invalid", "NotFound"
@@ -219,6 +220,7 @@ class _Compiling:
             path.how,
             lambda secret: self._secret(namespace, secret),
             lambda name: self._config_map(namespace, name),
+            lambda name: self._first_port(namespace, name),
         )
         found = read(given, asking)
         for note in found.notes:
@@ -262,6 +264,12 @@ class _Compiling:
         if found is None:
             raise Wrong(f"there is no ConfigMap {name} in namespace {namespace}")
         return found
+
+    def _first_port(self, namespace: str, name: str) -> int:
+        found = self._state.services.get(f"{namespace}/{name}")
+        if found is None or not found.spec.ports:
+            raise Wrong(f"there is no Service {name} with a port in namespace {namespace}")
+        return found.spec.ports[0].port
 
     def _canary(self, ingress: Ingress, given: Annotations) -> None:
         """Where its paths are somebody's already, it gets some of the requests."""

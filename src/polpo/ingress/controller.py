@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ from polpo.ingress.wrong import Complaint
 from polpo.kube.client import Client
 from polpo.kube.reflection import Change
 from polpo.kube.reflector import Reflector, all_synced
-from polpo.kube.resources import ENDPOINT_SLICES, Resource
+from polpo.kube.resources import ENDPOINT_SLICES, SECRETS, Resource
 from polpo.runtime.clock import monotonic
 
 GATHER_S = 0.02
@@ -69,7 +70,7 @@ class Controller:
             self._reflector(client, objects.INGRESS_CLASSES, kept.classes),
             self._reflector(client, objects.INGRESSES, kept.ingresses),
             self._reflector(client, objects.SERVICES, kept.services),
-            self._reflector(client, objects.SECRETS, kept.secrets, "type!=helm.sh/release.v1"),
+            self._reflector(client, SECRETS, kept.secrets, "type!=helm.sh/release.v1"),
             self._reflector(client, objects.CONFIG_MAPS, kept.config_maps),
             Reflector(client, ENDPOINT_SLICES, self._slices, self._news.set),
         ]
@@ -177,21 +178,24 @@ class Controller:
 
     def _tell(self) -> None:
         addresses = self._addresses or addresses_of(self.state.services.get(self._service))
-        complaints = [*self._composed.complaints, *self._of_bad()]
-        self._reporting.tell(Told(self._composed.ingresses, addresses, tuple(complaints)))
+        bad = list(self._of_bad())
+        known = ((one.kind, self.state.more[one.kind].get(one.key)) for one in bad)
+        others = tuple((kind, one) for kind, one in known if one is not None)
+        complaints = (*self._composed.complaints, *bad)
+        self._reporting.tell(Told(self._composed.ingresses, addresses, complaints, others))
         if self._telling is not None:
             self._telling.tell(self._composed.of_gateways.statuses)
         if self._keeping is not None:
             of = self._composed.of_gateways
             self._keeping.tell(of.services, of.stale)
 
-    def _of_bad(self) -> list[Complaint]:
-        return [
-            Complaint("Ingress", entry.owner, "Invalid", f"HAProxy refuses: {self._bad[name]}")
-            for site in self._composed.plan.sites
-            for entry in site.entries
-            for name in {share.backend.name for share in entry.shares} & self._bad.keys()
-        ]
+    def _of_bad(self) -> Iterator[Complaint]:
+        """About whoever has asked for it: owners of routes have their kind before their name."""
+        for entry in (entry for site in self._composed.plan.sites for entry in site.entries):
+            for name in {share.backend.name for share in entry.shares} & self._bad.keys():
+                kind, _, of = entry.owner.rpartition(" ")
+                note = f"HAProxy refuses: {self._bad[name]}"
+                yield Complaint(kind or "Ingress", of, "Invalid", note)
 
 
 def _harmless(backend: Backend, why: str) -> Backend:

@@ -90,14 +90,6 @@ class IngressClass(Struct, frozen=True):
     spec: IngressClassSpec = IngressClassSpec()
 
 
-class Secret(Struct, frozen=True):
-    """`data` is base64."""
-
-    metadata: Meta
-    type: str = ""
-    data: dict[str, str] | None = None
-
-
 class ConfigMap(Struct, frozen=True):
     metadata: Meta
     data: dict[str, str] | None = None
@@ -126,6 +118,5 @@ INGRESSES: Resource[Ingress] = _resource(NETWORKING, "ingresses", "Ingress", Ing
 INGRESS_CLASSES: Resource[IngressClass] = _resource(
     NETWORKING, "ingressclasses", "IngressClass", IngressClass, False
 )
-SECRETS: Resource[Secret] = _resource("", "secrets", "Secret", Secret)
 CONFIG_MAPS: Resource[ConfigMap] = _resource("", "configmaps", "ConfigMap", ConfigMap)
 SERVICES: Resource[Service] = _resource("", "services", "Service", Service)

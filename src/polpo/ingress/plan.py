@@ -35,6 +35,18 @@ class Feature(msgspec.Struct, frozen=True):
         """Sections of its own besides."""
         yield from ()
 
+    def backends(self) -> Iterator[Backend]:
+        """Others that are asked besides."""
+        yield from ()
+
+    def routing(self, name: str) -> Iterator[str]:
+        """Of frontends, where it is known that the backend is to be asked."""
+        yield from ()
+
+    def programs(self) -> Iterator[str]:
+        """Names of the Lua files (proxy/NAME.lua) that its words need."""
+        yield from ()
+
     def files(self) -> Iterator[str]:
         """Contents (PEM) that its words name by `file_of`."""
         yield from ()
@@ -135,6 +147,7 @@ class Passed(Struct, frozen=True):
 class Door(Struct, frozen=True):
     """Where requests come in. `address` "" is every address; `public`: the port that clients
     know, if it is another. `names`: who comes by TLS for one of them asks for that one only.
+    `forwarded`: for load balancers that speak HTTP: X-Forwarded-For, no PROXY protocol.
     """
 
     name: str
@@ -144,6 +157,7 @@ class Door(Struct, frozen=True):
     public: int = 0
     shared: bool = True
     names: tuple[str, ...] = ()
+    forwarded: bool = False
 
 
 class Plan(Struct, frozen=True):

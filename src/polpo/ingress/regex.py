@@ -8,12 +8,13 @@ no looking around, no references to groups, few that have no end.
 from __future__ import annotations
 
 import re
-from re import _constants as codes
-from re import _parser as parser
+from importlib import import_module
 from typing import Any
 
 from polpo.ingress.wrong import Wrong
 
+codes: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 LONGEST = 512
 ENDLESS = 4
 """With so many of them, and a path of 7,800 characters made to fit nearly, HAProxy was done in

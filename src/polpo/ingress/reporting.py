@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import structlog
 
-from polpo.ingress.objects import INGRESSES, Ingress, Service
+from polpo.ingress.objects import INGRESSES, Ingress, Service, Stated
 from polpo.ingress.rounds import rounds
 from polpo.ingress.wrong import Complaint
 from polpo.kube.api import Api
@@ -18,15 +17,17 @@ from polpo.kube.resources import key
 
 log = structlog.get_logger("polpo.ingress")
 VERSIONS = {"Ingress": "networking.k8s.io/v1"}
+OF_GATEWAYS = "gateway.networking.k8s.io/v1"
 AGAIN_S = 5.0
 
 
 class Told(NamedTuple):
-    """Of one round."""
+    """Of one round. `others`: of complaints that are not about Ingresses, whom they are about."""
 
     ingresses: tuple[Ingress, ...]
     addresses: tuple[dict[str, Any], ...]
     complaints: tuple[Complaint, ...]
+    others: tuple[tuple[str, Stated], ...] = ()
 
 
 class Reporting:
@@ -54,7 +55,7 @@ class Reporting:
             done &= await self._status(ingress, told.addresses)
         for complaint in told.complaints:
             if complaint not in self._said:
-                await self._say(complaint, told.ingresses)
+                await self._say(complaint, told)
         self._said = set(told.complaints)
         return done
 
@@ -77,12 +78,14 @@ class Reporting:
         self._written[name] = wanted
         return True
 
-    async def _say(self, complaint: Complaint, ingresses: Iterable[Ingress]) -> None:
+    async def _say(self, complaint: Complaint, told: Told) -> None:
         kind, of, reason, note = complaint
-        found = next((i for i in ingresses if key(i.metadata) == of), None)
+        known: list[tuple[str, Ingress | Stated]] = [("Ingress", one) for one in told.ingresses]
+        known += told.others
+        found = next((one for k, one in known if k == kind and key(one.metadata) == of), None)
         if found is not None:
-            meta = found.metadata
-            where = (kind, VERSIONS[kind], meta.namespace, meta.name, meta.uid)
+            meta, version = found.metadata, VERSIONS.get(kind, OF_GATEWAYS)
+            where = (kind, version, meta.namespace, meta.name, meta.uid)
             await self._events.say(About(*where, "Warning", reason, "Compile", note))
 
 

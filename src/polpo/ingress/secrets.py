@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime
 import functools
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
 
-from polpo.ingress.objects import Secret
 from polpo.ingress.wrong import Wrong
+from polpo.kube.objects import Secret
+from polpo.runtime.self_signed import self_signed
 
 
 def text_of(secret: Secret, name: str) -> str:
@@ -69,22 +67,4 @@ def _public(key: object) -> bytes:
 @functools.cache
 def stand_in() -> str:
     """For who asks for no name that has a certificate: nobody vouches for it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "polpo ingress: no certificate")])
-    now = datetime.datetime.now(datetime.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=3650))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return (built.public_bytes(serialization.Encoding.PEM) + private).decode()
+    return b"".join(self_signed("polpo ingress: no certificate")).decode()

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from polpo.ingress.objects import ConfigMap, Ingress, IngressClass, Secret, Service, Stated
+from polpo.ingress.objects import ConfigMap, Ingress, IngressClass, Service, Stated
 from polpo.ingress.plan import Target
 from polpo.ingress.proxy.servers import Endpoint, Servers, place
-from polpo.kube.objects import EndpointSlice, ServicePort
+from polpo.kube.objects import EndpointSlice, Secret, ServicePort
 from polpo.kube.reflection import Change
 
 _DNS_NAME = re.compile(r"[A-Za-z0-9_.-]{1,253}")

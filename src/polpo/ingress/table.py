@@ -25,11 +25,11 @@ Choice = tuple[tuple[Condition, ...], str]
 
 
 class Table(NamedTuple):
-    """Keys of `hosts` are `<door>|<host>`, of `deep` doors. `splits`: who gets how many of GRAIN.
+    """`hosts` and `deep` are by door. `splits`: who gets how many of GRAIN.
     All values of maps are names: of backends, groups (`g.`) or splits (`w.`).
     """
 
-    hosts: dict[str, str]
+    hosts: dict[str, dict[str, str]]
     deep: dict[str, dict[str, str]]
     exact: dict[str, str]
     prefix: dict[str, str]
@@ -46,6 +46,9 @@ def table(plan: Plan) -> Table:
     for backend in (plan.fallback, *(passed.backend for passed in plan.passed)):
         if backend is not None:
             made.backends[backend.name] = backend
+    for backend in [*made.backends.values()]:
+        for feature in backend.policy:
+            made.backends.update({besides.name: besides for besides in feature.backends()})
     return made
 
 
@@ -69,7 +72,7 @@ class _Placed:
         if site.deep and site.host.startswith("*."):
             made.deep.setdefault(site.door, {})[site.host[1:]] = self._site
         else:
-            made.hosts[host] = self._site
+            made.hosts.setdefault(site.door, {})[site.host] = self._site
 
     def place(self) -> None:
         made, site = self._made, self._site

@@ -12,17 +12,16 @@ import ctypes
 import errno
 import os
 import socket
-from array import array
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 SLOT_BYTES = 1280  # a query is far smaller; answers of more than this are sent one by one
-IN_SLOTS, IN_SLOT_BYTES = 64, 4096  # what upstreams answer is longer
-_IN_PLACES = tuple(range(0, IN_SLOTS * IN_SLOT_BYTES, IN_SLOT_BYTES))
-_HEADER_BYTES = 64  # struct mmsghdr: msghdr (56), msg_len, padding
-_NAME_BYTES = 28  # sockaddr_in6, the larger
-_CONTROL_BYTES = 64
+MANY = 8  # so many at once that more have come meanwhile: it is quicker to look than to wait
+BATCHES_AT_ONCE = 8  # of one socket, before others have their turn
+HEADER_BYTES = 64  # struct mmsghdr: msghdr (56), msg_len, padding
+NAME_BYTES = 28  # sockaddr_in6, the larger
+CONTROL_BYTES = 64
 _MSG_DONTWAIT = 0x40
 _MSG_TRUNC = 0x20
 IPV6_RECVPKTINFO, IPV6_PKTINFO, IP_PKTINFO = 49, 50, 8
@@ -32,11 +31,11 @@ IPV6_RECVPKTINFO, IPV6_PKTINFO, IP_PKTINFO = 49, 50, 8
 Envelope = tuple[bytes, bytes]
 
 
-class _Iovec(ctypes.Structure):
+class Iovec(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
 
 
-class _Header(ctypes.Structure):
+class Header(ctypes.Structure):
     """struct mmsghdr of 64-bit Linux."""
 
     _fields_ = [
@@ -62,29 +61,29 @@ class Batch:
         self._slot_bytes = slot_bytes
         self._descriptor = sock.fileno()
         self._family = sock.family
-        self._name_bytes = 16 if sock.family == socket.AF_INET else _NAME_BYTES
+        self._name_bytes = name_bytes(sock)
         self.slots = slots
         self.memory = bytearray(slots * slot_bytes)
-        self._names = bytearray(slots * _NAME_BYTES)
-        self._control = bytearray(slots * _CONTROL_BYTES)
-        self._iovecs = (_Iovec * slots)()
-        self._headers = (_Header * slots)()
-        self._informed = _is_wildcard(sock) and _ask_for_destination(sock)
+        self._names = bytearray(slots * NAME_BYTES)
+        self._control = bytearray(slots * CONTROL_BYTES)
+        self._iovecs = (Iovec * slots)()
+        self._headers = (Header * slots)()
+        self._informed = is_wildcard(sock) and _ask_for_destination(sock)
         self._point()
         self._views()
 
     def _point(self) -> None:
-        memory, names, control = map(_address, (self.memory, self._names, self._control))
+        memory, names, control = map(address_of, (self.memory, self._names, self._control))
         for index in range(self.slots):
             iovec, header = self._iovecs[index], self._headers[index]
             iovec.base = memory + index * self._slot_bytes
             iovec.length = self._slot_bytes
-            header.name = names + index * _NAME_BYTES
+            header.name = names + index * NAME_BYTES
             header.name_length = self._name_bytes
             header.iov, header.iov_count = ctypes.addressof(iovec), 1
             if self._informed:
-                header.control = control + index * _CONTROL_BYTES
-                header.control_length = _CONTROL_BYTES
+                header.control = control + index * CONTROL_BYTES
+                header.control_length = CONTROL_BYTES
 
     def _views(self) -> None:
         self.view = memoryview(self.memory)
@@ -110,9 +109,7 @@ class Batch:
         """The lengths of what has come; empty if nothing has. One cut off has length 0."""
         self._header_bytes[:] = self._pristine_headers
         self._iovec_bytes[:] = self._pristine_iovecs
-        count = _library().recvmmsg(
-            self._descriptor, self._headers, self.slots, _MSG_DONTWAIT, None
-        )
+        count = library().recvmmsg(self._descriptor, self._headers, self.slots, _MSG_DONTWAIT, None)
         if count < 0:
             _check(refused_is_an_error)
             return []
@@ -135,38 +132,20 @@ class Batch:
         """Send the first `count` slots but those (ascending) that have no answer. How many went."""
         if unanswered:
             count = self._close_up(count, unanswered)
-        sent = 0
-        while sent < count:
-            done = _library().sendmmsg(
-                self._descriptor,
-                ctypes.byref(self._headers, sent * _HEADER_BYTES),
-                count - sent,
-                _MSG_DONTWAIT,
-            )
-            if done <= 0:
-                if ctypes.get_errno() in {errno.EAGAIN, errno.ENOBUFS}:
-                    return sent  # full: a datagram may be lost, and the asker asks again
-                done = 1  # this one cannot be sent (no route, a port that is shut): the next
-                count -= 1
-                self._header_bytes[sent * 64 : count * 64] = bytes(
-                    self._header_bytes[(sent + 1) * 64 : (count + 1) * 64]
-                )
-                continue
-            sent += done
-        return sent
+        return send_all(self._descriptor, self._headers, self._header_bytes, count)
 
     def peer(self, index: int) -> tuple[str, int]:
         """Who sent slot `index`: address and port."""
-        at = index * _NAME_BYTES
+        at = index * NAME_BYTES
         return peer_of(bytes(self._names[at : at + self._name_bytes]))
 
     def envelope(self, index: int) -> Envelope:
         """What is needed to answer slot `index` later."""
-        at = index * _NAME_BYTES
+        at = index * NAME_BYTES
         name = self._names_view[at : at + self._name_bytes].tobytes()
         if not self._informed:
             return name, b""
-        at = index * _CONTROL_BYTES
+        at = index * CONTROL_BYTES
         return name, bytes(self._control[at : at + self._headers[index].control_length])
 
     def envelopes(self, indexes: Sequence[int]) -> list[Envelope]:
@@ -174,32 +153,8 @@ class Batch:
         if self._informed:
             return [self.envelope(index) for index in indexes]
         names, width = bytes(self._names), self._name_bytes
-        places = [index * _NAME_BYTES for index in indexes]
+        places = [index * NAME_BYTES for index in indexes]
         return [(names[at : at + width], b"") for at in places]
-
-    def post(self, letters: list[tuple[Envelope, bytes, bytes]]) -> None:
-        """Send messages under their own IDs to those who have asked earlier."""
-        memory, names = self.memory, self._names
-        width = self._name_bytes
-        at = to = 0
-        for (name, _), id, message in letters:
-            memory[at : at + len(message)] = message
-            memory[at : at + 2] = id
-            names[to : to + width] = name
-            at += self._slot_bytes
-            to += _NAME_BYTES
-        count = len(letters)
-        self.lengths[:count] = array("Q", [len(letter[2]) for letter in letters])
-        self._header_bytes[:] = self._pristine_headers
-        if self._informed:
-            self._address_controls(letters)
-        self.send(count, [])
-
-    def _address_controls(self, letters: list[tuple[Envelope, bytes, bytes]]) -> None:
-        for index, ((_, control), _, _) in enumerate(letters):
-            at = index * _CONTROL_BYTES
-            self._control[at : at + len(control)] = control
-            self._headers[index].control_length = len(control)
 
     def _close_up(self, count: int, unanswered: list[int]) -> int:
         headers = self._header_bytes
@@ -215,44 +170,8 @@ class Batch:
     def _forget_interfaces(self, count: int) -> None:
         """Answers go by the route, not out of the interface that the question came in by."""
         zero = b"\0\0\0\0"
-        for at in range(0, count * _CONTROL_BYTES, _CONTROL_BYTES):
+        for at in range(0, count * CONTROL_BYTES, CONTROL_BYTES):
             self._interfaces[at : at + 4] = zero
-
-
-class Connected:
-    """A connected socket: messages are gathered and sent together, answers received together."""
-
-    def __init__(self, sock: socket.socket, slots: int = 64) -> None:
-        self.socket = sock
-        self._out = Batch(sock, slots)
-        self._in = Batch(sock, IN_SLOTS, IN_SLOT_BYTES)
-        for batch in (self._out, self._in):
-            batch.forget_names()
-        self._queue: list[bytes] = []
-        self.queue = self._queue.append  # gather one message, of at most SLOT_BYTES
-
-    def flush(self) -> None:
-        """Send what is gathered. What cannot be sent is lost, as it might be on the way."""
-        out, queue = self._out, self._queue
-        for first in range(0, len(queue), out.slots):
-            messages = queue[first : first + out.slots]
-            memory, at = out.memory, 0
-            for message in messages:
-                memory[at : at + len(message)] = message
-                at += SLOT_BYTES
-            out.lengths[: len(messages)] = array("Q", list(map(len, messages)))
-            out.send(len(messages), [])
-            out.forget_names()
-        queue.clear()
-
-    def receive(self) -> list[bytes]:
-        """What has come. OSError if the other side has said that nobody is there."""
-        lengths = self._in.receive(refused_is_an_error=True)
-        view = self._in.view
-        return [
-            view[at : at + length].tobytes()
-            for at, length in zip(_IN_PLACES, lengths, strict=False)
-        ]
 
 
 def peer_of(name: bytes) -> tuple[str, int]:
@@ -269,40 +188,40 @@ def send_one(sock: socket.socket, envelope: Envelope, message: bytes) -> None:
     data = ctypes.create_string_buffer(message, len(message))
     named = ctypes.create_string_buffer(name, len(name))
     controlled = ctypes.create_string_buffer(control, len(control) or 1)
-    iovec = _Iovec(ctypes.addressof(data), len(message))
-    header = _Header()
+    iovec = Iovec(ctypes.addressof(data), len(message))
+    header = Header()
     header.name, header.name_length = ctypes.addressof(named), len(name)
     header.iov, header.iov_count = ctypes.addressof(iovec), 1
     if control:
         header.control, header.control_length = ctypes.addressof(controlled), len(control)
-    _library().sendmsg(sock.fileno(), ctypes.byref(header), _MSG_DONTWAIT)
+    library().sendmsg(sock.fileno(), ctypes.byref(header), _MSG_DONTWAIT)
 
 
-class Outgoing:
-    """Answers that come later, gathered and sent together."""
-
-    def __init__(self, sock: socket.socket, slots: int = 64) -> None:
-        self._socket = sock
-        self._batch = Batch(sock, slots)
-        self._queue: list[tuple[Envelope, bytes, bytes]] = []
-
-    def add(self, envelope: Envelope, id: bytes, message: bytes) -> bool:
-        """Gather one, to be sent with this ID in place of its own, or send it at once if it is
-        long. True if it is the first: `flush` is due."""
-        if len(message) > SLOT_BYTES:
-            send_one(self._socket, envelope, id + message[2:])
-            return False
-        self._queue.append((envelope, id, message))
-        return len(self._queue) == 1
-
-    def flush(self) -> None:
-        queue, self._queue = self._queue, []
-        slots = self._batch.slots
-        for first in range(0, len(queue), slots):
-            self._batch.post(queue[first : first + slots])
+def send_all(descriptor: int, headers: Any, header_bytes: memoryview, count: int) -> int:
+    """The messages of the first `count` headers, which this may move. How many went."""
+    sent = 0
+    while sent < count:
+        done = library().sendmmsg(
+            descriptor, ctypes.byref(headers, sent * HEADER_BYTES), count - sent, _MSG_DONTWAIT
+        )
+        if done <= 0:
+            if ctypes.get_errno() in {errno.EAGAIN, errno.ENOBUFS}:
+                return sent  # full: a datagram may be lost, and the asker asks again
+            count -= 1  # this one cannot be sent (no route, a port that is shut): the next
+            header_bytes[sent * HEADER_BYTES : count * HEADER_BYTES] = bytes(
+                header_bytes[(sent + 1) * HEADER_BYTES : (count + 1) * HEADER_BYTES]
+            )
+            continue
+        sent += done
+    return sent
 
 
-def _is_wildcard(sock: socket.socket) -> bool:
+def name_bytes(sock: socket.socket) -> int:
+    """Of its family's sockaddr."""
+    return 16 if sock.family == socket.AF_INET else NAME_BYTES
+
+
+def is_wildcard(sock: socket.socket) -> bool:
     return sock.getsockname()[0] in {"0.0.0.0", "::"}
 
 
@@ -314,7 +233,7 @@ def _ask_for_destination(sock: socket.socket) -> bool:
     return True
 
 
-def _address(buffer: bytearray) -> int:
+def address_of(buffer: bytearray) -> int:
     return ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))
 
 
@@ -327,7 +246,7 @@ def _check(refused_is_an_error: bool) -> None:
 
 
 @cache
-def _library() -> Any:
+def library() -> Any:
     library = ctypes.CDLL(None, use_errno=True)
     number, pointer = ctypes.c_int, ctypes.c_void_p
     library.recvmmsg.argtypes = [number, pointer, ctypes.c_uint, number, pointer]

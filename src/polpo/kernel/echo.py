@@ -7,6 +7,8 @@ import struct
 
 from polpo.dataplane.frames import checksum
 
+AT_ONCE = 64
+"""Answers in one reading: who sends many does not keep everything else waiting."""
 _ECHO = struct.Struct("!BBHHH")  # type, code, checksum, identifier, sequence number
 _REQUEST, _REPLY = {4: 8, 6: 128}, {4: 0, 6: 129}
 
@@ -39,10 +41,10 @@ class Echo:
             self._socket.sendto(request, (address, 0))
 
     def answered(self) -> set[str]:
-        """Who has answered since last asked."""
+        """Who has answered since last asked; the first of them if there are many."""
         found: set[str] = set()
         with contextlib.suppress(BlockingIOError):
-            while True:
+            for _ in range(AT_ONCE):
                 packet, sender = self._socket.recvfrom(256)
                 body = packet[(packet[0] & 15) * 4 :] if self._version == 4 else packet
                 if len(body) < _ECHO.size:

@@ -6,10 +6,12 @@ A thread enters, never the process: the main thread's namespace is the host's ow
 import contextlib
 import ctypes
 import os
+import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from polpo.kernel import mounts
@@ -94,9 +96,16 @@ def inside(name: str, work: Callable[[], T]) -> T:
         os.close(handle)
 
 
-def netlink_in(name: str) -> Netlink:
-    """A netlink socket that speaks for the namespace. Close it: it keeps the namespace alive."""
-    return Netlink(inside(name, route_socket))
+def netlink_in(name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Netlink:
+    """A netlink socket that speaks for the namespace. Close it: it keeps the namespace alive.
+    `settings` are written on the way (write_sysctls): each visit is a thread.
+    """
+
+    def enter() -> socket.socket:
+        write_sysctls(settings)
+        return route_socket()
+
+    return Netlink(inside(name, enter))
 
 
 def has_ipv6() -> bool:
@@ -104,7 +113,7 @@ def has_ipv6() -> bool:
     return Path("/proc/sys/net/ipv6").exists()
 
 
-def write_sysctls(settings: dict[str, str]) -> None:
+def write_sysctls(settings: Mapping[str, str]) -> None:
     """Write /proc/sys/net/<path>, which shows the namespace of the task that opens it.
 
     What the kernel does not have (IPv6 compiled out or disabled) is left out.

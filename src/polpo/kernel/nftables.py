@@ -3,12 +3,18 @@
 The library works in the namespace of the calling thread. A batch of commands is one transaction:
 all of it or nothing. The kernel counts the transactions of each namespace (the *generation*), so
 that an unchanged number says without reading that nobody has changed a rule.
+
+The library waits for its socket by select(2), which ends the whole process if the descriptor is
+1024 or above: one below is kept for it, whatever else is open.
 """
 
 import ctypes
 import errno
+import os
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -20,6 +26,14 @@ GETGEN = 10 << 8 | 16  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN
 NFTA_GEN_ID = 1
 _NFGENMSG = struct.Struct("=BBH")  # family, version, resource
 STATELESS = 1 << 1  # NFT_CTX_OUTPUT_STATELESS: no counters in listings
+
+
+def _keep() -> int:
+    """The lowest descriptor that is free: a low one, when the process begins."""
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+
+_kept = _keep()
 
 
 def rules_socket() -> socket.socket:
@@ -50,10 +64,7 @@ def show(table: str) -> str:
 
 def _run(commands: str) -> str:
     library = _library()
-    context = library.nft_ctx_new(0)
-    if not context:
-        raise OSError(errno.ENOMEM, "no nftables context")
-    try:
+    with _context() as context:
         library.nft_ctx_buffer_output(context)
         library.nft_ctx_buffer_error(context)
         library.nft_ctx_output_set_flags(context, STATELESS)
@@ -62,8 +73,23 @@ def _run(commands: str) -> str:
             words = library.nft_ctx_get_error_buffer(context).decode(errors="replace")
             raise OSError(errno.EINVAL, words.strip() or "nftables refused it")
         return str(library.nft_ctx_get_output_buffer(context).decode())
+
+
+@contextmanager
+def _context() -> Iterator[int]:
+    """Of the library, with its socket in the descriptor that was kept for it."""
+    global _kept
+    os.close(_kept)
+    try:
+        context = _library().nft_ctx_new(0)
+        if not context:
+            raise OSError(errno.ENOMEM, "no nftables context")
+        try:
+            yield context
+        finally:
+            _library().nft_ctx_free(context)
     finally:
-        library.nft_ctx_free(context)
+        _kept = _keep()
 
 
 @cache

@@ -4,12 +4,12 @@ one odd object must not hide all others."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
 from polpo.kube.errors import ApiError, Status
-from polpo.kube.objects import Page
+from polpo.kube.objects import Meta, Page
 from polpo.kube.reflection import Event
 from polpo.kube.resources import Object, Resource
 
@@ -30,6 +30,12 @@ class _Line(msgspec.Struct):
     object: msgspec.Raw
 
 
+class _Mark(msgspec.Struct):
+    """A bookmark's object: of the kind, but with nothing in it, or null."""
+
+    metadata: Meta
+
+
 class Decoding(Generic[T]):
     """`warn` gets lines for people."""
 
@@ -38,6 +44,7 @@ class Decoding(Generic[T]):
         self._page: Any = msgspec.json.Decoder(Page[resource.type])  # type: ignore[name-defined]
         self._pieces = msgspec.json.Decoder(Page[msgspec.Raw])
         self._object: msgspec.json.Decoder[T] = msgspec.json.Decoder(resource.type)
+        self._mark = msgspec.json.Decoder(_Mark)
         self._line = msgspec.json.Decoder(_Line)
         self._status = msgspec.json.Decoder(Status)
 
@@ -65,7 +72,10 @@ class Decoding(Generic[T]):
                     raise ApiError(status.code or 500, status.message, status.reason)
             except msgspec.MsgspecError as error:
                 raise ApiError(502, f"no event of {self._plural}: {error}") from error
-            events += [Event(parsed.type, item) for item in self._readable((parsed.object,))]
+            if parsed.type == "BOOKMARK":
+                events.append(Event(parsed.type, cast(T, self._mark.decode(parsed.object))))
+            else:
+                events += [Event(parsed.type, item) for item in self._readable((parsed.object,))]
         return events
 
     def _readable(self, objects: Iterable[msgspec.Raw]) -> Iterator[T]:

@@ -24,7 +24,9 @@ class Meta(Struct, frozen=True):
     resource_version: str = ""
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
+    creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
+    generation: int = 0
 
 
 class Namespace(Struct, frozen=True):
@@ -184,6 +186,14 @@ class Pod(Struct, frozen=True):
     metadata: Meta
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
+
+
+class Secret(Struct, frozen=True):
+    """`data` is base64."""
+
+    metadata: Meta
+    type: str = ""
+    data: dict[str, str] | None = None
 
 
 class ServiceImportPort(Struct, frozen=True):

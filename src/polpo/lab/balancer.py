@@ -2,9 +2,7 @@
 
 import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import msgspec
 
 from polpo.client.session import Session
 from polpo.lab import asking
-from polpo.lab.command import inside, run
+from polpo.lab.command import inside, meanwhile, run
 from polpo.lab.layout import Lab
 
 UDP_PORT = 5000
@@ -110,8 +108,4 @@ def ask_while(netns: str, address: str, harm: Callable[[], object]) -> Asked:
     seconds = 2.0
     asks = (str(Path(asking.__file__)), address, str(seconds), str(UDP_PORT))
     words = inside(netns, sys.executable, *asks)
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    time.sleep(seconds / 3)
-    harm()
-    said, _ = process.communicate(timeout=60)
-    return msgspec.json.decode(said, type=Asked)
+    return msgspec.json.decode(meanwhile(words, seconds, harm), type=Asked)

@@ -1,6 +1,8 @@
 """Other people's programs, run as a user would run them."""
 
 import subprocess
+import time
+from collections.abc import Callable
 
 
 class CommandFailed(Exception):
@@ -27,3 +29,12 @@ def attempt(*words: str, timeout_s: float = 60) -> tuple[int, str]:
 def inside(netns: str, *words: str) -> tuple[str, ...]:
     """The command in a network namespace; only the network differs (`ip netns exec` hides /sys)."""
     return ("nsenter", f"--net=/run/netns/{netns}", "--", *words)
+
+
+def meanwhile(words: tuple[str, ...], seconds: float, harm: Callable[[], object]) -> str:
+    """What a program prints that runs for so long, from before the harm until after it."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    time.sleep(seconds / 3)
+    harm()
+    said, _ = process.communicate(timeout=60)
+    return said

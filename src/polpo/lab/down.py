@@ -23,7 +23,7 @@ def take_down(lab: Lab, say: Callable[[str], None]) -> None:
     processes = Processes(lab.folder / "run")
     kubernetes = Kubernetes(lab)
     for name in sorted(processes.names(), key=lambda name: not name.startswith(NODES)):
-        if name in DONE_WITH:
+        if name.startswith(DONE_WITH):
             processes.kill(name)
         processes.stop(name)
     end_pods(kubernetes)

@@ -1,11 +1,8 @@
 """What checks do to the lab, and undo; and where they look."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from polpo.client.session import Session
-from polpo.lab import balancer, outside, tenants, underlay
+from polpo.lab import balancer, outside, underlay
 from polpo.lab.balancer import Balancer
 from polpo.lab.running import Running
 
@@ -29,7 +26,7 @@ class Harm:
     def active_gateway(self) -> str:
         """Of the one router of project polpo: the host, when both instances are placed."""
         admin = self._running.admin
-        with self._tenant() as session:
+        with self._running.tenant() as session:
             (router,) = session.network("GET", "/routers", name="router")["routers"]
         found: list[str] = []
 
@@ -42,29 +39,19 @@ class Harm:
         return found[0]
 
     def make_balancer(self) -> Balancer:
-        with self._tenant() as session:
+        with self._running.tenant() as session:
             return balancer.make(session)
 
     def await_balancer(self, made: Balancer) -> None:
-        with self._tenant() as session:
+        with self._running.tenant() as session:
             self._running.until(lambda: balancer.is_active(session, made), "controller")
 
     def find_balancer(self) -> Balancer:
-        with self._tenant() as session:
+        with self._running.tenant() as session:
             return balancer.find(session)
 
     def kill_balancer(self, made: Balancer) -> str:
         return balancer.kill_active(self._running.admin, self._running.lab, made)
-
-    @contextmanager
-    def _tenant(self) -> Iterator[Session]:
-        """As the user of project polpo."""
-        password = self._running.passwords()["polpo"]
-        session = tenants.sign_in(self._running.lab.url, "polpo", password)
-        try:
-            yield session
-        finally:
-            session.close()
 
     def cut(self, host: str) -> None:
         """All its cables."""

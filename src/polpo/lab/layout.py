@@ -7,12 +7,15 @@
                              | cables of h2 and h3
         namespace <prefix>-outside: the world, 203.0.113.1
 
-198.18.0.0/15 is set aside for benchmarks (RFC 2544): it is nobody's real network.
+198.18.0.0/15 is set aside for benchmarks (RFC 2544): it is nobody's real network. Hosts have an
+address of fd00:18::/64, too (RFC 4193): tunnels are IPv4's, nodes of Kubernetes of both families.
 """
 
 from pathlib import Path
 
 import msgspec
+
+UNDERLAY6 = "fd00:18::"
 
 
 class LabHost(msgspec.Struct, frozen=True):
@@ -21,6 +24,7 @@ class LabHost(msgspec.Struct, frozen=True):
     name: str
     netns: str
     address: str
+    address6: str
     folder: Path
 
     @property
@@ -49,6 +53,7 @@ class Lab(msgspec.Struct, frozen=True):
 
     uplinks: the hosts with a cable to the outside.
     cluster, workers: the Kubernetes cluster's name, "" for none, and the hosts that have its pods.
+    masters: API servers, each with an etcd; several are on a host each, one is beside them all.
     """
 
     folder: Path
@@ -59,6 +64,7 @@ class Lab(msgspec.Struct, frozen=True):
     uplinks: tuple[str, ...] = ("h2", "h3")
     cluster: str = ""
     workers: tuple[str, ...] = ("h1", "h2")
+    masters: int = 1
 
     @property
     def bridge(self) -> str:
@@ -100,4 +106,5 @@ class Lab(msgspec.Struct, frozen=True):
     def _host(self, number: int) -> LabHost:
         name = f"h{number}"
         address = f"{self.subnet}.{10 + number}"
-        return LabHost(name, self.netns(name), address, self.folder / name)
+        address6 = f"{UNDERLAY6}{10 + number}"
+        return LabHost(name, self.netns(name), address, address6, self.folder / name)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from polpo.lab.command import inside as within
 from polpo.lab.command import run
-from polpo.lab.layout import Lab, LabHost
+from polpo.lab.layout import UNDERLAY6, Lab, LabHost
 
 PHYSICAL_NETWORK, DEVICE = "physnet1", "eth1"
 SUBNETS = {"203.0.113.0/24": "203.0.113.1", "2001:db8::/64": "2001:db8::1"}
 """Set aside for documentation (RFC 5737, 3849). The world has one address in each."""
 TO_UNDERLAY = "to-underlay"
-NAT = f"""table ip world {{
+NAT = f"""table inet world {{
   chain out {{ type nat hook postrouting priority srcnat; oifname "{TO_UNDERLAY}" masquerade; }}
 }}
 """
@@ -40,6 +40,11 @@ def raise_outside(lab: Lab) -> None:
             _connect(lab, host)
 
 
+def way(lab: Lab, address: str) -> tuple[str, ...]:
+    """The command by which a host of the underlay sends to an address of the cloud outside."""
+    return ("ip", "route", "replace", f"{address}/32", "via", f"{lab.subnet}.254")
+
+
 def _join(lab: Lab) -> None:
     inside = ("ip", "-netns", lab.outside)
     end = f"{lab.bridge}-out"[-15:]
@@ -47,8 +52,10 @@ def _join(lab: Lab) -> None:
     run("ip", "link", "add", end, "type", "veth", *peer)
     run("ip", "link", "set", end, "master", lab.bridge, "up")
     run(*inside, "address", "add", f"{lab.subnet}.254/24", "dev", TO_UNDERLAY)
+    run(*inside, "address", "add", f"{UNDERLAY6}254/64", "dev", TO_UNDERLAY, "nodad")
     run(*inside, "link", "set", TO_UNDERLAY, "up")
-    run(*within(lab.outside, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"))
+    forward = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+    run(*within(lab.outside, "sysctl", "-q", "-w", *forward))
     run(*within(lab.outside, "nft", "-f", "-"), stdin=NAT)
 
 

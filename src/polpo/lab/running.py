@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from polpo.client.agent import AgentSocket
@@ -13,6 +14,7 @@ from polpo.lab.layout import Lab, LabHost
 from polpo.lab.processes import Processes
 
 PATIENCE_S = 30.0
+PROJECT = "polpo"
 
 
 class LabFailed(Exception):
@@ -31,6 +33,15 @@ class Running:
         """Of the users."""
         folder = self.lab.folder / "passwords"
         return {user: secrets.keep_secret(folder / user) for user in secrets.PEOPLE.values()}
+
+    @contextmanager
+    def tenant(self) -> Iterator[Session]:
+        """As the user of project polpo, whose the Kubernetes cluster is, too."""
+        session = tenants.sign_in(self.lab.url, PROJECT, self.passwords()[PROJECT])
+        try:
+            yield session
+        finally:
+            session.close()
 
     def host(self, name: str) -> LabHost:
         return next(host for host in self.lab.hosts if host.name == name)

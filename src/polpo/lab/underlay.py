@@ -26,7 +26,10 @@ def pull(lab: Lab, host: LabHost, *, out: bool) -> None:
 
 
 def remove_underlay(lab: Lab) -> None:
+    """Cables first: a namespace's own devices go some time after its name."""
     for host in lab.hosts:
+        if _end(host) in _links():
+            run("ip", "link", "delete", _end(host))
         if Path("/run/netns", host.netns).exists():
             run("ip", "netns", "delete", host.netns)
     if lab.bridge in _links():
@@ -44,6 +47,7 @@ def _add_host(lab: Lab, host: LabHost) -> None:
     run("ip", "link", "set", _end(host), "master", lab.bridge, "up")
     inside = ("ip", "-netns", host.netns)
     run(*inside, "address", "add", f"{host.address}/24", "dev", "eth0")
+    run(*inside, "address", "add", f"{host.address6}/64", "dev", "eth0", "nodad")
     run(*inside, "link", "set", "eth0", "up")
     run(*inside, "link", "set", "lo", "up")
 

@@ -14,6 +14,8 @@ from polpo.lab.harm import Harm
 from polpo.lab.kubernetes import checks as kubernetes
 from polpo.lab.kubernetes.cluster import Cluster
 from polpo.lab.kubernetes.components import COMPONENTS
+from polpo.lab.kubernetes.layout import Front
+from polpo.lab.kubernetes.masters import ensure_masters
 from polpo.lab.kubernetes.network import ensure_network
 from polpo.lab.kubernetes.programs import find
 from polpo.lab.layout import Lab, LabHost
@@ -21,8 +23,6 @@ from polpo.lab.running import LabFailed, Running
 from polpo.lab.underlay import raise_underlay
 
 Say = Callable[[str], None]
-PROJECT = "polpo"
-"""Whose the Kubernetes cluster is."""
 
 
 class Builder:
@@ -74,16 +74,27 @@ class Builder:
         if programs.missing:
             self._say(f"no Kubernetes: there is no {', '.join(programs.missing)} here")
             return
-        with self._step("the cluster's network and router"):
-            user = tenants.sign_in(self._lab.url, PROJECT, self._running.passwords()[PROJECT])
-            world = tenants.ensure_outside(self._admin, outside.PHYSICAL_NETWORK, outside.SUBNETS)
-            ensure_network(user, self._lab, world)
-        cluster = Cluster(self._running, programs)
+        front = self._make_cluster()
+        cluster = Cluster(self._running, programs, front)
         cluster.build(self._step)
         for component in COMPONENTS:
             with self._step(component.what):
                 component.start(cluster)
         self.cluster = cluster
+
+    def _make_cluster(self) -> Front | None:
+        """In the cloud; the load balancer before its masters, if they are several."""
+        world = tenants.ensure_outside(self._admin, outside.PHYSICAL_NETWORK, outside.SUBNETS)
+        several = self._lab.masters > 1
+        masters = f", {self._lab.masters} masters behind a load balancer" if several else ""
+        with (
+            self._step(f"the cluster's network and router{masters}"),
+            self._running.tenant() as user,
+        ):
+            if several:
+                return ensure_masters(self._running, user, world)
+            ensure_network(user, self._lab, world)
+        return None
 
     def prove(self) -> Iterator[Check]:
         """Each check as it is done."""

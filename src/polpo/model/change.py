@@ -17,6 +17,11 @@ class Change(msgspec.Struct, Generic[T], frozen=True):
     after: T | None
 
     @property
+    def states(self) -> tuple[T, ...]:
+        """What was and what is, as far as there is something."""
+        return tuple(state for state in (self.before, self.after) if state is not None)
+
+    @property
     def subject(self) -> T:
         """The object, as it is or last was."""
         subject = self.after if self.after is not None else self.before

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import msgspec
+
 from polpo.model.object import Claim, IndexEntry, Object, Owned
 from polpo.model.port import Port
 
@@ -12,6 +14,17 @@ POD = "kubernetes:pod"
 HOST = "kubernetes:host"
 """`device_owner` of a host's own port in its pods' network; `device_id` is the host's name."""
 OWNERS = (POD, HOST)
+GOVERNED: dict[str, object] = {"policies": True}
+"""In the profile of a port that is in the groups that policies come to."""
+MADE_FOR = "made_for"
+"""In the profile of a pod's port: the attachment that chose it, by its annotations."""
+
+
+class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`zone` as Kubernetes calls it, "" for none; `addresses` are the node's own (InternalIP)."""
+
+    zone: str = ""
+    addresses: tuple[str, ...] = ()
 
 
 class Cluster(Owned, frozen=True, kw_only=True, omit_defaults=True):
@@ -21,6 +34,7 @@ class Cluster(Owned, frozen=True, kw_only=True, omit_defaults=True):
     service_cidrs       prefixes of ClusterIPs: no network has them
     security_group_ids  of pods, where there are no policies
     policies            whether pods are in the groups that NetworkPolicies say, and in no others
+    nodes               as Kubernetes knows them, by their names, which are those of hosts
     """
 
     kind: ClassVar[str] = "cluster"
@@ -30,6 +44,7 @@ class Cluster(Owned, frozen=True, kw_only=True, omit_defaults=True):
     service_cidrs: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
     policies: bool = False
+    nodes: dict[str, Node] = {}
 
     def claims(self) -> tuple[Claim, ...]:
         return (("cluster", self.name),)
@@ -42,7 +57,7 @@ class PodGroups(Object, frozen=True, kw_only=True, omit_defaults=True):
     """The security groups of a pod, as its cluster's policies say; by their ids, sorted.
 
     `name` is <namespace>/<name>. Of one name there is one at a time, but not always the same pod:
-    `uid` says which.
+    `uid` says which. `named`: what annotations say of groups that others have made.
     """
 
     kind: ClassVar[str] = "pod_groups"
@@ -51,6 +66,7 @@ class PodGroups(Object, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     uid: str
     group_ids: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     def claims(self) -> tuple[Claim, ...]:
         return ((pod_scope(self.cluster_id), self.name),)
@@ -67,6 +83,11 @@ def pod_scope(cluster_id: str) -> str:
 def pods_of(port: Port) -> str:
     """The name of the cluster that a pod's port was made for, "" for any other port."""
     return _cluster(port) if port.device_owner == POD else ""
+
+
+def made_for(port: Port) -> str:
+    """The attachment that chose the port, "" of one that is for any pod."""
+    return str(port.profile.get(MADE_FOR, "")) if port.device_owner == POD else ""
 
 
 def host_of(port: Port) -> str:

@@ -38,6 +38,7 @@ KINDS: dict[str, type[Object]] = {
         security_group.AddressGroup,
         security_group.SecurityGroup,
         security_group.SecurityGroupRule,
+        security_group.TieredRule,
         port.Port,
         router.Router,
         router.FloatingIP,

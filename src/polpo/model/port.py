@@ -26,6 +26,10 @@ class DhcpOption(msgspec.Struct, frozen=True, order=True):
     ip_version: int = 4
 
 
+EXPOSED = "exposed"
+"""In a profile: the host's ports that lead to the port's own (model/exposed.py)."""
+
+
 class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
     """One attachment to a network.
 
@@ -65,6 +69,7 @@ class Port(Owned, frozen=True, kw_only=True, omit_defaults=True):
             ("network", self.network_id),
             *((("device", self.device_id),) if self.device_id else ()),
             *((("host", self.host),) if self.host else ()),
+            *((("exposed", self.network_id),) if EXPOSED in self.profile else ()),
             *((("qos_policy", self.qos_policy_id),) if self.qos_policy_id else ()),
             *(("security_group", group) for group in self.security_groups),
             *(("subnet", f.subnet_id) for f in self.fixed_ips),

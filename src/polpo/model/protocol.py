@@ -29,6 +29,8 @@ NUMBERS = {
 }
 
 ICMP, ICMPV6 = 1, 58
+NAMES = {ICMP: "icmp", 6: "tcp", 17: "udp", 33: "dccp", ICMPV6: "icmpv6", 132: "sctp"}
+"""As they are shown, of several names."""
 WITH_PORTS = frozenset({6, 17, 33, 132, 136})
 """TCP, UDP, DCCP, SCTP, UDP-Lite: rules for these may name ports."""
 

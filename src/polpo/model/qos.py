@@ -6,6 +6,9 @@ import msgspec
 
 from polpo.model.object import Claim, IndexEntry, Owned
 
+BURST = 0.8
+"""Of a second at a limit's rate: the burst where nobody says one."""
+
 EGRESS, INGRESS = "egress", "ingress"
 """As the port's owner sees it: egress is what the port sends."""
 

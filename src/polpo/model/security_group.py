@@ -1,9 +1,11 @@
 """Security groups, their rules, address groups: who may speak to a port, and to whom it may."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from polpo.model.object import Claim, IndexEntry, Owned
 from polpo.model.protocol import number
+from polpo.model.snapshot import Snapshot
 
 ANYWHERE = (None, "0.0.0.0/0", "::/0")
 """Remote prefixes that leave nobody out."""
@@ -71,7 +73,36 @@ class SecurityGroupRule(Owned, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
-def _of_cluster(one: SecurityGroup | SecurityGroupRule) -> tuple[IndexEntry, ...]:
+class TieredRule(SecurityGroupRule, frozen=True, kw_only=True, omit_defaults=True):
+    """One of a cluster's administrators, who may also deny: no rule of Neutron's, whose API does
+    not know it.
+
+    tier    `admin`, before all rules of groups, or `baseline`, after them
+    action  allow, deny or pass: on to the next tier
+    order   within the tier; the least is the first that counts
+    """
+
+    kind: ClassVar[str] = "tiered_rule"
+
+    tier: str
+    action: str
+    order: int
+
+    def claims(self) -> tuple[Claim, ...]:
+        ((scope, what),) = super().claims()
+        return ((scope, f"{what}|{self.tier}|{self.action}|{self.order}"),)
+
+
+def all_rules(
+    snapshot: Snapshot, group_id: str, index: str = "security_group"
+) -> Iterator[SecurityGroupRule]:
+    """A group's, with those in tiers; by `remote_group` those of others that name it."""
+    kinds: tuple[type[SecurityGroupRule], ...] = (SecurityGroupRule, TieredRule)
+    for kind in kinds:
+        yield from snapshot.by(kind, index, group_id)
+
+
+def _of_cluster(one: "SecurityGroup | SecurityGroupRule | AddressGroup") -> tuple[IndexEntry, ...]:
     """`kept`: by a cluster for its project, whose quota does not count it."""
     if not one.cluster_id:
         return ()
@@ -79,8 +110,13 @@ def _of_cluster(one: SecurityGroup | SecurityGroupRule) -> tuple[IndexEntry, ...
 
 
 class AddressGroup(Owned, frozen=True, kw_only=True, omit_defaults=True):
-    """A named set of prefixes that rules refer to."""
+    """A named set of prefixes that rules refer to. `cluster_id`, `cluster_key`: as a group's."""
 
     kind: ClassVar[str] = "address_group"
 
     addresses: tuple[str, ...] = ()
+    cluster_id: str = ""
+    cluster_key: str = ""
+
+    def index(self) -> tuple[IndexEntry, ...]:
+        return (*super().index(), *_of_cluster(self))

@@ -10,7 +10,8 @@ from polpo.model.object import IndexEntry, Object
 class ServiceBackend(msgspec.Struct, frozen=True, array_like=True):
     """Where packets go; `host` is the name of the host (node) that it is on, "" if unknown.
 
-    One that is not `up` takes no new flows; one that is `spare` only where no other does.
+    One that is not `up` takes no new flows; one that is `spare` only where no other does. `zones`
+    and `nodes` are its hints: names of those for whose clients it is meant.
     """
 
     address: str
@@ -18,18 +19,22 @@ class ServiceBackend(msgspec.Struct, frozen=True, array_like=True):
     host: str = ""
     up: bool = True
     spare: bool = False
+    zones: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 class ServicePort(msgspec.Struct, frozen=True):
     """`protocol` is "tcp" or "udp". Without backends it refuses.
 
-    `node_port` is the port of every host's own address that it is at, 0 for none.
+    `node_port` is the port of every host's own address that it is at, 0 for none. `without` are
+    outer addresses of the Service that this port is not at: another Service has them.
     """
 
     protocol: str
     port: int
     backends: tuple[ServiceBackend, ...] = ()
     node_port: int = 0
+    without: tuple[str, ...] = ()
 
 
 class Service(Object, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,6 +70,11 @@ class Service(Object, frozen=True, kw_only=True, omit_defaults=True):
         """Whether it matters on which hosts its backends are."""
         return self.local or self.guests == "local" or self.health_port > 0
 
+    @property
+    def is_hinted(self) -> bool:
+        """Whether it matters which hosts its backends are meant for."""
+        return any(backend.nodes for port in self.ports for backend in port.backends)
+
     def index(self) -> tuple[IndexEntry, ...]:
-        placed = (("placed", "yes"),) if self.is_placed else ()
+        placed = (("placed", "yes"),) if self.is_placed or self.is_hinted else ()
         return (("cluster", self.cluster_id), *placed)

@@ -25,11 +25,15 @@ ALL = Members("")
 
 
 class Entry(NamedTuple):
-    """`isolates`: its members may do in that direction only what rules say, "" for neither."""
+    """`isolates`: its members may do in that direction only what rules say, "" for neither.
+
+    `yields`: pods that are isolated in that direction are none of its members.
+    """
 
     group: Group
     members: Members
     isolates: str = ""
+    yields: str = ""
 
 
 def entries(policy: NetworkPolicy, numbers: Numbers) -> dict[str, Entry]:

@@ -10,25 +10,33 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from polpo.kube.reflection import Change
-from polpo.policy.compiling import Entry, entries
-from polpo.policy.members import Labels, Member, Members, member
+from polpo.policy.addresses import keys_of
+from polpo.policy.compiling import Entry
+from polpo.policy.members import Labels, Member, Members, member, named_groups
 from polpo.policy.numbers import PortNumbers
-from polpo.policy.objects import Namespace, NetworkPolicy, Pod
+from polpo.policy.objects import ClusterNetworkPolicy, Namespace, NetworkPolicy, Pod
+from polpo.policy.older import Kind, as_newer, name_of
+from polpo.policy.older_objects import Older
+from polpo.policy.places import PlaceIndex
 from polpo.policy.rules import Group
-from polpo.policy.wanted import ALWAYS, Membership, groups_of
+from polpo.policy.wanted import ALWAYS, AnyPolicy, Membership, entries_of, groups_of, membership
 
 Alike = tuple[object, ...]
 """What pods have in common that are in the same groups."""
 
 
 class Index:
-    """Keys of policies and pods are `namespace/name`, those of groups theirs."""
+    """Keys of policies and pods are `namespace/name` (of a cluster's own policies the name, without
+    a slash), those of groups theirs."""
 
     def __init__(self) -> None:
         self.touched_groups: set[str] = set(ALWAYS)
         self.touched_pods: set[str] = set()
-        self._policies: dict[str, NetworkPolicy] = {}
+        self.touched_policies: set[str] = set()
+        self.places = PlaceIndex()
+        self._policies: dict[str, AnyPolicy] = {}
         self._namespaces: dict[str, Labels] = {}
+        self._also: dict[str, tuple[str, ...]] = {}  # of namespaces
         self._pods: dict[str, Member] = {}
         self._inside: defaultdict[str, set[str]] = defaultdict(set)
         self._numbers = PortNumbers()
@@ -38,20 +46,34 @@ class Index:
         self._here: dict[str, list[Entry]] = {}
         self._groups: dict[Alike, tuple[str, ...]] = {}
 
-    def policies(self, changes: Iterable[Change[NetworkPolicy]]) -> None:
+    def policies(
+        self, changes: Iterable[Change[NetworkPolicy]] | Iterable[Change[ClusterNetworkPolicy]]
+    ) -> None:
         for change in changes:
             if change.object is None:
                 self._policies.pop(change.key, None)
             else:
                 self._policies[change.key] = change.object
+            self.touched_policies.add(change.key)
             self._compile(change.key)
+
+    def older(self, kind: Kind, changes: Iterable[Change[Older]]) -> None:
+        """Under a name of their own among the newer kind's."""
+        for key, older in changes:
+            newer = as_newer(older, kind) if older is not None else None
+            self.policies([Change(name_of(kind.resource.kind, key), newer)])
+
+    def policy(self, key: str) -> AnyPolicy | None:
+        return self._policies.get(key)
 
     def namespaces(self, changes: Iterable[Change[Namespace]]) -> None:
         for change in changes:
             if change.object is None:
                 self._namespaces.pop(change.key, None)
+                self._also.pop(change.key, None)
             else:
                 self._namespaces[change.key] = change.object.metadata.labels or {}
+                self._also[change.key] = named_groups(change.object.metadata)
             self.touched_pods |= self._inside.get(change.key, set())
             self._forget()
 
@@ -76,7 +98,7 @@ class Index:
         alike = pod.namespace, pod.labels, pod.ports
         if alike not in self._groups:
             self._groups[alike] = groups_of(pod, self._at(pod.namespace))
-        return Membership(pod.name, pod.uid, self._groups[alike])
+        return membership(pod, self._groups[alike], self._also.get(pod.namespace, ()))
 
     def _keep(self, name: str, pod: Member | None, before: Member | None) -> None:
         if before is not None:
@@ -93,8 +115,9 @@ class Index:
         self._numbers.forget(key)
         found: dict[str, Entry] = {}
         if policy is not None:
-            found = entries(policy, lambda *name: self._numbers.of(name, key))
+            found = entries_of(policy, lambda *name: self._numbers.of(name, key))
             self._of_policy[key] = found
+        self.places.use(key, keys_of(entry.group for entry in found.values()))
         for group in before.keys() - found.keys():
             self._holders[group].discard(key)
             if not self._holders[group]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from polpo.kube.objects import Meta
 from polpo.kube.selectors import LabelSelector, Requirement, matches, requirements
 from polpo.policy.objects import Pod
 
 MIRROR = "kubernetes.io/config.mirror"
 """The uid that kubelet knows a static pod by; the one of its image in the API is another."""
+
+SECURITY_GROUPS = "polpo.dev/security-groups"
+"""Annotation of a pod, or of a namespace for all its pods: ids or names, with commas between."""
 
 Labels = Mapping[str, str]
 
@@ -23,13 +27,14 @@ class Named(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A pod as policies see it. `name` is <namespace>/<name>."""
+    """A pod as policies see it. `name` is <namespace>/<name>; `also`: its annotation's groups."""
 
     name: str
     uid: str
     namespace: str
     labels: tuple[tuple[str, str], ...]
     ports: frozenset[Named]
+    also: tuple[str, ...] = ()
 
 
 class Members(NamedTuple):
@@ -51,8 +56,8 @@ class Members(NamedTuple):
 
     def __str__(self) -> str:
         """Equal for equal members only: no namespace has braces, no label a `#`."""
-        where = self.namespace or "{" + _text(self.namespaces) + "}"
-        return f"{where}/{_text(self.pods)}{port_suffix(self.port)}"
+        where = self.namespace or "{" + text_of(self.namespaces) + "}"
+        return f"{where}/{text_of(self.pods)}{port_suffix(self.port)}"
 
 
 def port_suffix(port: Named | None) -> str:
@@ -76,7 +81,14 @@ def member(pod: Pod) -> Member | None:
         namespace=meta.namespace,
         labels=tuple(sorted((meta.labels or {}).items())),
         ports=frozenset(_ports(pod)),
+        also=named_groups(meta),
     )
+
+
+def named_groups(meta: Meta) -> tuple[str, ...]:
+    """What an annotation names."""
+    text = (meta.annotations or {}).get(SECURITY_GROUPS, "")
+    return tuple(sorted({name.strip() for name in text.split(",")} - {""}))
 
 
 def _ports(pod: Pod) -> Iterator[Named]:
@@ -87,7 +99,8 @@ def _ports(pod: Pod) -> Iterator[Named]:
                 yield Named(port.name, port.protocol.lower(), port.container_port)
 
 
-def _text(wanted: tuple[Requirement, ...]) -> str:
+def text_of(wanted: tuple[Requirement, ...]) -> str:
+    """As label selectors are written; what `selectors.parse` reads."""
     return ",".join(map(_one, wanted))
 
 

@@ -56,6 +56,110 @@ class NetworkPolicy(Struct, frozen=True):
     spec: PolicySpec = PolicySpec()
 
 
+class NamespacedPods(Struct, frozen=True):
+    """NamespacedPod: pods of some namespaces."""
+
+    namespace_selector: LabelSelector = LabelSelector()
+    pod_selector: LabelSelector = LabelSelector()
+
+
+class Target(Struct, frozen=True):
+    """ClusterNetworkPolicySubject, or a peer: one of these. Of peers that we don't know nothing
+    is set here. `nodes` and `domain_names` are experimental."""
+
+    namespaces: LabelSelector | None = None
+    pods: NamespacedPods | None = None
+    networks: tuple[str, ...] | None = None
+    nodes: LabelSelector | None = None
+    domain_names: tuple[str, ...] | None = None
+
+
+class PortRange(Struct, frozen=True):
+    start: int
+    end: int
+
+
+class DestinationPort(Struct, frozen=True):
+    number: int | None = None
+    range: PortRange | None = None
+
+
+class ProtocolPorts(Struct, frozen=True):
+    destination_port: DestinationPort | None = None
+
+
+class Protocol(Struct, frozen=True):
+    """ClusterNetworkPolicyProtocol: one of these is set."""
+
+    tcp: ProtocolPorts | None = None
+    udp: ProtocolPorts | None = None
+    sctp: ProtocolPorts | None = None
+    destination_named_port: str | None = None
+
+
+class TieredIngress(Struct, frozen=True):
+    action: str
+    protocols: tuple[Protocol, ...] | None = None
+    peers: tuple[Target, ...] = msgspec.field(default=(), name="from")
+
+
+class TieredEgress(Struct, frozen=True):
+    action: str
+    protocols: tuple[Protocol, ...] | None = None
+    peers: tuple[Target, ...] = msgspec.field(default=(), name="to")
+
+
+class ClusterPolicySpec(Struct, frozen=True):
+    tier: str
+    priority: int
+    subject: Target
+    ingress: tuple[TieredIngress, ...] | None = None
+    egress: tuple[TieredEgress, ...] | None = None
+
+
+class Condition(Struct, frozen=True):
+    """metav1.Condition. `status` is True, False or Unknown."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    observed_generation: int = 0
+    last_transition_time: str = ""
+
+
+class Standing(Struct, frozen=True):
+    """A policy's status."""
+
+    conditions: tuple[Condition, ...] | None = None
+
+
+class ClusterNetworkPolicy(Struct, frozen=True):
+    """policy.networking.k8s.io/v1beta1 ClusterNetworkPolicy (network-policy-api v0.3.0)."""
+
+    metadata: Meta
+    spec: ClusterPolicySpec
+    status: Standing = Standing()
+
+
+class NodeAddress(Struct, frozen=True):
+    """v1 NodeAddress."""
+
+    type: str = ""
+    address: str = ""
+
+
+class NodeStatus(Struct, frozen=True):
+    addresses: tuple[NodeAddress, ...] | None = None
+
+
+class Node(Struct, frozen=True):
+    """v1 Node."""
+
+    metadata: Meta
+    status: NodeStatus = NodeStatus()
+
+
 class Container(Struct, frozen=True):
     """`restart_policy` is Always for an init container that runs beside the others."""
 
@@ -79,4 +183,16 @@ class Pod(Struct, frozen=True):
 POLICIES: Resource[NetworkPolicy] = Resource(
     "networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", NetworkPolicy
 )
+CLUSTER_POLICIES: tuple[Resource[ClusterNetworkPolicy], ...] = tuple(
+    Resource(
+        "policy.networking.k8s.io",
+        version,
+        "clusternetworkpolicies",
+        "ClusterNetworkPolicy",
+        ClusterNetworkPolicy,
+        namespaced=False,
+    )
+    for version in ("v1beta1", "v1alpha2")  # the same but for the name
+)
+NODES: Resource[Node] = Resource("", "v1", "nodes", "Node", Node, namespaced=False)
 PODS: Resource[Pod] = Resource("", "v1", "pods", "Pod", Pod)

@@ -9,7 +9,10 @@ EVERY_PORT = (1, 65535)
 
 
 class Rule(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
-    """In Neutron's words, but that a remote group goes by its key."""
+    """In Neutron's words, but that remote groups, of ports or addresses, go by their keys.
+
+    `tier` is admin or baseline, of rules in an order, whose action may be deny or pass.
+    """
 
     direction: str
     ethertype: str
@@ -18,6 +21,10 @@ class Rule(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     port_range_max: int = 0
     remote_ip_prefix: str = ""
     remote_group: str = ""
+    remote_addresses: str = ""
+    tier: str = ""
+    action: str = ""
+    order: int = 0
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -41,10 +48,11 @@ def traffic(protocol: str, low: int = 0, high: int = 0) -> Traffic:
 
 
 class Remote(msgspec.Struct, frozen=True):
-    """A prefix, a group, or anybody."""
+    """A prefix, a group, a group of addresses, or anybody."""
 
     prefix: str = ""
     group: str = ""
+    addresses: str = ""
 
     def ethertypes(self) -> tuple[str, ...]:
         if self.prefix:
@@ -64,6 +72,7 @@ def rules(direction: str, remote: Remote, what: Traffic) -> list[Rule]:
             port_range_max=what.high,
             remote_ip_prefix="" if anywhere else remote.prefix,
             remote_group=remote.group,
+            remote_addresses=remote.addresses,
         )
         for ethertype in remote.ethertypes()
     ]

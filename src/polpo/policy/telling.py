@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from polpo.policy.addresses import Addresses
 from polpo.policy.index import Index
 from polpo.policy.rules import Group
+from polpo.policy.telling_addresses import TellingAddresses
 from polpo.policy.wanted import Membership
 
 MOST = 500
@@ -18,21 +20,29 @@ MOST = 500
 class Batch(msgspec.Struct, frozen=True):
     """The body of a POST; the network does it in this order."""
 
+    addresses: tuple[Addresses, ...] = ()
     groups: tuple[Group, ...] = ()
     pods: tuple[Membership, ...] = ()
     gone_pods: tuple[str, ...] = ()
     gone_groups: tuple[str, ...] = ()
+    gone_addresses: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.groups or self.pods or self.gone_pods or self.gone_groups)
+        return any(getattr(self, field) for field in self.__struct_fields__)
 
 
 class Telling:
     """A pod is told of when all groups have been, and a group is taken away after that: so no pod
-    is ever in a group that is not there."""
+    is ever in a group that is not there. The same of rules and the address groups they name."""
 
-    def __init__(self, index: Index, groups: Iterable[Group], pods: Iterable[Membership]) -> None:
-        self._index = index
+    def __init__(
+        self,
+        index: Index,
+        groups: Iterable[Group],
+        pods: Iterable[Membership],
+        addresses: Iterable[Addresses] = (),
+    ) -> None:
+        self._index, self._addresses = index, TellingAddresses(index.places, addresses)
         self._groups = {group.key: group for group in groups}
         self._pods = {pod.name: pod for pod in pods}
         index.touched_groups |= self._groups.keys()  # of some nothing may be left
@@ -40,19 +50,30 @@ class Telling:
 
     @property
     def is_done(self) -> bool:
-        return not (self._index.touched_groups or self._index.touched_pods)
+        is_left = self._index.touched_groups or self._index.touched_pods
+        return not is_left and self._addresses.is_done
 
     def next(self) -> Batch:
         """What differs, or some of it; empty if nothing does. It is to be told before the next."""
-        groups = self._new_groups(MOST)
-        room = MOST - len(groups)
+        addresses = self._addresses.new(MOST)
+        groups = self._new_groups(MOST - len(addresses))
+        room = MOST - len(addresses) - len(groups)
         pods, gone_pods = self._changed_pods(room)
         room -= len(pods) + len(gone_pods)
         gone_groups = self._gone_groups(room)
-        return Batch(tuple(groups), tuple(pods), tuple(gone_pods), tuple(gone_groups))
+        room -= len(gone_groups)
+        return Batch(
+            addresses=tuple(addresses),
+            groups=tuple(groups),
+            pods=tuple(pods),
+            gone_pods=tuple(gone_pods),
+            gone_groups=tuple(gone_groups),
+            gone_addresses=() if self._index.touched_groups else self._addresses.gone(room),
+        )
 
     def told(self, batch: Batch) -> None:
         """The network has it, or has said why it does not take it: it will not be asked again."""
+        self._addresses.told(batch.addresses, batch.gone_addresses)
         self._groups |= {group.key: group for group in batch.groups}
         self._pods |= {pod.name: pod for pod in batch.pods}
         for name in batch.gone_pods:
@@ -60,14 +81,14 @@ class Telling:
         for key in batch.gone_groups:
             del self._groups[key]
 
-    def compare(self, groups: Iterable[Group]) -> list[str]:
+    def compare(self, groups: Iterable[Group], addresses: Iterable[Addresses] = ()) -> list[str]:
         """With the groups that the network has: somebody has changed those that are answered."""
         found = {group.key: group for group in groups}
         keys = found.keys() | self._groups.keys()
         changed = {key for key in keys if found.get(key) != self._groups.get(key)}
         self._groups = found
         self._index.touched_groups |= changed
-        return sorted(changed)
+        return sorted(changed | self._addresses.compare(addresses))
 
     def _new_groups(self, room: int) -> list[Group]:
         new: list[Group] = []
@@ -114,6 +135,11 @@ class Telling:
 def read_groups(body: Any) -> list[Group]:
     """What `GET /v1/clusters/{cluster}/groups` has answered."""
     return msgspec.convert(body["groups"], list[Group])
+
+
+def read_addresses(body: Any) -> list[Addresses]:
+    """The other part of that answer."""
+    return msgspec.convert(body["addresses"], list[Addresses])
 
 
 def read_pods(body: Any) -> list[Membership]:

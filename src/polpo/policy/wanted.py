@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 
-from polpo.policy.compiling import Entry, entries
+from polpo.policy.addresses import NOWHERE, Addresses, Places, addresses, keys_of
+from polpo.policy.compiling import Entry, Numbers, entries
 from polpo.policy.members import Labels, Member
-from polpo.policy.objects import NetworkPolicy
+from polpo.policy.objects import ClusterNetworkPolicy, NetworkPolicy
 from polpo.policy.rules import Group, Remote, Traffic, rules
+from polpo.policy.tiers import tiered_entries
+
+AnyPolicy = NetworkPolicy | ClusterNetworkPolicy
 
 OPEN = {direction: f"open-{direction}" for direction in ("ingress", "egress")}
 NODES, NODE_TRAFFIC = "nodes", "node-traffic"
@@ -28,22 +33,31 @@ ALWAYS = {group.key: group for group in _always()}
 
 
 class Membership(msgspec.Struct, frozen=True):
-    """A pod's groups, by their keys. `name` is <namespace>/<name>."""
+    """A pod's groups, by their keys. `name` is <namespace>/<name>.
+
+    `security_groups`: those of the project that annotations name, by their ids or names.
+    """
 
     name: str
     uid: str
     groups: tuple[str, ...]
+    security_groups: tuple[str, ...] = ()
 
 
 class Wanted(NamedTuple):
     groups: dict[str, Group]
     pods: dict[str, Membership]
+    addresses: dict[str, Addresses] = {}
 
 
 def wanted(
-    policies: Iterable[NetworkPolicy], namespaces: Mapping[str, Labels], members: Iterable[Member]
+    policies: Iterable[AnyPolicy],
+    namespaces: Mapping[str, Labels],
+    members: Iterable[Member],
+    also: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    places: Places = NOWHERE,
 ) -> Wanted:
-    """`namespaces`: their labels."""
+    """`namespaces`: their labels; `also`: groups that pods of a namespace are in besides."""
     pods = list(members)
 
     def numbers(namespace: str, name: str, protocol: str) -> set[int]:
@@ -53,23 +67,43 @@ def wanted(
 
     found: dict[str, Entry] = {}
     for policy in policies:
-        found |= entries(policy, numbers)
+        found |= entries_of(policy, numbers)
     groups = ALWAYS | {key: entry.group for key, entry in found.items()}
-    return Wanted(groups, {pod.name: _membership(pod, found, namespaces) for pod in pods})
+    named = {key: addresses(key, places) for key in keys_of(groups.values())}
+    return Wanted(groups, _memberships(pods, found, namespaces, also), named)
 
 
-def _membership(
-    pod: Member, found: Mapping[str, Entry], namespaces: Mapping[str, Labels]
-) -> Membership:
-    labels = namespaces.get(pod.namespace, {})
-    here = [e for e in found.values() if e.members.has_namespace(pod.namespace, labels)]
-    return Membership(pod.name, pod.uid, groups_of(pod, here))
+def entries_of(policy: AnyPolicy, numbers: Numbers) -> dict[str, Entry]:
+    """By the group's key."""
+    if isinstance(policy, ClusterNetworkPolicy):
+        return tiered_entries(policy, numbers)
+    return entries(policy, numbers)
+
+
+def _memberships(
+    pods: Iterable[Member],
+    found: Mapping[str, Entry],
+    namespaces: Mapping[str, Labels],
+    also: Mapping[str, tuple[str, ...]],
+) -> dict[str, Membership]:
+    told = {}
+    for pod in pods:
+        labels = namespaces.get(pod.namespace, {})
+        here = [e for e in found.values() if e.members.has_namespace(pod.namespace, labels)]
+        told[pod.name] = membership(pod, groups_of(pod, here), also.get(pod.namespace, ()))
+    return told
+
+
+def membership(pod: Member, groups: tuple[str, ...], also: Iterable[str]) -> Membership:
+    """`also`: of its namespace."""
+    return Membership(pod.name, pod.uid, groups, tuple(sorted({*pod.also, *also})))
 
 
 def groups_of(pod: Member, here: Iterable[Entry]) -> tuple[str, ...]:
     """`here`: entries that have the pod's namespace."""
     labels = dict(pod.labels)
     mine = [entry for entry in here if entry.members.has_pod(pod.ports, labels)]
-    isolated = {entry.isolates for entry in mine}
+    isolated = {entry.isolates for entry in mine} - {""}
+    mine = [entry for entry in mine if entry.yields not in isolated]
     opened = (group for direction, group in OPEN.items() if direction not in isolated)
     return tuple(sorted((*(entry.group.key for entry in mine), *opened, NODE_TRAFFIC)))

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from polpo.kube.objects import EndpointSlice, Service
 from polpo.kube.reflection import Change
-from polpo.services.wanted import HEADLESS, Wanted, wanted
+from polpo.services.clashes import Clashes, Place, Rank, places_of, without
+from polpo.services.wanted import HEADLESS, Wanted, left_out, wanted
 
 SERVICE_NAME = "kubernetes.io/service-name"
 
@@ -20,6 +21,7 @@ class Index:
         self._services: dict[str, Service] = {}
         self._slices: defaultdict[str, dict[str, EndpointSlice]] = defaultdict(dict)
         self._of_slice: dict[str, str] = {}
+        self._clashes = Clashes()
 
     def services(self, changes: Iterable[Change[Service]]) -> None:
         for change in changes:
@@ -28,6 +30,14 @@ class Index:
             else:
                 self._services[change.key] = change.object
             self.touched.add(change.key)
+            self.touched |= self._clashes.put(change.key, self._places(change.key))
+
+    def _places(self, key: str) -> dict[Place, Rank]:
+        service = self._services.get(key)
+        found = wanted(service, ()) if service is not None else None
+        if service is None or found is None:
+            return {}
+        return places_of(found, service.metadata.creation_timestamp or "")
 
     def slices(self, changes: Iterable[Change[EndpointSlice]]) -> None:
         for change in changes:
@@ -57,7 +67,17 @@ class Index:
         service = self._services.get(key)
         if service is None:
             return None
-        return wanted(service, self._slices.get(key, {}).values())
+        found = wanted(service, self._slices.get(key, {}).values())
+        return without(found, self.lost(key)) if found is not None else None
+
+    def lost(self, key: str) -> dict[Place, str]:
+        """The places that it wants and others have, and who."""
+        return self._clashes.lost(key)
+
+    def left_out(self, key: str) -> tuple[str, ...]:
+        """Its ports that are not carried, in words."""
+        service = self._services.get(key)
+        return left_out(service) if service is not None else ()
 
     def all_wanted(self) -> Iterator[Wanted]:
         for key in self._services:

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 
 import msgspec
 
-from polpo.kube.objects import Endpoint, EndpointSlice, Service, ServicePort
+from polpo.kube.objects import Endpoint, EndpointSlice, Hints, Service, ServicePort
 
 PROXY = "service.kubernetes.io/service-proxy-name"
 HEADLESS = "service.kubernetes.io/headless"
@@ -20,20 +20,28 @@ PROTOCOLS = {"TCP": "tcp", "UDP": "udp"}
 
 
 class Backend(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """Address, port, node. One that is not `up` keeps what it has; a `spare` one is second best."""
+    """Address, port, node. One that is not `up` keeps what it has; a `spare` one is second best.
+
+    `zones` and `nodes` are its hints, sorted.
+    """
 
     address: str
     port: int
     host: str = ""
     up: bool = True
     spare: bool = False
+    zones: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 class Port(msgspec.Struct, frozen=True):
+    """`without`: outer addresses at which another Service has the port."""
+
     protocol: str
     port: int
     backends: tuple[Backend, ...] = ()
     node_port: int = 0
+    without: tuple[str, ...] = ()
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -81,6 +89,12 @@ def wanted(service: Service, slices: Iterable[EndpointSlice]) -> Wanted | None:
         sources=_sources(service) if balanced else (),
         health_port=spec.health_check_node_port if guests == "local" else 0,
     )
+
+
+def left_out(service: Service) -> tuple[str, ...]:
+    """Ports of protocols that are not carried, in words."""
+    ports = (port for port in service.spec.ports if port.protocol not in PROTOCOLS)
+    return tuple(f"port {port.port}/{port.protocol}" for port in ports)
 
 
 def is_another_proxys(service: Service) -> bool:
@@ -147,4 +161,13 @@ def _backend(endpoint: Endpoint, port: int) -> Backend:
     ready = conditions.ready is not False
     spare = not ready and bool(conditions.serving and conditions.terminating)
     node = endpoint.node_name or ""
-    return Backend(endpoint.addresses[0], port, node, ready or spare, spare)
+    hints = endpoint.hints or Hints()
+    return Backend(
+        endpoint.addresses[0],
+        port,
+        node,
+        ready or spare,
+        spare,
+        tuple(sorted(hint.name for hint in hints.for_zones)),
+        tuple(sorted(hint.name for hint in hints.for_nodes)),
+    )

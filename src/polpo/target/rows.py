@@ -5,9 +5,8 @@ its absence from a full slice means that the thing is gone. Rows are grouped int
 
     host/<name>      what only this host needs: its own ports, the policies these use, the networks
                      and routers it carries, its instances of routers' gateways, packets to follow
-    network/<vni>    what every host that carries the network needs: endpoints, group sets, subnets,
-                     services
-    router/<vni>     what every host that carries the router needs: interfaces, routes, services
+    network/<vni>    for all that carry the network: endpoints, group sets, subnets, services
+    router/<vni>     for all that carry the router: interfaces, routes, services, nodes
     hosts            the hosts of the cloud: who may send us tunnelled packets
 
 Networks and routers have numbers (`vni`) of one sequence. Those that are joined, transitively, are
@@ -21,10 +20,11 @@ from typing import TypeAlias
 import msgspec
 
 from polpo.target.balancer import Balancer
+from polpo.target.forwarding import Forwarding
 from polpo.target.instance import Instance
 from polpo.target.probe_row import Probe
 from polpo.target.row import Row
-from polpo.target.service import Backend, Service
+from polpo.target.service import Backend, Node, Service
 
 
 class Host(Row, frozen=True, omit_defaults=True, tag_field="row", tag="host"):
@@ -114,7 +114,8 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     it receives and sends; `dscp` marks what it sends. Without an `instance` it has no metadata
     service. `pods_of` is the Kubernetes cluster for whose pods the host may use it; `host_of` that
     whose pods the host itself reaches by it, and the prefixes `services`. With `policies` its
-    groups are those of the sandbox `pod`, "" while they are not known.
+    groups are those of the sandbox `pod`, "" while they are not known. `made_for` is the attachment
+    of a pod that chose it: it is for no other.
     """
 
     id: str
@@ -138,14 +139,20 @@ class Port(Row, frozen=True, omit_defaults=True, tag_field="row", tag="port"):
     services: tuple[str, ...] = ()
     policies: bool = False
     pod: str = ""
+    made_for: str = ""
 
     @property
     def key(self) -> str:
         return f"port/{self.id}"
 
 
+ADMIN, BASELINE = "admin", "baseline"
+"""Tiers of rules, before and after those that have none."""
+ACTIONS = ("allow", "deny", "pass")
+
+
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Lets one kind of traffic in (`ingress`) or out. Rules only ever allow.
+    """Lets one kind of traffic in (`ingress`) or out; what none lets is denied.
 
     family    4 or 6
     protocol  IP protocol number, None for any
@@ -153,6 +160,9 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
               for ICMP low is the type and high the code, each None for any
     prefix    remote addresses; None with `group` None means any of the family
     group     security group whose members are the remotes
+    action    "allow"; with a tier "deny" as well, or "pass": on to the next tier
+    tier      "" of security groups' own rules; else of a cluster's administrators
+    order     within the tier; the least is the first that counts
     """
 
     ingress: bool
@@ -162,6 +172,9 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     high: int | None = None
     prefix: str | None = None
     group: str | None = None
+    action: str = "allow"
+    tier: str = ""
+    order: int = 0
 
 
 class Policy(Row, frozen=True, omit_defaults=True, tag_field="row", tag="policy"):
@@ -256,7 +269,8 @@ class Route(Row, frozen=True, omit_defaults=True, tag_field="row", tag="route"):
     """Where a router sends what is beyond its links (slice `router/...`).
 
     via      next hops, each (number of a network that the router has an interface in, address);
-             between several (at most 8) flows are divided
+             between several (at most 8) flows are divided. Without any it leads nowhere, whatever
+             shorter prefixes say
     backups  next hops for when where none of `via` is cannot be known, in this order (with `via`
              at most 8)
     """
@@ -292,22 +306,6 @@ class GroupSet(Row, frozen=True, omit_defaults=True, tag_field="row", tag="group
     @property
     def key(self) -> str:
         return f"groups/{self.number}"
-
-
-class Forwarding(msgspec.Struct, frozen=True, array_like=True):
-    """Ports first..last of a floating address are `port` and those after it of a fixed one.
-
-    `protocol` is an IP protocol's name in lower case: tcp, udp, sctp, dccp or udplite.
-    `one`: all of them are the one `port`.
-    """
-
-    floating: str
-    protocol: str
-    first: int
-    last: int
-    fixed: str
-    port: int
-    one: bool = False
 
 
 class FloatingLimits(msgspec.Struct, frozen=True, array_like=True):
@@ -394,6 +392,7 @@ AnyRow: TypeAlias = (
     | Balancer
     | Service
     | Backend
+    | Node
     | Probe
 )
 Slices: TypeAlias = dict[str, dict[str, AnyRow]]

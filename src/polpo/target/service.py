@@ -30,7 +30,8 @@ class Service(Row, frozen=True, omit_defaults=True, tag_field="row", tag="servic
     local      only to backends on the client's own host
     sources    prefixes; packets from elsewhere are dropped. Empty for everywhere.
     faces      other addresses of it, to which `local` does not apply; with them, `sources` is for
-               those only that are limited
+               those only that are limited. What is at every host's own address, and has local
+               backends for guests, leads to those on the host that is named
     guests     to whom it is who comes from outside by a host's own devices, to one of the faces:
                "cluster" (to any backend, by the host's address), "local" (to one on the same host,
                which sees the client's address); "" if to nobody
@@ -56,13 +57,32 @@ class Service(Row, frozen=True, omit_defaults=True, tag_field="row", tag="servic
         return f"service/{self.id}"
 
 
+class Node(Row, frozen=True, omit_defaults=True, tag_field="row", tag="node"):
+    """A host as a Kubernetes cluster knows it (in the slice of the cluster's router).
+
+    `host` is the address of its tunnel; `addresses` are others that it has of its own, at which
+    ports of every host are, too. `zone` is for `Backend.zones`.
+    """
+
+    cluster: str
+    name: str
+    host: str
+    zone: str = ""
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"node/{self.cluster}/{self.name}"
+
+
 class Backend(Row, frozen=True, omit_defaults=True, tag_field="row", tag="backend"):
     """Where a service's packets go (in the service's slice).
 
     New flows are divided by weight, 0 .. 256; 0, or one that is not `up`, takes none. Flows that
     have it stay with it while its row is there; those of UDP, which know no end, while it is up.
     One that is `spare` takes flows only where no other does. `host` is where it is: the address of
-    the host's tunnel, where that matters.
+    the host's tunnel, where that matters. `zones` and `nodes` are whom it is meant for: names of
+    hosts' zones, and addresses of hosts' tunnels.
     """
 
     service: str
@@ -72,6 +92,8 @@ class Backend(Row, frozen=True, omit_defaults=True, tag_field="row", tag="backen
     up: bool = True
     host: str = ""
     spare: bool = False
+    zones: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ report costs seconds, never the truth (the acknowledgement is level-triggered, l
 import msgspec
 
 from polpo.target.balancer import Balancing, Flow
+from polpo.target.denial import Denial
 
 
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -27,8 +28,10 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     sighted   where packets that are followed were seen: (probe, place); a place is `sent`, `out` or
               `in` (of the tunnel), `to/<port>`, `left/<router's number>` or `dropped/<reason>`: for
               this a packet was dropped since the probe was armed, though maybe another one
+    denied    a sample of what ports of the host were not to send, or to receive, of late
     heard     addresses of hosts that answered an echo of late (asked by hosts with uplinks)
     error     what kept the agent from reaching the target, None if nothing does
+    refused   why the agent is told of no newer target, None if it is
     """
 
     revision: int
@@ -44,8 +47,10 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     served: dict[str, Flow] = {}
     uplinks: dict[str, str] = {}
     sighted: tuple[tuple[str, str], ...] = ()
+    denied: tuple[Denial, ...] = ()
     heard: tuple[str, ...] = ()
     error: str | None = None
+    refused: str | None = None
     version: str = ""
     started_at: str = ""
     loop_ms: float = 0.0

@@ -13,6 +13,10 @@ import msgspec
 
 from polpo.target.rows import AnyRow, Slices
 
+FORMAT = 2
+"""What a reader has to understand: raised whenever a row changes. An agent that passed over what it
+does not know might let through what is to be refused, so it is not told (decision 270)."""
+
 
 class SliceLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """Rows of one slice. Large slices take several lines; only the first of them is `full`."""

@@ -4,7 +4,8 @@ serve PORT [proxy]      answers HTTP with who it is, whom it sees, and the reque
                         `proxy` it wants a PROXY header first (versions 1 and 2)
 echo PORT NAME          answers datagrams with its name and whom it sees
 datagram ADDRESS PORT   sends one, and prints the answer
-flow ADDRESS PORT       sends a datagram every 5 ms from one socket, until a line comes
+flow ADDRESS PORT       sends a datagram every 5 ms from one socket, until a line comes; what is
+                        on its way then is waited for
 ask ADDRESS PORT LONG   opens a connection with one request in it every 5 ms, until a line
                         comes; LONG connections go on all the while, with one every 20 ms
 """
@@ -19,6 +20,7 @@ import time
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 EVERY_S, LONG_EVERY_S, TIMEOUT_S = 0.005, 0.02, 1.0
+LAST_S = 5.0  # for the last datagrams' answers
 
 
 async def serve(port: int, wants_proxy: bool) -> None:
@@ -164,9 +166,9 @@ async def flow(address: str, port: int) -> None:
     own.setblocking(False)
     asked = answered = refused = 0
 
-    async def listen() -> None:
+    async def listen(rest: bool = False) -> None:
         nonlocal answered, refused
-        while True:
+        while not rest or answered + refused < asked:
             try:
                 await loop.sock_recv(own, 2048)
                 answered += 1
@@ -181,8 +183,10 @@ async def flow(address: str, port: int) -> None:
             own.send(b"?")
             asked += 1
         await asyncio.sleep(EVERY_S)
-    await asyncio.sleep(0.1)
     listening.cancel()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_S):
+            await listen(rest=True)
     print(json.dumps({"asked": asked, "answered": answered, "refused": refused}), flush=True)
 
 

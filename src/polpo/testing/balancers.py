@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from polpo.agent.ownership import function_netns
-from polpo.api.secrets_v1.bundles import NoCertificate, bundle
+from polpo.api.secrets_v1.bundles import NoCertificate, bundle, payloads
 from polpo.api.secrets_v1.sealing import Seal
 from polpo.compiler.slices import all_slices
 from polpo.kernel import netns
@@ -31,7 +31,7 @@ from polpo.model.port import AddressPair, FixedIP, Port
 from polpo.model.security_group import SecurityGroupRule
 from polpo.model.snapshot import Snapshot
 from polpo.target import rows
-from polpo.testing import balanced
+from polpo.testing import balanced, pid_files
 from polpo.testing.controller import Controller
 from polpo.testing.gateways import make_switch
 from polpo.testing.hosts import CONTROLLER, PREFIX, UNDERLAY, HostUnderTest, eventually, inside
@@ -64,7 +64,7 @@ class ModelController(Controller):
 
     async def certificate(self, request: Request) -> Response:
         try:
-            return Response(bundle(SEAL, self.snapshot, request.query_params["ref"]))
+            return Response(bundle(payloads(SEAL, self.snapshot, request.query_params["ref"])))
         except NoCertificate as error:
             return JSONResponse({"error": {"message": str(error)}}, 422)
 
@@ -84,7 +84,7 @@ class BalancerCloud:
         return host.runtime / "balancers" / str(vni)
 
     def pid(self, host: HostUnderTest, name: str = "haproxy.pid") -> int:
-        return int((self.files(host) / name).read_text())
+        return pid_files.pid(self.files(host) / name)
 
     async def change(self, *objects: Object) -> int:
         self.controller.put(*objects)

@@ -61,6 +61,7 @@ class Controller:
         self.subnets: dict[str, rows.Subnet] = {subnet.id: subnet for subnet in SUBNETS}
         self.interfaces: list[rows.Interface] = []  # of the router that is there if it has any
         self.extra: list[rows.AnyRow] = []
+        self.routed: list[rows.AnyRow] = []  # of the router, too
         self.gateways: dict[str, list[rows.Gateway]] = {}  # by host
         self.probes: dict[str, list[Probe]] = {}  # by host
         self.log: list[rows.Slices] = [{}]  # index = revision: what all slices were
@@ -73,7 +74,16 @@ class Controller:
 
     async def write(self) -> int:
         """Compile; answers the new revision."""
-        self.log.append(self.compiled())
+        return self._say(self.compiled())
+
+    async def add(self, *more: rows.AnyRow) -> int:
+        """More rows of the router, and the others are not looked at: many of them cost nothing."""
+        name, last = f"router/{ROUTER.vni}", self.log[-1]
+        self.routed += more
+        return self._say({**last, name: {**last[name], **_keyed(more)}})
+
+    def _say(self, slices: rows.Slices) -> int:
+        self.log.append(slices)
         for stream in self._streams.values():
             stream.news.set()
         return self.revision
@@ -84,7 +94,8 @@ class Controller:
             slices[f"host/{host}"] = self._host_rows(host)
         endpoints = [self._endpoint(p) for p in self.bound if p in self.ports]
         slices[f"network/{self.vni}"] = _keyed([*endpoints, *self.subnets.values(), *self.extra])
-        slices["router/9"] = _keyed([ROUTER, *self.interfaces] if self.interfaces else [])
+        routed = [ROUTER, *self.interfaces, *self.routed] if self.interfaces else []
+        slices[f"router/{ROUTER.vni}"] = _keyed(routed)
         return slices
 
     def cut(self) -> None:
@@ -225,7 +236,10 @@ def _lines(host: str, before: rows.Slices | None, now: rows.Slices) -> list[Slic
             found.append(SliceLine(name, full=True, rows=tuple(new.values())))
             continue
         old = before.get(name, {})
-        put = tuple(row for key, row in new.items() if old.get(key) != row)
+        if old is new:
+            continue
+        pairs = ((old.get(key), row) for key, row in new.items())
+        put = tuple(row for was, row in pairs if was is not row and was != row)
         gone = tuple(key for key in old if key not in new)
         if put or gone:
             found.append(SliceLine(name, rows=put, gone=gone))

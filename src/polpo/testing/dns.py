@@ -62,13 +62,13 @@ class DnsProcess:
     def client(self, *, tcp: bool = False, port: int = 0) -> Iterator[Client]:
         kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
         with socket.socket(socket.AF_INET, kind) as sock:
-            sock.settimeout(10)
+            sock.settimeout(30)
             sock.connect(("127.0.0.1", port or self.port))
             yield Client(sock, tcp)
 
     def get(self, path: str) -> tuple[int, str]:
         """A page of its HTTP port."""
-        with socket.create_connection(("127.0.0.1", self.http), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", self.http), timeout=30) as sock:
             sock.sendall(f"GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
             answer = b"".join(iter(lambda: sock.recv(65536), b""))
         head, _, body = answer.decode().partition("\r\n\r\n")

@@ -12,10 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from polpo.lab import probes
-from polpo.lab.command import run
+from polpo.lab.command import attempt, run
 from polpo.lab.kubernetes.certificates import Pair
 from polpo.lab.kubernetes.kubeconfig import kubeconfig
 from polpo.lab.kubernetes.network import ensure_network
@@ -27,6 +27,8 @@ SERVER = (sys.executable, "-m", "polpo.lab.server")
 ECHO = (sys.executable, "-m", "polpo.testing.balanced", "echo")
 PORT, ECHO_PORT = 8080, 5353
 PATIENCE_S = 40.0
+
+T = TypeVar("T")
 
 
 class Exposed:
@@ -98,8 +100,7 @@ class Exposed:
         return [str(one.get("ip", "")) for one in status["loadBalancer"].get("ingress", ())]
 
     def shown(self, service: str) -> list[str]:
-        self.until(lambda: self.addresses(service), f"{service} has an address")
-        return self.addresses(service)
+        return self.until(lambda: self.addresses(service), f"{service} has an address")
 
     def ask(self, address: str, port: int = 80) -> str | None:
         """What the world hears there: a pod's name, and whom it saw; None for anything else."""
@@ -107,14 +108,15 @@ class Exposed:
         return text if text and " to " in text.partition("\n")[0] else None
 
     def hears(self, address: str, port: int = 80) -> str:
-        self.until(lambda: self.ask(address, port), f"{address}:{port} answers")
-        return self.ask(address, port) or ""
+        """Its first answer: members take turns, so one request more would be another's."""
+        return self.until(lambda: self.ask(address, port), f"{address}:{port} answers")
 
     def datagram(self, address: str, port: int) -> Any:
-        """What a datagram is answered with."""
+        """What a datagram is answered with; None if with nothing."""
         enter = ("nsenter", f"--net=/run/netns/{self.world}", "--")
         words = (sys.executable, "-m", "polpo.testing.balanced", "datagram", address, str(port))
-        return json.loads(run(*enter, *words))
+        failed, said = attempt(*enter, *words)
+        return None if failed else json.loads(said)
 
     def remove(self, service: str) -> None:
         """Returns when it is gone, and so is all that it had."""
@@ -125,13 +127,15 @@ class Exposed:
         found = self.session.load_balancer("GET", "/lbaas/loadbalancers")["loadbalancers"]
         return [one for one in found if one["name"].startswith("kube_service_")]
 
-    def until(self, true: Callable[[], Any], what: str) -> None:
+    def until(self, true: Callable[[], T | None], what: str) -> T:
+        """What it has become."""
         deadline = time.monotonic() + PATIENCE_S
-        while not true():
+        while not (found := true()):
             if time.monotonic() > deadline:
                 log = self._log.read_text()[-2000:] if self._log.exists() else ""
                 raise AssertionError(f"not so in {PATIENCE_S:.0f} s: {what}\n{log}")
             time.sleep(0.02)
+        return found
 
 
 @contextlib.contextmanager

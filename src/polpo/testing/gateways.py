@@ -19,7 +19,7 @@ import msgspec
 from polpo.agent.ownership import function_netns
 from polpo.kernel import netns
 from polpo.target import rows
-from polpo.testing import probe
+from polpo.testing import pid_files, probe
 from polpo.testing.controller import Controller
 from polpo.testing.hosts import (
     CONTROLLER,
@@ -108,10 +108,7 @@ class GatewayCloud:
 
     def keepalived(self, host: HostUnderTest) -> int:
         """Its pid; 0 while there is none."""
-        try:
-            return int((self.files(host) / "keepalived.pid").read_text())
-        except (FileNotFoundError, ValueError):
-            return 0
+        return pid_files.noted(self.files(host) / "keepalived.pid")
 
     def uplink(self, host: HostUnderTest, state: str) -> None:
         """Pull the cable (down), or plug it in (up): the switch's side of it."""
@@ -135,7 +132,7 @@ class Probe:
 
     def end(self) -> dict[str, Any]:
         """What it has seen, to the end."""
-        said, _ = self._process.communicate(timeout=10)
+        said, _ = self._process.communicate(timeout=30)
         assert self._process.returncode == 0, said
         found: dict[str, Any] = json.loads(said.splitlines()[-1])
         return found

@@ -17,6 +17,7 @@ from polpo.testing.controller import TOKEN, Controller
 PREFIX = os.environ.get("POLPO_TEST_PREFIX", "pt-ag-")  # another one beside others' tests
 UNDERLAY = f"{PREFIX}u"
 CONTROLLER = "192.0.2.254"
+BEGIN_S = 60.0  # for an agent of a clean checkout, whose modules nobody has compiled yet
 
 
 def sh(*words: str) -> str:
@@ -86,7 +87,8 @@ class HostUnderTest:
 
     async def started(self) -> None:
         await self.start()
-        await until(self.answers, f"agent of {self.name}: {self.log}", 30.0)
+        await until(lambda: self.answers() or not self.running, f"agent of {self.name}", BEGIN_S)
+        assert self.running, self.log.read_text()[-3000:]
 
     @property
     def running(self) -> bool:
@@ -163,13 +165,16 @@ class Cloud:
 
 
 async def eventually(
-    true: Callable[[], Awaitable[bool]], what: str, deadline_s: float = 30.0
+    true: Callable[[], Awaitable[bool]],
+    what: str,
+    deadline_s: float = 30.0,
+    every_s: float = 0.02,
 ) -> None:
     """The same as `until` for what has to be awaited."""
     end = time.monotonic() + deadline_s
     while not await true():
         assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every_s)
 
 
 def pings(netns: str, address: str) -> bool:

@@ -66,6 +66,10 @@ class IdentityCloud:
 
         return await self.store.write(act)
 
+    async def assign(self, name: str, role: str, target: str) -> None:
+        """A role more, on `project/<id>`, `domain/<id>` or the system."""
+        await self.store.write(lambda tx: ensure_assignment(tx, self.user_id(name), role, target))
+
     def project_id(self, name: str) -> str:
         return self.store.snapshot.holder("project/default", name) or ""
 

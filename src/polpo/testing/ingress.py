@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
 import socket
 import ssl
 import threading
@@ -28,6 +29,7 @@ from polpo.kube.events import Events
 from polpo.testing import free
 
 HERE = "127.0.0.1"
+OTHER = "haproxy" if os.geteuid() == 0 else ""  # as `polpo ingress` has it
 
 
 class Answer(NamedTuple):
@@ -59,6 +61,7 @@ class App:
         self.status = 200
         self.extra: dict[str, str] = {}
         self.requests = 0
+        self.last: dict[str, Any] = {}  # what was seen last
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -74,6 +77,7 @@ class App:
                     "headers": {k.lower(): v for k, v in self.headers.items()},
                     "length": len(body),
                 }
+                app.last = seen
                 text = json.dumps(seen).encode()
                 self.send_response(app.status)
                 self.send_header("Content-Type", "application/json")
@@ -104,10 +108,13 @@ class Running:
     """A controller in the test's own loop."""
 
     def __init__(self, client: Client, folder: Path, **of: Any) -> None:
-        self.http, self.https = free.port(), free.port()
-        plain = Door("http", self.http, False, HERE, 80)
-        doors = (plain, Door("https", self.https, True, HERE, 443))
-        self.settings = Settings(place=folder, threads=1, **of.pop("settings", {}))
+        self.http, self.https, self.forwarded = free.port(), free.port(), free.port()
+        doors = (
+            Door("http", self.http, False, HERE, 80),
+            Door("https", self.https, True, HERE, 443),
+            Door("forwarded", self.forwarded, False, HERE, 80, forwarded=True),
+        )
+        self.settings = Settings(place=folder, threads=1, user=OTHER, **of.pop("settings", {}))
         self.haproxy = Haproxy(self.settings)
         ours = Ours(doors=doors, **of.pop("ours", {}))
         api = Api(client, "polpo-ingress")
@@ -161,8 +168,7 @@ def ask(
     with socket.create_connection((address, port), timeout=20) as plain:
         link: socket.socket = plain
         if tls:
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context = trusting()
             if own is not None:
                 context.load_cert_chain(own)
             link = context.wrap_socket(plain, server_hostname=name if name is not None else host)
@@ -180,10 +186,16 @@ def ask(
     return Answer(answer.status, found, seen if isinstance(seen, dict) else {}, text)
 
 
-def certificate(port: int, name: str) -> str:
-    """What is shown to who asks for a name (PEM)."""
+def trusting() -> ssl.SSLContext:
+    """A client's, who believes every certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def certificate(port: int, name: str) -> str:
+    """What is shown to who asks for a name (PEM)."""
+    context = trusting()
     link = socket.create_connection((HERE, port), timeout=20)
     with context.wrap_socket(link, server_hostname=name) as session:
         return ssl.DER_cert_to_PEM_cert(session.getpeercert(True) or b"")

@@ -18,6 +18,7 @@ from polpo.lab import secrets, tenants
 from polpo.lab.command import attempt, inside, run
 from polpo.lab.down import take_down
 from polpo.lab.layout import Lab
+from polpo.lab.running import Running
 from polpo.lab.up import Builder
 
 
@@ -115,10 +116,12 @@ class LabCloud:
         """What is not there yet, in a process of its own."""
         lab = self.lab
         where = (str(lab.folder), lab.prefix, lab.subnet, ",".join(lab.uplinks), lab.cluster)
-        run(sys.executable, "-m", __name__, *where)
+        run(sys.executable, "-m", __name__, *where, timeout_s=300)
 
     def up(self) -> None:
         self.build()
+        self.running = Running(self.lab)
+        self._sessions.append(self.running.admin)
         self.admin = self._sign_in("admin", self.lab.admin_password)
         passwords = self.lab.folder / "passwords"
         self.user, self.other = (self._sign_in(u, passwords / u) for u in ("polpo", "other"))

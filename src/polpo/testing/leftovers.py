@@ -28,7 +28,8 @@ def nothing_left() -> Iterator[None]:
 
 def sweep() -> None:
     for pid in _processes():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     for mount in _mounts():
         subprocess.run(["umount", "-l", mount], check=False)
         shutil.rmtree(Path(mount).parent, ignore_errors=True)

@@ -118,8 +118,8 @@ class Pod:
     def run(self, *words: str) -> str:
         return run(*inside(self.netns, *words))
 
-    def pings(self, address: str) -> bool:
-        words = ("ping", "-n", "-c", "1", "-W", "2", address)
+    def pings(self, address: str, *options: str) -> bool:
+        words = ("ping", "-n", "-c", "1", "-W", "2", *options, address)
         return attempt(*inside(self.netns, *words))[0] == 0
 
     def end(self) -> None:

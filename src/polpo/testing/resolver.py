@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from polpo.dns.corefile.parse import parse
 from polpo.dns.counts import Counts
@@ -26,7 +26,8 @@ class Resolver:
         self.plan = make_plan(parse(corefile, file), 53)
         servers = [Server(s.label, s.scheme, [], s.zones) for s in self.plan.servers]
         configuration = Configuration(self.plan.blocks, servers)
-        self.assembly = Assembly(configuration, asyncio.get_running_loop())
+        self.assembly = Assembly(configuration, asyncio.get_running_loop(), self._tell)
+        self._hear: dict[str, Callable[[bytes], None] | None] = {}
         self.counts = Counts()
         self.pages: dict[str, Page] = {}
         self.feeds: list[Feed] = []
@@ -49,6 +50,17 @@ class Resolver:
                     for message in feed.everything():
                         self.assembly.apply(index, name, message)
                     self.feeds.append(feed)
+                    self.listen(name, getattr(feed, "hear", None))
+
+    def listen(self, plugin: str, hear: Callable[[bytes], None] | None) -> None:
+        """Who is told by handlers of the plugin; None: nobody is there."""
+        self._hear[plugin] = hear
+
+    def _tell(self, block: int, plugin: str, message: bytes) -> bool:
+        hear = self._hear.get(plugin)
+        if hear is not None:
+            hear(message)
+        return hear is not None
 
     def close(self) -> None:
         self.assembly.close()
@@ -81,7 +93,7 @@ class Resolver:
         if asked.wire is not None:
             return asked.wire
         asked.send = answered.set_result
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await answered
 
     async def ask(self, name: str, type: str = "A", **more: object) -> Message:

@@ -13,13 +13,13 @@ from polpo.ingress.plan import Plan
 from polpo.ingress.state import State
 from polpo.ingress.table import Table, table
 from polpo.kube.reflection import Change
-from polpo.kube.resources import ENDPOINT_SLICES, key
+from polpo.kube.resources import ENDPOINT_SLICES, SECRETS, key
 
 KINDS: dict[str, tuple[Any, str]] = {
     "Ingress": (objects.INGRESSES, "ingresses"),
     "IngressClass": (objects.INGRESS_CLASSES, "classes"),
     "Service": (objects.SERVICES, "services"),
-    "Secret": (objects.SECRETS, "secrets"),
+    "Secret": (SECRETS, "secrets"),
     "ConfigMap": (objects.CONFIG_MAPS, "config_maps"),
 }
 
@@ -47,12 +47,13 @@ def routes(*given: dict[str, Any]) -> Table:
 
 
 def where(made: Table, host: str, path: str, door: str = "") -> str:
-    """The Service that would be asked, by name; "" for none. As proxy/configuration.py asks."""
+    """The Service that would be asked, by name; "" for none. As proxy/routing.py asks."""
     wild = re.sub(r"^[^.]+", "*", host)
-    sites = [made.hosts.get(f"{door}|{name}") for name in (host, wild)]
+    hosts = made.hosts.get(door, {})
+    sites = [hosts.get(name) for name in (host, wild)]
     deep = sorted(made.deep.get(door, {}).items(), key=lambda item: -len(item[0]))
     sites += [of for end, of in deep if host.endswith(end)]
-    sites.append(made.hosts.get(f"{door}|*"))
+    sites.append(hosts.get("*"))
     site = next((found for found in sites if found), None)
     if site is None:
         return ""

@@ -9,7 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from polpo.model.protocol import NUMBERS
-from polpo.target.rows import Forwarding, Gateway
+from polpo.target.forwarding import Forwarding
+from polpo.target.rows import Gateway
 
 INSIDE = "inside"
 

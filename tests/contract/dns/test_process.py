@@ -17,6 +17,7 @@ import pytest
 
 from polpo.dns.wire.message import read_message
 from polpo.dns.wire.name import cased_from_text, from_text
+from polpo.dns.wire.record import Rcode
 from polpo.dns.wire.render import render_query
 from polpo.lab.kubernetes.certificates import self_signed
 from polpo.testing.dns import STARTED, Client, DnsProcess
@@ -107,12 +108,17 @@ def test_it_answers_by_udp_and_tcp_and_shows_pages(start: Start) -> None:
     assert "process_resident_memory_bytes" in metrics
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+PROMTOOL = Path(__file__).parents[3] / "tools/promtool"
+
+
 def test_promtool_likes_the_metrics(start: Start) -> None:
+    found = subprocess.run([PROMTOOL], capture_output=True, text=True, check=False)
+    if found.returncode:
+        pytest.skip(f"promtool can't be had: {found.stderr}")
     dns = start(hosts("10.0.0.1").replace("errors", "errors\n cache\n forward . 127.0.0.1:1"))
     dns.ask("a.test")
     metrics = dns.get("/metrics")[1]
-    command = ["promtool", "check", "metrics"]
+    command = [found.stdout.strip(), "check", "metrics"]
     done = subprocess.run(command, input=metrics, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -198,13 +204,22 @@ def test_a_worker_that_dies_is_replaced(start: Start) -> None:
 
 
 def test_queries_are_answered_in_lameduck(start: Start) -> None:
-    dns = start(hosts("10.0.0.1").replace("health :HTTP", "health :HTTP {\n lameduck 2s\n }"))
+    dns = start(hosts("10.0.0.1").replace("health :HTTP", "health :HTTP {\n lameduck 1m\n }"))
     dns.process.send_signal(signal.SIGTERM)
     while dns.get("/ready")[0] == 200:
         time.sleep(0.02)
     assert dns.ask("a.test").answer
     assert dns.get("/health") == (200, "OK")
+    for pid in dns.kill_control():  # nobody waits for the minute to be over
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_it_ends_when_lameduck_is_over(start: Start) -> None:
+    dns = start(hosts("10.0.0.1").replace("health :HTTP", "health :HTTP {\n lameduck 1s\n }"))
+    asked = time.monotonic()
+    dns.process.send_signal(signal.SIGTERM)
     assert dns.process.wait(30) == 0
+    assert time.monotonic() - asked >= 1
 
 
 def test_many_are_answered_on_one_connection_and_slow_ones_hold_up_nobody(start: Start) -> None:
@@ -301,7 +316,7 @@ def test_what_is_only_handed_on_comes_back_as_it_was_or_fails_over(start: Start)
     dead = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     dead.bind(("127.0.0.1", 0))  # hears, and says nothing
     to = f"127.0.0.1:{dead.getsockname()[1]} 127.0.0.1:{upstream.port}"
-    options = "policy sequential\n read_timeout 200ms\n max_fails 1"
+    options = "policy sequential\n read_timeout 2s\n max_fails 1"
     pages = "prometheus :HTTP"
     forward = f"forward . {to} {{\n {options}\n }}"
     dns = start(f".:PORT {{\n bind 127.0.0.1\n errors\n {pages}\n {forward}\n}}", "-workers", "1")
@@ -318,6 +333,26 @@ def test_what_is_only_handed_on_comes_back_as_it_was_or_fails_over(start: Start)
     metrics = dns.get("/metrics")[1]
     assert 'proto="udp",family="1",type="A"} 20' in metrics
     assert 'rcode="NOERROR",plugin="forward"} 20' in metrics
+
+
+def test_the_usual_block_keeps_what_it_hands_on_by_batches(start: Start) -> None:
+    upstream = start(hosts("10.0.0.1"))
+    forward = f"forward . 127.0.0.1:{upstream.port}"
+    plugins = f"errors\n prometheus :HTTP\n cache 30\n loop\n reload\n {forward}"
+    dns = start(f".:PORT {{\n bind 127.0.0.1\n {plugins}\n}}", "-workers", "1")
+    query = render_query(7, cased_from_text("A.TesT"), 1)
+    with dns.client() as client:
+        client.send(query)
+        first = client.receive()
+        assert first[12 : len(query)] == query[12:]
+        assert shown(read_message(first).answer) == ["a.test. 30 A 10.0.0.1"]
+        upstream.stop()
+        again = client.ask("a.test").answer[0]
+        assert 0 < again.ttl_s <= 30
+        assert client.ask("a.test", "AAAA").rcode == Rcode.SERVFAIL
+    metrics = dns.get("/metrics")[1]
+    labels = f'{{server="dns://127.0.0.1:{dns.port}",type="success",zones=".",view=""}}'
+    assert f"coredns_cache_hits_total{labels} 1" in metrics
 
 
 def test_a_zone_is_transferred(start: Start, tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from tests.contract.hosts_v1.conftest import Enrol, TurnedClock
 
 from polpo.api.hosts_v1.parts import Parts
 from polpo.compiler.host_rows import port_row
+from polpo.compiler.slices import all_slices
 from polpo.compiler.view import View
 from polpo.model.cluster import POD
 from polpo.model.port import Port
 from polpo.model.router import Router
+from polpo.target.service import Backend, Service
 
 MEMBER, ADMIN, READER = ({"x-auth-token": role} for role in ("member", "admin", "reader"))
 
@@ -173,6 +175,25 @@ async def test_a_pod_that_is_gone_leaves_a_port_that_waits(host: OneHost) -> Non
     }
 
 
+async def test_a_pods_host_ports_are_services_of_its_host(host: OneHost, parts: Parts) -> None:
+    def rows() -> list[Service | Backend]:
+        every = (row for s in all_slices(parts.store.snapshot).values() for row in s.values())
+        return [row for row in every if isinstance(row, Service | Backend)]
+
+    port = (await host.ports(waiting=1))[0]
+    pod = {"sandbox": "s1", "name": "default/web", "exposed": [["tcp", 8080, 80, ""]]}
+    await host.ports(pods={port["id"]: pod})
+    backend, service = sorted(rows(), key=lambda row: row.key)
+    assert isinstance(service, Service)
+    assert isinstance(backend, Backend)
+    assert (service.address, service.port, service.guests) == ("192.0.2.1", 8080, "local")
+    assert (backend.address, backend.port) == (port["addresses"][0], 80)
+    wrong = await host.say(pods={port["id"]: pod | {"exposed": [["tcp", 0, 80, ""]]}})
+    assert wrong.status_code == 400
+    await host.ports()
+    assert rows() == []
+
+
 async def test_what_is_given_back_is_freed_and_nothing_else(host: OneHost) -> None:
     first, second = (port["id"] for port in await host.ports(waiting=2))
     left = await host.ports(released=[first, "nothing of the kind"])
@@ -229,3 +250,50 @@ async def test_ports_of_pods_go_with_a_dead_host(
     clock.time += 3600
     assert (await made.client.delete("/v1/hosts/h1", headers=ADMIN)).status_code == 204
     assert not list(parts.store.snapshot.by(Port, "host", "h1"))
+
+
+CHOICE = {"sandbox": "s1", "name": "default/db-0"}
+
+
+async def test_a_pod_that_chooses_gets_a_port_of_its_own(host: OneHost, parts: Parts) -> None:
+    said = {"chosen": {"s1/eth0": CHOICE | {"addresses": ["10.100.0.9", "fd00:100::9"]}}}
+    (port,) = await host.ports(**said)
+    assert port | {"id": ""} == CHOICE | {"id": "", "addresses": ["10.100.0.9", "fd00:100::9"]}
+    assert await host.ports(**said) == [port]
+    row = port_row(View(parts.store.snapshot), "h1", port["id"])
+    assert row is not None
+    assert (row.pods_of, row.made_for) == ("k8s", "s1/eth0")
+    assert len(await host.ports(pods={port["id"]: CHOICE}, waiting=1)) == 2
+    assert port in await host.ports(waiting=1)  # until it is given back
+    (left,) = await host.ports(released=[port["id"]], waiting=1)
+    assert left["sandbox"] == ""
+
+
+async def test_only_marked_networks_are_for_pods_to_choose(host: OneHost, made: Made) -> None:
+    other = await made.post("network", name="other")
+    subnet = await made.post("subnet", network_id=other, ip_version=4, cidr="10.7.0.0/24")
+    said = {"chosen": {"s1/eth0": CHOICE | {"network": "other", "subnets": [subnet]}}}
+    refused = (await host.say(**said)).json()["refused"]["s1/eth0"]
+    assert refused == "no network is called other and tagged for-pods."
+    path = f"/networking/v2.0/networks/{other}/tags/for-pods"
+    assert (await made.client.put(path, headers=MEMBER)).status_code == 201
+    (port,) = await host.ports(**said)
+    assert port["addresses"][0].startswith("10.7.0.")
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"subnets": ["none"]}, "no subnet is of the network called none"),
+        ({"addresses": ["10.9.9.9"]}, "10.9.9.9 is an address of none"),
+        ({"addresses": ["here"]}, "does not appear to be an IPv4 or IPv6"),
+        ({"addresses": ["10.100.0.1"]}, "10.100.0.1 is another port's"),
+    ],
+)
+async def test_a_choice_that_cannot_be_is_no_other_pods_harm(
+    host: OneHost, choice: dict[str, Any], words: str
+) -> None:
+    said = {"chosen": {"a": CHOICE | choice, "b": {"sandbox": "s2", "addresses": ["10.100.0.8"]}}}
+    answer = (await host.say(waiting=1, **said)).json()
+    assert words in answer["refused"]["a"]
+    assert len(answer["ports"]) == 2

@@ -19,26 +19,38 @@ from polpo.compiler.policies import policy as compiled
 from polpo.compiler.view import View
 from polpo.kube.client import Client
 from polpo.kube.configuration import Cluster
-from polpo.model.cluster import host_of
+from polpo.model.cluster import PodGroups, host_of
 from polpo.model.port import Port
-from polpo.model.security_group import SecurityGroup, SecurityGroupRule
+from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule, TieredRule
 from polpo.policy.controller import Controller
+from polpo.policy.hearing import Place
+from polpo.policy.names import Answer
 from polpo.policy.rules import Group
 from polpo.policy.wanted import ALWAYS, NODES
 from polpo.policy.wanted import OPEN as OPEN_GROUPS
 from polpo.target import rows as target
 from polpo.testing.hosts import eventually
 from polpo.testing.kubernetes.api_server import ApiServer, until
-from polpo.testing.kubernetes.objects import Object, labelled_pod, namespace, policy
+from polpo.testing.kubernetes.objects import (
+    Object,
+    admin_policy,
+    cluster_policy,
+    labelled_pod,
+    namespace,
+    node,
+    policy,
+)
 
 PATH = "/v1/clusters/k8s"
 GROUPS = "/networking/v2.0/security-groups"
+BOOKS = "/networking/v2.0/address-groups"
 RULES = "/networking/v2.0/security-group-rules"
 OPEN = {"key": "open", "rules": [{"direction": "ingress", "ethertype": "IPv4"}]}
 PEER = {"key": "peer/a"}
 WEB: dict[str, Any] = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"}
 WEB |= {"port_range_min": 80, "port_range_max": 81, "remote_group": "peer/a"}
 POLICY = {"key": "policy/a", "rules": [WEB]}
+TIERED = WEB | {"tier": "admin", "action": "deny", "order": 7}
 
 
 @pytest_asyncio.fixture
@@ -63,6 +75,11 @@ async def tell(made: Made, **batch: Any) -> list[Any]:
 async def groups(made: Made) -> dict[str, Any]:
     answer = await made.client.get(f"{PATH}/groups", headers=READER)
     return {group["key"]: group["rules"] for group in answer.json()["groups"]}
+
+
+async def addresses(made: Made) -> dict[str, list[str]]:
+    answer = await made.client.get(f"{PATH}/groups", headers=READER)
+    return {book["key"]: book["addresses"] for book in answer.json()["addresses"]}
 
 
 async def pods(made: Made) -> dict[str, list[str]]:
@@ -105,6 +122,74 @@ async def test_a_group_has_exactly_the_rules_that_are_told(made: Made, parts: Pa
     assert (await groups(made))["policy/a"] == [other, WEB]
 
 
+async def test_rules_of_administrators_have_tiers_and_neutron_does_not_know_them(
+    made: Made, parts: Parts
+) -> None:
+    others = [TIERED | {"order": 8}, TIERED | {"action": "pass"}]
+    await tell(made, groups=[{"key": "admin/a", "rules": [TIERED, *others, WEB]}, PEER])
+    assert (await groups(made))["admin/a"] == [WEB, TIERED, others[0], others[1]]
+    (group,) = (g for g in parts.store.snapshot.all(SecurityGroup) if g.cluster_key == "admin/a")
+    policy = compiled(parts.store.snapshot, (group.id,))
+    assert policy is not None
+    said = sorted((rule.tier, rule.action, rule.order) for rule in policy.rules)
+    assert said == [
+        ("", "allow", 0),
+        ("admin", "deny", 7),
+        ("admin", "deny", 8),
+        ("admin", "pass", 7),
+    ]
+    shown = (await made.client.get(f"{GROUPS}/{group.id}", headers=MEMBER)).json()
+    assert len(shown["security_group"]["security_group_rules"]) == 1
+    await tell(made, groups=[{"key": "admin/a", "rules": [WEB]}])
+    assert (await groups(made))["admin/a"] == [WEB]
+    await tell(made, groups=[{"key": "admin/a", "rules": [TIERED]}])
+    await tell(made, gone_groups=["admin/a"])
+    assert not list(parts.store.snapshot.all(TieredRule))
+
+
+async def test_address_groups_are_told_with_the_rules_that_name_them(
+    made: Made, parts: Parts
+) -> None:
+    nodes = {"key": "nodes/", "addresses": ["192.0.2.0/24", "2001:db8::1/128"]}
+    named: dict[str, Any] = {"direction": "egress", "ethertype": "IPv4"}
+    named |= {"remote_addresses": "nodes/"}
+    named |= {"tier": "admin", "action": "deny", "order": 1}
+    assert await tell(made, addresses=[nodes], groups=[{"key": "admin/a", "rules": [named]}]) == []
+    assert await addresses(made) == {"nodes/": nodes["addresses"]}
+    assert (await groups(made))["admin/a"] == [named]
+    (book,) = parts.store.snapshot.all(AddressGroup)
+    assert await denied_prefixes(parts) == ["192.0.2.0/24"]
+    await tell(made, addresses=[nodes | {"addresses": ["198.51.100.1/32"]}])
+    assert await denied_prefixes(parts) == ["198.51.100.1/32"]
+    (refused,) = await tell(made, gone_addresses=["nodes/"])
+    assert "in use" in refused["message"]
+    gone = await made.client.delete(f"{BOOKS}/{book.id}", headers=MEMBER)
+    assert gone.status_code == 409, "Neutron's API counts rules that it does not know"
+    assert await tell(made, gone_groups=["admin/a"], gone_addresses=["nodes/"]) == []
+    assert await addresses(made) == {}
+
+
+async def denied_prefixes(parts: Parts) -> list[str | None]:
+    (group,) = (g for g in parts.store.snapshot.all(SecurityGroup) if g.cluster_key == "admin/a")
+    policy = compiled(parts.store.snapshot, (group.id,))
+    return [rule.prefix for rule in policy.rules] if policy is not None else []
+
+
+async def test_addresses_that_are_none_are_refused_and_go_with_the_cluster(
+    made: Made, parts: Parts
+) -> None:
+    used = quotas.used(parts.store.snapshot, "address_group", "p")
+    (refused,) = await tell(made, addresses=[{"key": "nodes/", "addresses": ["here"]}])
+    assert refused == {"about": "nodes/", "message": "addresses: 'here' is not a valid IP subnet."}
+    rule = {"direction": "egress", "ethertype": "IPv4", "remote_addresses": "nodes/"}
+    (refused,) = await tell(made, groups=[{"key": "admin/a", "rules": [rule]}])
+    assert refused["message"] == "remote_addresses: no address group nodes/."
+    await tell(made, addresses=[{"key": "nodes/"}])
+    assert quotas.used(parts.store.snapshot, "address_group", "p") == used
+    assert (await made.client.delete(PATH, headers=MEMBER)).status_code == 204
+    assert not list(parts.store.snapshot.all(AddressGroup))
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -116,6 +201,10 @@ async def test_a_group_has_exactly_the_rules_that_are_told(made: Made, parts: Pa
         ({"groups": [{"key": "x", "rules": [WEB | {"port_range_max": 70000}]}]}, "70000"),
         ({"groups": [{"key": "x", "rules": [WEB | {"remote_group": "none"}]}]}, "no group none"),
         ({"groups": [{"key": "x", "rules": [WEB | {"remote_ip_prefix": "x/8"}]}]}, "x/8"),
+        ({"groups": [{"key": "x", "rules": [TIERED | {"tier": "first"}]}]}, "tier: first"),
+        ({"groups": [{"key": "x", "rules": [TIERED | {"action": "log"}]}]}, "action: log"),
+        ({"groups": [{"key": "x", "rules": [TIERED | {"order": 0}]}]}, "order"),
+        ({"groups": [{"key": "x", "rules": [TIERED | {"order": 1 << 30}]}]}, "order"),
         ({"pods": [a_pod("none")]}, "no group none"),
     ],
 )
@@ -257,15 +346,21 @@ class Following:
         self.made, self.server = made, ApiServer()
         self.api = Api(made, asyncio.get_running_loop())
         self.task: asyncio.Task[None] | None = None
+        self.names: dict[str, set[str]] = {}
 
-    def follow(self, compare_s: float = 60.0) -> None:
-        client = Client(Cluster(server=self.server.address))
-        self.task = asyncio.create_task(Controller(client, self.api, "k8s", compare_s).run())
+    def follow(self, compare_s: float = 60.0, place: Place | None = None) -> None:
+        self.client = Client(Cluster(server=self.server.address))
+        controller = Controller(self.client, self.api, "k8s", self.ask, compare_s, place)
+        self.task = asyncio.create_task(controller.run())
+
+    async def ask(self, name: str) -> Answer:
+        return Answer(frozenset(self.names.get(name, ())), 60.0)
 
     async def end(self) -> None:
         assert self.task
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
+        await self.client.close()
 
     async def has(self, name: str, *keys: str) -> None:
         async def those() -> bool:
@@ -315,6 +410,120 @@ async def test_policies_and_pods_come_change_and_go(following: Following) -> Non
     await eventually(only_a, "only a")
 
 
+async def test_the_baseline_gives_way_to_policies_of_namespaces(following: Following) -> None:
+    server = following.server
+    deny = {"action": "Deny", "from": [{"namespaces": {}}]}
+    server.put(cluster_policy("strict", ingress=[deny | {"action": "Pass"}]))
+    server.put(cluster_policy("last", tier="Baseline", priority=9, ingress=[deny]))
+    last = "baseline/last/ingress"
+    await following.has("a", *OPEN_KEYS, "admin/strict/ingress", last, "peer/{}/")
+    (rule, _) = (await groups(following.made))[last]
+    assert (rule["tier"], rule["action"], rule["order"]) == ("baseline", "deny", 9 * 128 + 1)
+    server.put(policy("p", ingress=FROM_Y))
+    mine = "open-egress", "policy/default/p/ingress"
+    await following.has("a", *mine, "admin/strict/ingress", "peer/{}/")
+
+
+async def test_nodes_and_names_are_address_groups(following: Following) -> None:
+    server = following.server
+    following.names["a.example"] = {"192.0.2.80"}
+    server.put(node("n1", "192.0.2.1", zone="a"), node("n2", "192.0.2.2", "2001:db8::2", zone="b"))
+    to = [{"nodes": {"matchLabels": {"zone": "b"}}}, {"domainNames": ["A.example."]}]
+    server.put(cluster_policy("p", egress=[{"action": "Accept", "to": to}]))
+
+    async def holds(nodes: list[str], names: list[str]) -> None:
+        async def those() -> bool:
+            found = await addresses(following.made)
+            return found == {"nodes/zone=b": nodes, "domain/a.example": names}
+
+        await eventually(those, f"{nodes} {names}")
+
+    await holds(["192.0.2.2/32", "2001:db8::2/128"], ["192.0.2.80/32"])
+    server.put(node("n1", "192.0.2.1", zone="b"))
+    server.remove(node("n2", zone="b"))
+    await holds(["192.0.2.1/32"], ["192.0.2.80/32"])
+    server.remove(cluster_policy("p"))
+
+    async def none() -> bool:
+        return await addresses(following.made) == {}
+
+    await eventually(none, "no address groups")
+
+
+async def test_older_kinds_are_followed_beside_the_newer(following: Following) -> None:
+    server = following.server
+    rule = {"action": "Allow", "from": [{"namespaces": {}}]}
+    rule |= {"ports": [{"portNumber": {"protocol": "UDP", "port": 53}}]}
+    server.put(admin_policy("p", priority=3, ingress=[rule]))
+    server.put(admin_policy("default", ingress=[rule | {"action": "Deny"}]))
+    server.put(cluster_policy("p", ingress=[{"action": "Pass", "from": [{"namespaces": {}}]}]))
+    admin, last = "admin/AdminNetworkPolicy:p", "baseline/BaselineAdminNetworkPolicy:default"
+    mine = "admin/p/ingress", f"{admin}/ingress", f"{last}/ingress", "peer/{}/"
+    await following.has("a", *OPEN_KEYS, *mine)
+    told = await groups(following.made)
+    assert [rule["order"] for rule in told[f"{admin}/ingress"]] == [3 * 128 + 1] * 2
+    assert [rule["order"] for rule in told[f"{last}/ingress"]] == [1001 * 128 + 1] * 2
+
+
+async def test_a_status_says_what_of_a_policy_is_not_followed(following: Following) -> None:
+    server = following.server
+    wild = {"action": "Accept", "to": [{"domainNames": ["a.example", "*.example"]}]}
+    server.put(cluster_policy("wild", egress=[wild]), admin_policy("fine"))
+
+    def said(plural: str, name: str) -> dict[str, Any]:
+        status = server.stored.objects[(plural, "", name)].get("status", {})
+        return {one["type"]: one for one in status.get("conditions", ())}
+
+    await until(lambda: "Ready" in said("clusternetworkpolicies", "wild"))
+    accepted = said("clusternetworkpolicies", "wild")["Accepted"]
+    assert (accepted["status"], accepted["reason"]) == ("False", "NotSupported")
+    assert accepted["message"].startswith("spec.egress[0].to[0].domainNames[1]: wildcards")
+    await until(lambda: "Ready" in said("adminnetworkpolicies", "fine"))
+    fine = said("adminnetworkpolicies", "fine")
+    assert {type: one["status"] for type, one in fine.items()} == {
+        "Accepted": "True",
+        "Ready": "True",
+    }
+
+    def events() -> list[Object]:
+        return [item for where, item in server.stored.objects.items() if where[0] == "events"]
+
+    await until(lambda: bool(events()))
+    (event,) = events()
+    assert (event["regarding"]["name"], event["reason"]) == ("wild", "NotSupported")
+
+
+async def test_annotations_name_groups_that_are_for_pods_and_no_others(
+    following: Following, parts: Parts
+) -> None:
+    made = following.made
+    ids = {}
+    for name, tags in {"for-app": ["for-pods"], "for-space": ["for-pods"], "secret": []}.items():
+        body = {"security_group": {"name": name}}
+        group = (await made.client.post(GROUPS, json=body, headers=MEMBER)).json()
+        ids[name] = group["security_group"]["id"]
+        tagged = f"{GROUPS}/{ids[name]}/tags"
+        await made.client.put(tagged, json={"tags": tags}, headers=MEMBER)
+    spaced = namespace("default")
+    spaced["metadata"]["annotations"] = {"polpo.dev/security-groups": "for-space"}
+    following.server.put(spaced)
+    for pod, groups in {"b": f" {ids['for-app']},for-space", "c": "secret"}.items():
+        given = labelled_pod(pod, app="x")
+        given["metadata"]["annotations"] = {"polpo.dev/security-groups": groups}
+        following.server.put(given)
+
+    def of(name: str) -> set[str]:
+        known = (p for p in parts.store.snapshot.all(PodGroups) if p.name == f"default/{name}")
+        return {group for pod in known for group in pod.group_ids} & set(ids.values())
+
+    async def those() -> bool:
+        return of("b") == {ids["for-app"], ids["for-space"]} and of("a") == {ids["for-space"]}
+
+    await eventually(those, "the groups that annotations name")
+    assert of("c") == set()
+    assert "default/c" not in await pods(made)
+
+
 async def test_what_happened_while_nobody_followed_is_made_up_for(following: Following) -> None:
     following.server.put(policy("p"))
     await following.has("a", "open-egress", "policy/default/p/ingress")
@@ -324,6 +533,20 @@ async def test_what_happened_while_nobody_followed_is_made_up_for(following: Fol
     following.follow()
     await following.has("a", "open-ingress", "policy/default/q/egress")
     assert "policy/default/p/ingress" not in await groups(following.made)
+
+
+async def test_policies_stay_while_the_kubernetes_api_is_away(following: Following) -> None:
+    server = following.server
+    server.put(policy("p"))
+    await following.has("a", "open-egress", "policy/default/p/ingress")
+    await server.stop()
+    server.remove(policy("p"))
+    server.put(labelled_pod("b", app="x"))
+    await following.has("a", "open-egress", "policy/default/p/ingress")
+    assert "default/b" not in await pods(following.made)
+    await server.start()
+    await following.has("a", *OPEN_KEYS)
+    await following.has("b", *OPEN_KEYS)
 
 
 async def test_who_begins_anew_tells_nothing_that_is_known(following: Following) -> None:

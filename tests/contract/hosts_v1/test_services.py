@@ -52,7 +52,7 @@ async def listed(made: Made) -> list[Any]:
 async def test_what_is_told_is_listed_and_becomes_rows(made: Made, parts: Parts) -> None:
     assert await tell(made, told()) == []
     (found,) = await listed(made)
-    assert found["ports"][0]["backends"] == [["10.100.0.1", 8080, "h1", True, False]]
+    assert found["ports"][0]["backends"] == [["10.100.0.1", 8080, "h1", True, False, [], []]]
     (slice_,) = (s for name, s in all_slices(parts.store.snapshot).items() if "router/" in name)
     kinds = [type(row) for row in slice_.values() if isinstance(row, rows.Service | rows.Backend)]
     assert sorted(kind.__name__ for kind in kinds) == ["Backend", "Service"]
@@ -94,6 +94,17 @@ async def test_a_cluster_takes_its_services_along_and_leaves_others_alone(made: 
     assert answer.json()["refused"] == []
 
 
+@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1", "fe80::1"])
+async def test_an_address_that_no_node_can_have_is_refused(made: Made, address: str) -> None:
+    body = {"nodes": {"h1": {"zone": "a", "addresses": [address]}}}
+    path = "/v1/clusters/k8s/nodes"
+    answer = await made.client.put(path, json=body, headers=MEMBER)
+    assert answer.status_code == 400
+    assert address in answer.json()["error"]["message"]
+    fine = {"nodes": {"h1": {"addresses": ["2001:db8::1"]}}}
+    assert (await made.client.put(path, json=fine, headers=MEMBER)).status_code == 200
+
+
 class Api:
     """The network's API as client.session has it, for a thread; `away`: it answers nothing."""
 
@@ -102,13 +113,15 @@ class Api:
         self.away = False
         self.posts = self.unanswered = 0
 
-    def hosts(self, method: str, path: str, body: Any = None, **_query: Any) -> Any:
+    def hosts(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         if self.away:
             self.unanswered += 1
             raise ApiError(0, "away")
         self.posts += method == "POST"
         content = msgspec.json.encode(body) if body is not None else b""
-        asked = self._made.client.request(method, f"/v1{path}", content=content, headers=MEMBER)
+        asked = self._made.client.request(
+            method, f"/v1{path}", content=content, params=query, headers=MEMBER
+        )
         answer = asyncio.run_coroutine_threadsafe(_sent(asked), self._loop).result(10)
         if answer.status_code >= 400:
             raise ApiError(answer.status_code, answer.text)
@@ -208,18 +221,86 @@ async def test_a_network_that_is_away_is_told_later(following: Following) -> Non
     await following.has("default/a", "default/b")
 
 
+def events(following: Following) -> list[Any]:
+    objects = following.server.stored.objects.items()
+    return [item for (plural, _, _), item in objects if plural == "events"]
+
+
 async def test_who_made_a_service_that_cannot_be_carried_is_told(following: Following) -> None:
     wrong = a_service("w", "10.254.0.9")
     wrong["spec"]["externalIPs"] = ["224.0.0.1"]
     following.server.put(wrong)
-
-    def told_of() -> list[Any]:
-        objects = following.server.stored.objects.items()
-        return [item for (plural, _, _), item in objects if plural == "events"]
-
-    await until(lambda: bool(told_of()))
-    (event,) = told_of()
+    await until(lambda: bool(events(following)))
+    (event,) = events(following)
     assert (event["type"], event["reason"]) == ("Warning", "NotCarried")
     assert event["regarding"]["name"] == "w"
     assert "224.0.0.1" in event["note"]
     await following.has("default/a")
+
+
+async def test_who_made_a_port_of_sctp_is_told_that_it_is_not_carried(following: Following) -> None:
+    mixed = a_service("m", "10.254.0.8")
+    mixed["spec"]["ports"].append({"name": "x", "protocol": "SCTP", "port": 38412})
+    following.server.put(mixed)
+    await until(lambda: bool(events(following)))
+    (event,) = events(following)
+    assert (event["reason"], event["note"][:15]) == ("NotCarried", "port 38412/SCTP")
+    await following.has("default/a", "default/m")
+
+
+async def test_who_wants_what_another_has_is_told_and_gets_it_when_it_is_free(
+    following: Following,
+) -> None:
+    first, second = a_service("first", "10.254.0.5"), a_service("second", "10.254.0.6")
+    for made, at in ((first, "2026-11-01T10:00:00Z"), (second, "2026-11-02T10:00:00Z")):
+        made["spec"]["externalIPs"] = ["203.0.113.7"]
+        made["metadata"]["creationTimestamp"] = at
+    following.server.put(second, first)
+    await until(lambda: bool(events(following)))
+    (event,) = events(following)
+    assert (event["reason"], event["regarding"]["name"]) == ("Clash", "second")
+    assert "203.0.113.7 port 80/TCP is default/first's" in event["note"]
+
+    async def without(*addresses: str) -> bool:
+        found = {one["name"]: one["ports"][0]["without"] for one in await listed(following.made)}
+        return found.get("default/second") == list(addresses)
+
+    await eventually(lambda: without("203.0.113.7"), "the younger one is not there")
+    following.server.remove(first)
+    await eventually(lambda: without(), "it is, when the place is free")
+
+
+async def test_nodes_are_told_with_their_zones_and_addresses(following: Following) -> None:
+    node: Object = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "h1", "labels": {"topology.kubernetes.io/zone": "a"}},
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": "192.0.2.1"},
+                {"type": "Hostname", "address": "h1"},
+            ]
+        },
+    }
+    following.server.put(node)
+
+    async def is_told() -> bool:
+        answer = await following.made.client.get("/v1/clusters/k8s", headers=MEMBER)
+        found = answer.json()["cluster"]["nodes"]
+        return bool(found == {"h1": {"zone": "a", "addresses": ["192.0.2.1"]}})
+
+    await eventually(is_told, "the network knows the node")
+
+
+async def test_one_of_several_leads_and_another_takes_over(following: Following) -> None:
+    await following.has("default/a")
+    other = Following(following.made)
+    other.server = following.server
+    other.follow()
+    following.server.put(a_service("b", "10.254.0.2"))
+    await following.has("default/a", "default/b")
+    assert other.api.posts == 0
+    await following.end()  # it gives its Lease back
+    following.server.put(a_service("c", "10.254.0.3"))
+    await following.has("default/a", "default/b", "default/c")
+    await other.end()

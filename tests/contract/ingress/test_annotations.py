@@ -1,5 +1,8 @@
 """What ingress-nginx's annotations do, by a real HAProxy."""
 
+import base64
+import hashlib
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,7 +105,38 @@ async def test_a_password_is_asked_for(api: ApiServer, ingresses: Running) -> No
     assert ingresses.get("/", CAFE, headers=bad).status == 401
     assert ingresses.get("/", "b.example.com", headers=good).status == 503
     assert ingresses.get("/", "c.example.com", headers=good).status == 503
-    await until(lambda: any("htpasswd -B" in note for note in _notes(api, "c")))
+    await until(lambda: any("htpasswd" in note for note in _notes(api, "c")))
+
+
+async def test_passwords_are_known_as_htpasswd_writes_them(
+    api: ApiServer, ingresses: Running
+) -> None:
+    """`openssl passwd -apr1` of short, long and of one with everything in it; `{SHA}`; crypt(3)."""
+    passwords = {
+        "ann": "secret",
+        "bob": "x" * 40,
+        "eve": "a:b\N{LATIN SMALL LETTER E WITH ACUTE} \t%",
+    }
+    lines = [f"{user}:{apr1(given)}\n" for user, given in passwords.items()]
+    sha = base64.b64encode(hashlib.sha1(b"hush").digest()).decode()
+    file = "".join([*lines, f"sue:{{SHA}}{sha}\n", f"tom:{PASSWORD}\n"])
+    api.put(secret("users", auth=file), to_tea("a", CAFE, auth_type="basic", auth_secret="users"))
+    await ingresses.eventually("/", CAFE, wanted=401)
+    for user, password in {**passwords, "sue": "hush", "tom": "secret"}.items():
+        assert ingresses.get("/", CAFE, headers=named(user, password)).by == "tea", user
+        assert ingresses.get("/", CAFE, headers=named(user, password)).by == "tea", user
+        assert ingresses.get("/", CAFE, headers=named(user, password + "!")).status == 401, user
+    assert ingresses.get("/", CAFE, headers=named("nobody", "secret")).status == 401
+    assert ingresses.get("/", CAFE, headers=named("ann", "")).status == 401
+
+
+def apr1(password: str) -> str:
+    words = ("openssl", "passwd", "-apr1", "-stdin", "-salt", "abc.DE/1")
+    return subprocess.run(words, input=password, text=True, capture_output=True).stdout.strip()
+
+
+def named(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
 async def test_somebody_else_says_who_may_come(
@@ -129,6 +163,52 @@ async def test_somebody_else_says_who_may_come(
     wanted = "https://login.example/in?rd=http://b.example.com%2Fx%3Fy%3D1"
     assert (to.status, to.headers["location"]) == (302, wanted)
     assert ingresses.get("/", "c.example.com").status == 500
+
+
+async def test_requests_are_copied_and_nobody_hears_the_answers(
+    api: ApiServer, ingresses: Running, guard: App
+) -> None:
+    """The guard is who gets the copies."""
+    target = f"http://127.0.0.1:{guard.port}/copy$request_uri"
+    api.put(
+        to_tea("a", CAFE, mirror_target=target, mirror_host="copy.example.com"),
+        to_tea("b", "b.example.com", mirror_target=target, mirror_request_body="off"),
+        to_tea("c", "c.example.com", mirror_target="http://127.0.0.1:1/nobody"),
+    )
+    await ingresses.eventually("/", CAFE, wanted="tea")
+    assert ingresses.get("/x?y=1", CAFE, method="POST", body=b"z" * 9000).by == "tea"
+    await until(lambda: guard.last.get("length") == 9000)
+    assert (guard.last["method"], guard.last["path"]) == ("POST", "/copy/x?y=1")
+    assert guard.last["headers"]["host"] == "copy.example.com"
+    assert guard.last["headers"]["x-forwarded-for"] == "127.0.0.1"
+    assert ingresses.get("/n", "b.example.com", method="POST", body=b"z").by == "tea"
+    await until(lambda: guard.last["path"] == "/copy/n")
+    assert guard.last["length"] == 0
+    before = guard.requests
+    assert ingresses.get("/", CAFE, method="POST", body=b"z" * 100_000).seen["length"] == 100_000
+    assert ingresses.get("/", "c.example.com").by == "tea"
+    assert ingresses.get("/last", CAFE).by == "tea"
+    await until(lambda: guard.last["path"] == "/copy/last")
+    assert guard.requests == before + 1
+
+
+async def test_another_service_answers_while_one_has_nobody(
+    api: ApiServer, ingresses: Running
+) -> None:
+    api.put(to_tea("a", CAFE, default_backend="coffee"))
+    api.put(to_tea("b", "b.example.com", default_backend="nobody"))
+    await ingresses.eventually("/", CAFE, wanted="tea")
+    (there,) = [
+        one
+        for one in api.stored.all("endpointslices", "", "")
+        if one["metadata"]["name"] == "tea-1"
+    ]
+    api.put(there | {"endpoints": []})
+    await ingresses.eventually("/", CAFE, wanted="coffee")
+    assert ingresses.get("/", "b.example.com").status == 503
+    api.put(there)
+    await ingresses.eventually("/", CAFE, wanted="tea")
+    await until(lambda: any("no Service nobody" in note for note in _notes(api, "b")))
 
 
 async def test_cross_origin_requests_are_answered(api: ApiServer, ingresses: Running) -> None:

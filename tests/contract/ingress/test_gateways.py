@@ -122,6 +122,22 @@ async def test_filters_change_requests_and_answers(
     assert "x-was" not in found.headers
 
 
+async def test_requests_are_copied_to_another_service(
+    api: ApiServer, gateways: Gateways, applications: dict[str, App]
+) -> None:
+    copied = {
+        "type": "RequestMirror",
+        "requestMirror": {"backendRef": {"name": "coffee", "port": 80}},
+    }
+    api.put(route("HTTPRoute", "r", "a", rule("/", "tea:80", filters=[copied])))
+    await gateways.eventually("/", wanted="tea")
+    assert gateways.get("/x?y=1", method="POST", body=b"abc").by == "tea"
+    coffee = applications["coffee"]
+    await until(lambda: coffee.last.get("path") == "/x?y=1")
+    assert (coffee.last["method"], coffee.last["length"]) == ("POST", 3)
+    assert "x-polpo-mirror" not in coffee.last["headers"]
+
+
 async def test_redirects_keep_what_they_are_not_told_to_change(
     api: ApiServer, gateways: Gateways
 ) -> None:

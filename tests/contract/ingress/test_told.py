@@ -75,3 +75,21 @@ def _map(of: Running, name: str) -> dict[str, str]:
 def _certificates(of: Running) -> set[str]:
     said = socket.ask(of.settings.socket, "show ssl cert")
     return {Path(line).name for line in said.splitlines() if line.endswith(".pem")}
+
+
+async def test_what_haproxy_refuses_is_told_to_whoever_wrote_it_and_all_else_goes_on(
+    api: ApiServer, ingresses: Running
+) -> None:
+    """More bytes than it can count: no rule of ours forbids it."""
+    odd = {"proxy_body_size": f"{10**30}g"}
+    api.put(ingress("good", "cafe.example.com/ -> tea:80"))
+    api.put(ingress("odd", "odd.example.com/ -> tea:80", nginx=odd))
+    await ingresses.eventually("/", "cafe.example.com", wanted="tea")
+    await ingresses.eventually("/", "odd.example.com", wanted=503)
+    await until(lambda: any("HAProxy refuses" in note for note in _notes(api, "odd")))
+    assert not _notes(api, "good")
+
+
+def _notes(api: ApiServer, name: str) -> list[str]:
+    events = api.stored.all("events", "", "")
+    return [event["note"] for event in events if event["regarding"]["name"] == name]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -27,7 +27,7 @@ from polpo.kube.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
 from polpo.testing.kubernetes.api_server import until
 from polpo.testing.kubernetes.objects import Object, endpoints, external, namespace, service
 from polpo.testing.kubernetes.outlet import Told
-from polpo.testing.kubernetes.real import RealApiServer, running
+from polpo.testing.kubernetes.real import RealApiServer
 
 GROUP = "rbac.authorization.k8s.io"
 SLICES = {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"]}
@@ -47,21 +47,6 @@ BINDING = {
     "subjects": [{"kind": "User", "name": "dns", "apiGroup": GROUP}],
 }
 RBAC = f"/apis/{GROUP}/v1"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApiServer]:
-    with running(tmp_path_factory.mktemp("kubernetes")) as found:
-        if found is None:
-            pytest.skip("kube-apiserver is not here: tools/kubernetes/programs kube-apiserver")
-        yield found
-
-
-@pytest.fixture
-async def admin(server: RealApiServer) -> AsyncIterator[Client]:
-    client = Client(server.cluster)
-    yield client
-    await client.close()
 
 
 async def make(client: Client, *items: Object) -> None:

@@ -10,18 +10,29 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from polpo.agent.balancer.proxy.configuration import configuration
+from polpo.agent.balancer.proxy.matching import conditions
 from polpo.agent.balancer.proxy.settings import Settings
-from polpo.api.loadbalancer_v2 import l7rule
+from polpo.api.loadbalancer_v2 import l7rule, regex
 from polpo.compiler.balancers import tree
-from polpo.model.load_balancer import LoadBalancer
+from polpo.model.load_balancer import L7Rule, LoadBalancer
 from polpo.target.balancer import Balancer, Link
 from polpo.testing.load_balancers import LoadBalancerCloud
 from polpo.testing.network import NetworkCloud
 
 ODD = "a b'c\"d\\e$HOME%[src]{#}é,;&|(!)"
 """One line of everything that means something to a shell, a log-format, or a configuration."""
+
+OF: dict[str, Any] = {"l7policy_id": "p", "load_balancer_id": "b"}
+FRONTEND = """defaults
+  mode http
+  timeout client 1s
+frontend f
+  bind :80
+"""
 
 
 @pytest_asyncio.fixture
@@ -168,6 +179,48 @@ async def test_rules(balancers: LoadBalancerCloud, type: str) -> None:
                 made = await balancers.make("rule", at=at, invert=invert, **asked)
                 check(balancers, balancer)
                 await balancers.remove(f"{at}/{made['id']}")
+
+
+ATOMS = ("a", r"\xe9", ".", r"\d", r"\.", r"\\", "[^/]", "[a-f0-9_]", "[]x]", "^", "$", r"\b")
+TIMES = ("*", "+", "?", "*?", "++", "{3}", "{0}", "{2,}", "{0,40}", "{1,1000}")
+GROUPS = ("({})", "(?:{})", "(?={})", "(?!{})")
+
+
+def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.tuples(inner, inner).map("".join),
+        st.tuples(inner, inner).map("|".join),
+        st.tuples(inner, st.sampled_from(TIMES)).map("".join),
+        st.tuples(st.sampled_from(GROUPS), inner).map(lambda pair: pair[0].format(pair[1])),
+    )
+
+
+def _is_taken(text: str) -> bool:
+    try:
+        regex.check(text)
+    except ValueError:
+        return False
+    return len(text) <= 255
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.recursive(st.sampled_from(ATOMS), _grown, max_leaves=25), min_size=30))
+def test_regular_expressions(found: list[str]) -> None:
+    """All that are taken, in one configuration."""
+    rules = [
+        L7Rule(id=str(n), type="PATH", compare_type="REGEX", value=text, **OF)
+        for n, text in enumerate(filter(_is_taken, found))
+    ]
+    text = FRONTEND + "".join(f"  {line}\n" for line in conditions(0, rules))
+    done = subprocess.run(
+        ["haproxy", "-c", "-f", "/dev/stdin"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    wrong = [line for line in done.stderr.splitlines() if "is invalid" in line]
+    assert not wrong, wrong
 
 
 @pytest.mark.parametrize("action", ["REJECT", "REDIRECT_TO_URL", "REDIRECT_TO_POOL"])

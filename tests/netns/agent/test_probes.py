@@ -12,7 +12,7 @@ from polpo.dataplane.tables import pack_mac
 from polpo.kernel import netns as namespaces
 from polpo.kernel.taps import IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF
 from polpo.target.probe_row import Probe
-from polpo.testing.hosts import Cloud, HostUnderTest, eventually
+from polpo.testing.hosts import Cloud, HostUnderTest, eventually, inside, until
 from polpo.trace.values import Question
 from polpo.trace.workload import frame
 
@@ -84,6 +84,8 @@ async def test_a_packet_from_a_veth_to_a_tap_and_back(cloud: Cloud) -> None:
     assert (await cloud.b.ask(do="plug", port=tap, tap="probe0"))["ok"]
     handle = open_tap(cloud.b, "probe0")
     try:
+        show = "ip link show probe0"  # before Linux has seen the carrier it drops all
+        await until(lambda: "state UP" in inside(cloud.b.netns, show), "the tap has its carrier")
         there = Packet(cloud, veth, tap)
         await there.follow(cloud.a, cloud.b)
         await there.seen(cloud.a, "sent", "out")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from polpo.model.placement import HIGH, LOW, MOVING
+from polpo.testing import pid_files
 from polpo.testing.balancers import (
     HOMES,
     VIP,
@@ -32,7 +33,7 @@ LONG = 20
 
 
 def kill_haproxy(cloud: BalancerCloud, host: HostUnderTest) -> None:
-    os.kill(cloud.pid(host), signal.SIGKILL)
+    pid_files.kill(cloud.files(host) / "haproxy.pid")
 
 
 def kill_worker(cloud: BalancerCloud, host: HostUnderTest) -> None:
@@ -42,8 +43,7 @@ def kill_worker(cloud: BalancerCloud, host: HostUnderTest) -> None:
 
 
 def kill_keepalived(cloud: BalancerCloud, host: HostUnderTest) -> None:
-    for name in ("keepalived.pid", "vrrp.pid"):
-        os.kill(cloud.pid(host, name), signal.SIGKILL)
+    pid_files.kill(*(cloud.files(host) / name for name in ("keepalived.pid", "vrrp.pid")))
 
 
 def kill_both(cloud: BalancerCloud, host: HostUnderTest) -> None:
@@ -130,13 +130,14 @@ async def test_a_lost_host_is_replaced_and_is_the_standby_when_it_is_back(
     async def act() -> None:
         lose(cloud, active)
 
-    await under_traffic(cloud, act)
-
     async def replaced() -> bool:
         return await cloud.active() == [standby]
 
-    await eventually(replaced, "the lost one has noticed that it is alone")
-    find_again(cloud, active)
+    try:
+        await under_traffic(cloud, act)
+        await eventually(replaced, "the lost one has noticed that it is alone")
+    finally:
+        find_again(cloud, active)
     await one_holds_it(cloud)
     assert await replaced()
 
@@ -193,10 +194,12 @@ async def test_agents_that_are_away_are_not_missed(cloud: BalancerCloud) -> None
     async def act() -> None:
         kill_haproxy(cloud, active)
 
-    await under_traffic(cloud, act)
-    assert holders(cloud) == [standby.name]
-    for host in cloud.homes:
-        await host.started()
+    try:
+        await under_traffic(cloud, act)
+        assert holders(cloud) == [standby.name]
+    finally:
+        for host in cloud.homes:
+            await host.started()
     await one_holds_it(cloud)
 
 
@@ -224,8 +227,10 @@ async def test_without_a_peer_a_lost_connection_is_told_so(cloud: BalancerCloud)
         rules = inside(cloud.netns(standby), "nft list table ip polpo")
         return await cloud.active() == [standby] and "dup to" not in rules
 
-    await eventually(alone, "no second chance")
-    find_again(cloud, active)
+    try:
+        await eventually(alone, "no second chance")
+    finally:
+        find_again(cloud, active)
     await cloud.settled()
 
     async def beside() -> bool:

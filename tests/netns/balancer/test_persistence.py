@@ -1,7 +1,5 @@
 """A client comes to the member that it had, whatever becomes of the instance that knew which."""
 
-import os
-import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +8,7 @@ from msgspec.structs import replace
 
 from polpo.kernel.haproxy import socket
 from polpo.model.load_balancer import Persistence
+from polpo.testing import pid_files
 from polpo.testing.balancers import (
     LISTENER,
     POOL,
@@ -58,7 +57,7 @@ async def test_a_failover_leaves_everybody_where_it_was(sticking: BalancerCloud)
     before = {address: member(sticking, address) for address in (VIP, f"[{VIP6}]")}
     assert len(set(before.values())) == CLIENTS
     await known(sticking, standby)
-    os.kill(sticking.pid(active), signal.SIGKILL)
+    pid_files.kill(sticking.files(active) / "haproxy.pid")
 
     async def moved() -> bool:
         return holders(sticking) == [standby.name]

@@ -136,7 +136,7 @@ def shaken_hands(version: str) -> "subprocess.CompletedProcess[str]":
     """OpenSSL's client, with that version of TLS only."""
     command = f"openssl s_client -connect {VIP}:443 -{version} -brief"
     enter = ["nsenter", f"--net=/run/netns/{CLIENT}", *command.split()]
-    return subprocess.run(enter, input="", text=True, check=False, capture_output=True)
+    return subprocess.run(enter, input="", text=True, check=False, capture_output=True, timeout=30)
 
 
 def to(name: str, *options: str) -> tuple[str, ...]:
@@ -342,7 +342,7 @@ async def test_members_that_do_not_work_get_nothing(
 async def members_are(balancer: Balancer, wanted: dict[str, str]) -> None:
     async def seen() -> bool:
         said = [await host.status() for host in balancer.cloud.homes]
-        return all(status["balancing"]["30"]["members"] == wanted for status in said)
+        return all(status["balancing"]["30"].get("members") == wanted for status in said)
 
     await eventually(seen, f"both instances say {wanted}")
 
@@ -542,7 +542,7 @@ async def test_what_is_asked_is_written_down_where_the_flavor_says_so_but_nothin
         return path.read_text().count("\n") >= 2
 
     await eventually(written, "two lines")
-    asked, streamed = path.read_text().splitlines()
+    asked, streamed = sorted(path.read_text().splitlines(), key=lambda line: " stream " in line)
     assert re.search(r" 10\.7\.0\.20:\d+ listener pool:listener/member-2[12] ", asked)
     assert re.search(r" 200 \d+/\d+ -- GET /a/b HTTP/1\.1$", asked)
     assert re.search(r" 10\.7\.0\.20:\d+ stream stream-pool:stream/streamed .* --$", streamed)

@@ -1,8 +1,6 @@
 """Whatever somebody does to an instance of a load balancer is repaired."""
 
-import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable
 
@@ -12,6 +10,7 @@ from polpo.agent.balancer.instances import MIB
 from polpo.kernel import cgroups
 from polpo.kernel.cgroups import Groups
 from polpo.model.placement import HIGH, LOW, MOVING
+from polpo.testing import pid_files
 from polpo.testing.balancers import CLIENT, HOMES, VIP, VIP6, BalancerCloud, holders, placement
 from polpo.testing.hosts import HostUnderTest, eventually, inside, unname, until
 
@@ -25,7 +24,7 @@ def within(command: str) -> Damage:
 
 
 def kill(pid_file: str) -> Damage:
-    return lambda cloud, host: os.kill(cloud.pid(host, pid_file), signal.SIGKILL)
+    return lambda cloud, host: pid_files.kill(cloud.files(host) / pid_file)
 
 
 def edit(name: str) -> Damage:

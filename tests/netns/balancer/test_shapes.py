@@ -3,17 +3,20 @@
 import os
 import re
 import signal
-from collections.abc import Iterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 
 import pytest
+import pytest_asyncio
 from msgspec.structs import replace
 
 from polpo.model.load_balancer import SINGLE, Vip
 from polpo.model.network import Network, Subnet
 from polpo.model.object import Object
 from polpo.model.port import AddressPair, FixedIP, Port
-from polpo.model.qos import DscpMarking, QosPolicy
+from polpo.model.qos import BandwidthLimit, DscpMarking, QosPolicy
+from polpo.testing import pid_files
 from polpo.testing.balancers import (
     BALANCER,
     CLIENT,
@@ -57,8 +60,16 @@ FAR_MEMBER = replace(member(30), address=FAR)
 
 
 def answering(address: str, count: int = 9) -> set[str]:
-    said = [inside(CLIENT, f"curl -sS --max-time 5 http://{address}/") for _ in range(count)]
-    return {one.split('"member": "')[1].split('"')[0] for one in said}
+    return {asked(address) for _ in range(count)}
+
+
+def asked(address: str) -> str:
+    """Who answers; "" is nobody."""
+    try:
+        said = inside(CLIENT, f"curl -sS --max-time 5 http://{address}/")
+    except AssertionError:
+        return ""
+    return said.partition('"member": "')[2].partition('"')[0]
 
 
 def devices(cloud: BalancerCloud, host: HostUnderTest) -> str:
@@ -89,22 +100,42 @@ async def test_members_in_another_network_are_reached_by_a_device_in_there(
 
 
 MARKED = "ip saddr {address} ip dscp 10 counter"
+SLOW = BandwidthLimit(id="S", max_kbps=400)
+REQUESTS, LONG, SECONDS = 100, 7000, 2
+OFFERED = REQUESTS * LONG  # bytes; the limit lets 50,000 through in a second, and 40,000 at once
+
+
+def downloaded() -> int:
+    """Bytes of answers in two seconds; each answer has the long header of its request."""
+    enter = ["timeout", f"{SECONDS}", "nsenter", f"--net=/run/netns/{CLIENT}"]
+    command = ["curl", "-sS", "-H", f"X-Long: {LONG * 'x'}"]
+    url = f"http://{VIP}/[1-{REQUESTS}]"
+    return len(subprocess.run([*enter, *command, url], stdout=subprocess.PIPE, check=False).stdout)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def as_it_was(cloud: BalancerCloud) -> AsyncIterator[None]:
+    """After the test, however it ends."""
+    before = cloud.controller.snapshot
+    yield
+    cloud.controller.snapshot = before
+    await cloud.reached(await cloud.controller.write())
 
 
 async def test_an_additional_address_serves_and_the_vips_qos_policy_is_on_what_leaves(
-    cloud: BalancerCloud,
+    cloud: BalancerCloud, as_it_was: None
 ) -> None:
     """As the API has it: the policy is on the instances' ports in front."""
-    before = cloud.controller.snapshot
-    more, policy = "10.7.0.9", QosPolicy(id="Q", rules=(DscpMarking(id="R", dscp_mark=10),))
+    rules = (DscpMarking(id="R", dscp_mark=10), SLOW)
+    more, policy = "10.7.0.9", QosPolicy(id="Q", rules=rules)
     vips = (*BALANCER.additional_vips, Vip("S4", more))
     ends = [end(3, 3), end(4, 4)]
     pairs = (*ends[0].allowed_address_pairs, AddressPair(more))
     qos = [replace(x, allowed_address_pairs=pairs, qos_policy_id="Q") for x in ends]
     balancer = replace(BALANCER, additional_vips=vips, vip_qos_policy_id="Q")
     await cloud.reached(await cloud.change(policy, balancer, *qos))
-    rules = "; ".join(MARKED.format(address=address) for address in (VIP, more))
-    chain = f"chain c {{ type filter hook input priority 0; {rules}; }}"
+    counting = "; ".join(MARKED.format(address=address) for address in (VIP, more))
+    chain = f"chain c {{ type filter hook input priority 0; {counting}; }}"
     for _ in cloud.homes:  # each as the active one
         await until(lambda: answering(more) == {"10.7.0.21", "10.7.0.22"}, "both addresses serve")
         inside(CLIENT, f"nft table ip marked {{ {chain} ; }}")
@@ -112,10 +143,9 @@ async def test_an_additional_address_serves_and_the_vips_qos_policy_is_on_what_l
         listed = inside(CLIENT, "nft list table ip marked")
         inside(CLIENT, "nft delete table ip marked")
         assert [int(x) > 0 for x in re.findall(r"packets (\d+)", listed)] == [True, True]
+        assert 0 < downloaded() < OFFERED // 2
         os.kill(worker(cloud, (await cloud.settled())[0]), signal.SIGKILL)
         await cloud.settled()
-    cloud.controller.snapshot = before
-    await cloud.reached(await cloud.controller.write())
 
 
 def single() -> Iterator[Object]:
@@ -130,7 +160,7 @@ def single() -> Iterator[Object]:
 
 
 async def test_one_without_a_peer_is_active_at_once_and_comes_back_by_itself(
-    cloud: BalancerCloud,
+    cloud: BalancerCloud, as_it_was: None
 ) -> None:
     await cloud.change(*single())
 
@@ -140,14 +170,7 @@ async def test_one_without_a_peer_is_active_at_once_and_comes_back_by_itself(
     await eventually(active, "active")
     await until(lambda: answering(SINGLE_VIP, 1) == {"10.7.0.21"}, "it answers")
     assert "unicast_peer" not in (cloud.files(cloud.a, SINGLE_VNI) / "keepalived.conf").read_text()
-    os.kill(int((cloud.files(cloud.a, SINGLE_VNI) / "haproxy.pid").read_text()), signal.SIGKILL)
-    await until(lambda: serves_again(), "again")
+    pid_files.kill(cloud.files(cloud.a, SINGLE_VNI) / "haproxy.pid")
+    await until(lambda: answering(SINGLE_VIP, 1) == {"10.7.0.21"}, "again")
     await cloud.remove(*single())
     await until(lambda: not cloud.files(cloud.a, SINGLE_VNI).exists(), "nothing is left")
-
-
-def serves_again() -> bool:
-    try:
-        return answering(SINGLE_VIP, 1) == {"10.7.0.21"}
-    except AssertionError:
-        return False

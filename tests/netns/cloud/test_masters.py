@@ -14,10 +14,7 @@ from polpo.testing.exposed import Exposed
 from polpo.testing.kubernetes.masters import Master, Masters
 from polpo.testing.kubernetes.real import program
 
-# In some runs one of two members stays down, or a balancer is not ready in a minute: not found yet
-# (the note on the Kubernetes issues). Until then a failure here is told, and is none of the whole.
-UNSURE = pytest.mark.xfail(reason="a member sometimes stays down", strict=False)
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(180), UNSURE]
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
 
 NAME = "ha"
 

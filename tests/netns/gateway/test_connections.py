@@ -68,12 +68,12 @@ def connected(
     """A connection from the client to an address behind which the server is: both ends."""
     listening = netns.inside(server, lambda: socket.create_server(bound))
     with listening:
-        listening.settimeout(5)
+        listening.settimeout(30)
         own = (source, 5000) if source else None
         ours = netns.inside(client, lambda: socket.create_connection(address, 5, own))
         theirs, _ = listening.accept()
     for end in (ours, theirs):
-        end.settimeout(5)
+        end.settimeout(30)
     return ours, theirs
 
 

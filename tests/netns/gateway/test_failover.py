@@ -1,12 +1,11 @@
 """One of two gateways is lost, under traffic: the other one goes on, and connections live."""
 
-import os
-import signal
 from collections.abc import Callable
 
 import pytest
 import pytest_asyncio
 
+from polpo.testing import pid_files
 from polpo.testing.gateways import SERVER, SERVER6, GatewayCloud, Probe
 from polpo.testing.hosts import UNDERLAY, HostUnderTest, eventually, inside, pings, sh, until
 
@@ -16,8 +15,7 @@ Harm = Callable[[GatewayCloud, HostUnderTest], None]
 
 
 def kill_keepalived(cloud: GatewayCloud, host: HostUnderTest) -> None:
-    for name in ("keepalived.pid", "vrrp.pid"):
-        os.kill(int((cloud.files(host) / name).read_text()), signal.SIGKILL)
+    pid_files.kill(*(cloud.files(host) / name for name in ("keepalived.pid", "vrrp.pid")))
 
 
 def pull_uplink(cloud: GatewayCloud, host: HostUnderTest) -> None:

@@ -23,13 +23,13 @@ class Line:
     def __init__(self, client: str, source: int) -> None:
         listening = netns.inside(OUTSIDE, lambda: socket.create_server((SERVER, PORT)))
         with listening:
-            listening.settimeout(10)
+            listening.settimeout(30)
             own = ("0.0.0.0", source)
             made = lambda: socket.create_connection((SERVER, PORT), 10, own)  # noqa: E731
             self.client = netns.inside(client, made)
             self.server, self.seen_as = listening.accept()
-        self.client.settimeout(10)
-        self.server.settimeout(10)
+        self.client.settimeout(30)
+        self.server.settimeout(30)
 
     def says(self) -> bool:
         """Whether what the server says arrives, sent once or again by TCP."""

@@ -11,7 +11,8 @@ import pytest_asyncio
 
 from polpo.agent.gateway.limits import LEAST_BUCKET
 from polpo.kernel import netns
-from polpo.target.rows import FloatingLimits, Forwarding, Limit
+from polpo.target.forwarding import Forwarding
+from polpo.target.rows import FloatingLimits, Limit
 from polpo.testing.gateways import OUTSIDE, SERVER, GatewayCloud
 from polpo.testing.hosts import pings, until
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from polpo.kernel import netns
-from polpo.target.rows import Forwarding
+from polpo.target.forwarding import Forwarding
 from polpo.testing.gateways import OUTSIDE, ROUTER, ROUTER6, SERVER, SERVER6, GatewayCloud, Probe
 from polpo.testing.hosts import inside, pings, sh, until
 
@@ -26,6 +26,11 @@ class Scene:
 
     def __init__(self, cloud: GatewayCloud, workloads: dict[int, str]) -> None:
         self.cloud, self.workloads = cloud, workloads
+
+    async def reached(self) -> None:
+        """Both homes have done all that their rows say, also to connections that there were."""
+        revision, statuses = self.cloud.controller.revision, self.cloud.controller.statuses
+        await until(lambda: all(statuses[h.name].revision >= revision for h in self.cloud.homes))
 
     async def changed(self, address: str, works: bool) -> None:
         await until(lambda: pings(OUTSIDE, address) is works, f"{address}: {works}")
@@ -55,9 +60,9 @@ def who_called(
         server = closing.enter_context(
             netns.inside(callee, lambda: socket.create_server(("", at or port), family=family))
         )
-        server.settimeout(5)
+        server.settimeout(30)
         client = closing.enter_context(netns.inside(caller, partial(socket.socket, family)))
-        client.settimeout(5)
+        client.settimeout(30)
         client.connect((address, port))
         answering, seen = server.accept()
         answering.close()
@@ -129,7 +134,7 @@ async def test_forwarded_datagrams_come_back(scene: Scene) -> None:
     ):
         server.bind(("", 53))
         for sock in (server, client):
-            sock.settimeout(5)
+            sock.settimeout(30)
         client.sendto(b"who?", (FORWARDED, 53))
         asked, peer = server.recvfrom(100)
         server.sendto(asked + b" I", peer)
@@ -151,6 +156,7 @@ async def test_addresses_inside_are_neither_reached_nor_seen_outside(scene: Scen
             assert not pings(OUTSIDE, "10.7.0.12")
             await scene.cloud.change(snat=())
             await until(lambda: not pings(scene.workloads[13], SERVER), "no SNAT any more")
+            await scene.reached()
             assert pings(OUTSIDE, FLOATING[10])
             assert pings(scene.workloads[11], SERVER)
             assert not any(source.startswith("10.7.") for source in sources(ears))
@@ -181,6 +187,7 @@ async def test_a_floating_ip_that_goes_takes_its_connections_with_it(scene: Scen
     pairs = tuple((address, f"10.7.0.{n}") for n, address in FLOATING.items())
     with netns.inside(OUTSIDE, partial(socket.socket, socket.AF_INET, socket.SOCK_DGRAM)) as sock:
         sock.bind((SERVER, 5000))
+        sock.settimeout(30)
         with netns.inside(
             scene.workloads[11], partial(socket.socket, socket.AF_INET, socket.SOCK_DGRAM)
         ) as client:
@@ -190,6 +197,7 @@ async def test_a_floating_ip_that_goes_takes_its_connections_with_it(scene: Scen
             await scene.cloud.change(floating=pairs[:1])
             try:
                 await scene.changed(FLOATING[11], False)
+                await scene.reached()
                 client.send(b"2")
                 assert sock.recvfrom(10)[1][0] == ROUTER, "the same connection, judged anew"
                 assert probe.answers_again()
@@ -224,11 +232,13 @@ async def test_a_thousand_floating_ips(scene: Scene) -> None:
     )
     inside(OUTSIDE, "ip route add 203.0.128.0/20 dev switch")
     pairs = tuple((address, f"10.7.0.{n}") for n, address in FLOATING.items())
-    await scene.cloud.change(floating=pairs + many[:10])
-    await scene.changed(many[9][0], True)
-    await scene.cloud.change(floating=pairs + many)
-    await scene.changed(many[-1][0], True)
-    assert all(pings(OUTSIDE, address) for address, _ in many[::100])
-    await scene.cloud.change(floating=pairs)
+    try:
+        await scene.cloud.change(floating=pairs + many[:10])
+        await scene.changed(many[9][0], True)
+        await scene.cloud.change(floating=pairs + many)
+        await scene.changed(many[-1][0], True)
+        assert all(pings(OUTSIDE, address) for address, _ in many[::100])
+    finally:
+        await scene.cloud.change(floating=pairs)
     await scene.changed(many[-1][0], False)
     inside(OUTSIDE, "ip route del 203.0.128.0/20")

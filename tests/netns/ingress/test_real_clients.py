@@ -15,11 +15,11 @@ import pytest
 import websockets
 import yaml
 
-from polpo.ingress.objects import INGRESS_CLASSES, INGRESSES, SECRETS
+from polpo.ingress.objects import INGRESS_CLASSES, INGRESSES
 from polpo.kube.api import Api
 from polpo.kube.client import Client
 from polpo.kube.events import EVENTS, Event
-from polpo.kube.resources import ENDPOINT_SLICES, SERVICES, Resource
+from polpo.kube.resources import ENDPOINT_SLICES, SECRETS, SERVICES, Resource
 from polpo.manifests import Values, render
 from polpo.testing import free
 from polpo.testing.ingress import App, certificate

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from polpo.lab import outside, probes
-from polpo.lab.command import run
+from polpo.lab.command import attempt, run
 from polpo.testing.gateways import echo
 from polpo.testing.lab import Guest, LabCloud
 from polpo.testing.waiting import until
@@ -104,7 +104,8 @@ class Scene:
         return int(mine[0].rpartition("-")[2]) if mine else 0
 
     def _addresses_in(self, netns: str) -> str:
-        return run("ip", "-netns", netns, "-brief", "address")
+        """Nothing of one that is just going."""
+        return attempt("ip", "-netns", netns, "-brief", "address")[1]
 
 
 PATIENCE = "POLPO_CONTROLLER_GATEWAY_PATIENCE_S"

@@ -58,7 +58,7 @@ def traffic(scene: Scene, floating: str) -> Iterator[Traffic]:
 
 
 def running(scene: Scene) -> Running:
-    return Running(scene.cloud.lab)
+    return scene.cloud.running
 
 
 def pull_uplink(scene: Scene, host: str, out: bool) -> None:

@@ -6,6 +6,7 @@ import pytest
 from tests.netns.outside.conftest import FAR, FAR_ROUTER, WORLD, WORLD6, Scene
 
 from polpo.lab import outside, probes
+from polpo.testing.lab import Guest
 from polpo.testing.waiting import until
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
@@ -136,16 +137,41 @@ def test_a_router_that_is_switched_off_is_nowhere(scene: Scene) -> None:
 
 
 def test_a_way_out_that_is_taken_leaves_nothing_and_comes_again(scene: Scene) -> None:
+    """Meanwhile another router of the same network has one, which is not the subnet's gateway."""
     vm, number = scene.vms[2], scene.vni()
     scene.admin.change("router", scene.router, external_gateway_info={})
     until(lambda: not scene.states(), "no homes")
     until(lambda: not list_namespaces(number), "no namespaces")
     assert not vm.pings(WORLD)
+    a_floating_ip_leads_in_by_one_router_and_out_by_two(scene, vm)
     scene.lead_out()
     scene.settled()
     outside.route(scene.cloud.lab, ["fd05::/64"], scene.addresses()[6])
     until(lambda: asked(vm.netns, WORLD) == f"outside to {scene.addresses()[4]}", "a way out")
     until(lambda: asked(vm.netns, WORLD6) == f"outside to {vm.address(6)}", "IPv6 as well")
+
+
+def a_floating_ip_leads_in_by_one_router_and_out_by_two(scene: Scene, vm: Guest) -> None:
+    """Without a way from the gateway to the other router, answers are lost: as in Neutron."""
+    user, beside = scene.user, "10.5.0.254"
+    router = user.make("router", name="beside")["id"]
+    fixed = [{"ip_address": beside}]
+    port = user.make("port", network_id=scene.network, fixed_ips=fixed)["id"]
+    user.join(router, port_id=port)
+    info = {"network_id": scene.external}
+    scene.admin.change("router", router, external_gateway_info=info)
+    fip = scene.floating(vm)
+    address = fip["floating_ip_address"]
+    assert fip["router_id"] == router
+    assert asked(scene.world, address) == ""
+    way = {"destination": "0.0.0.0/0", "nexthop": beside}
+    user.change("router", scene.router, routes=[way])
+    until(lambda: asked(scene.world, address) == f"vm3 to {WORLD}", "answers")
+    assert asked(vm.netns, WORLD) == f"outside to {address}"
+    user.change("router", scene.router, routes=[])
+    user.session.network("DELETE", f"/floatingips/{fip['id']}")
+    user.part(router, port_id=port)
+    user.session.network("DELETE", f"/routers/{router}")
 
 
 def list_namespaces(number: int) -> list[str]:

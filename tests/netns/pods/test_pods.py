@@ -1,11 +1,13 @@
 """Pods get their ports from the CNI plugin, as a container runtime calls it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from tests.netns.pods.conftest import Scene
+from tests.netns.pods.conftest import Chain, Scene
 
+from polpo.lab.command import attempt, inside, run
 from polpo.testing.pods import addresses, finished
 from polpo.testing.waiting import until
 
@@ -47,7 +49,9 @@ def test_a_changed_address_is_seen_by_check(scene: Scene) -> None:
     scene.h1.delete(pod)
 
 
-def test_fifty_pods_at_once_have_addresses_of_their_own(scene: Scene) -> None:
+def test_fifty_pods_at_once_have_addresses_of_their_own_and_end_without_a_controller(
+    scene: Scene,
+) -> None:
     pods = [scene.pod(f"crowd-{number}") for number in range(50)]
     results = [finished(p) for p in [scene.h1.start("ADD", pod) for pod in pods]]
     assert not [r for r in results if "code" in r]
@@ -57,8 +61,12 @@ def test_fifty_pods_at_once_have_addresses_of_their_own(scene: Scene) -> None:
     scene.h2.add(witness)
     assert all(witness.pings(addresses(result)[0]) for result in results[::10])
     until(lambda: {p.sandbox for p in pods} <= scene.pods("h1").keys(), "the controller knows")
-    for process in [scene.h1.start("DEL", pod) for pod in pods]:
-        assert finished(process) is None
+    scene.running.processes.stop("controller")
+    try:
+        for process in [scene.h1.start("DEL", pod) for pod in pods]:
+            assert finished(process) is None
+    finally:
+        scene.revive()
     until(lambda: not {p.sandbox for p in pods} & scene.pods("h1").keys(), "all are freed")
     until(lambda: 8 <= len(scene.waiting("h1")) <= 16, "those that nobody needs are given back")
 
@@ -118,6 +126,23 @@ def test_an_agent_killed_in_the_middle_of_add_doubles_and_leaks_nothing(scene: S
     scene.h1.delete(whole)
 
 
+def test_after_a_reboot_its_pods_ports_wait_again_and_others_did_not_notice(scene: Scene) -> None:
+    lost, far, new = scene.pod("lost"), scene.pod("far"), scene.pod("new")
+    former = addresses(scene.h1.add(lost))
+    there = addresses(scene.h2.add(far))[0]
+    until(lambda: lost.sandbox in scene.pods("h1"), "the controller knows it")
+    scene.reboot("h1", lost)
+    until(lambda: lost.sandbox not in scene.pods("h1"), "its port is freed")
+    result = scene.h1.add(new)
+    assert new.pings(there)
+    assert far.pings(addresses(result)[0])
+    held = {tuple(sorted(f["ip_address"] for f in p["fixed_ips"])) for p in scene.ports("h1")}
+    assert tuple(sorted(former)) in held  # it waits, and is nobody else's
+    own = "h1"  # the host's own port is known by its name
+    until(lambda: scene.pods("h1").keys() == {own, new.sandbox}, "there is no other pod")
+    scene.h1.delete(new)
+
+
 def test_what_no_runtime_knows_any_more_is_freed(scene: Scene) -> None:
     kept, forgotten, gone = (scene.pod(name) for name in ("kept", "forgotten", "gone"))
     for pod in (kept, forgotten, gone):
@@ -144,6 +169,23 @@ def test_what_cannot_be_done_is_said_in_cnis_own_shape(scene: Scene) -> None:
     assert scene.h1.call("VERSION")["supportedVersions"][-1] == "1.1.0"
 
 
+def test_what_a_pod_may_not_send_is_told_by_its_name(scene: Scene) -> None:
+    forger = scene.pod("forger")
+    scene.h1.add(forger)
+    until(lambda: forger.sandbox in scene.pods("h1"), "the controller knows it")
+    forger.run("ip", "address", "add", "10.100.99.1/16", "dev", "eth0")
+    known = ("10.100.99.2", "lladdr", "02:00:00:00:00:02", "dev", "eth0")
+    forger.run("ip", "neighbour", "add", *known)
+    assert not forger.pings("10.100.99.2", "-I", "10.100.99.1", "-W", "1")
+
+    def told() -> list[tuple[str, str]]:
+        found = scene.running.admin.hosts("GET", "/denied")["denied"]
+        return [(one["port"]["name"], one["reason"]) for one in found]
+
+    until(lambda: ("default/forger", "spoofed_address") in told(), "it is told of")
+    scene.h1.delete(forger)
+
+
 def test_a_plugin_before_us_keeps_what_it_made(scene: Scene) -> None:
     pod = scene.pod()
     before = {"interfaces": [{"name": "other0"}], "ips": [], "dns": {"nameservers": ["10.0.0.1"]}}
@@ -157,3 +199,68 @@ def test_a_plugin_before_us_keeps_what_it_made(scene: Scene) -> None:
 
 def written(path: Path) -> str:
     return path.read_text() if path.exists() else ""
+
+
+ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
+
+
+def test_a_pods_annotations_choose_its_address_and_its_bandwidth_holds(scene: Scene) -> None:
+    chooses = {ANNOTATIONS: {"polpo.dev/address": "10.100.7.1;10.100.7.2"}}
+    slow = {"bandwidth": {"egressRate": 8_000, "egressBurst": 8_000}}
+    pod, other = scene.pod("db-1"), scene.pod("web")
+    result = scene.h1.add(pod, runtimeConfig=chooses | slow)
+    assert addresses(result)[0] == "10.100.7.2"
+    there = addresses(scene.h2.add(other))[0]
+    assert other.pings("10.100.7.2")
+    big = ("ping", "-n", "-q", "-c", "100", "-i", "0.002", "-s", "1400", "-W", "1", there)
+    answered = int(re.findall(r"(\d+) received", attempt(*inside(pod.netns, *big))[1])[0])
+    assert 20 < answered < 80  # 70 kB at once, and then a kilobyte a second
+    again = scene.h2.call("ADD", scene.pod("db-1"), runtimeConfig=chooses)
+    assert again["code"] == 11
+    assert "10.100.7.2 is another port's" in again["msg"]
+    wrong = {ANNOTATIONS: {"polpo.dev/network": "nowhere"}}
+    assert "called nowhere" in scene.h1.call("ADD", scene.pod(), runtimeConfig=wrong)["msg"]
+    scene.h1.delete(pod)
+    until(lambda: "10.100.7.2" not in str(scene.ports("h1")), "the address is free")
+    assert addresses(scene.h2.add(scene.pod("db-1"), runtimeConfig=chooses))[0] == "10.100.7.2"
+
+
+def _rules(scene: Scene) -> str:
+    return run(*inside(scene.h1.host.netns, "iptables-save", "-t", "nat"))
+
+
+@pytest.mark.parametrize("version", ["0.4.0", "1.0.0"])
+def test_cnis_own_client_adds_checks_and_deletes(chain: Chain, scene: Scene, version: str) -> None:
+    chain.define(version=version)
+    pod, other = scene.pod(), scene.pod()
+    result = chain.call("add", pod)
+    assert result["cniVersion"] == version
+    chain.call("check", pod)
+    scene.h2.add(other)
+    assert other.pings(addresses(result)[0])
+    chain.call("del", pod)
+    chain.call("del", pod)
+    assert "eth0" not in pod.run("ip", "-o", "link")
+
+
+def test_portmap_and_tuning_follow_in_a_chain(chain: Chain, scene: Scene) -> None:
+    mapped = {"type": "portmap", "capabilities": {"portMappings": True}}
+    tuned = {"type": "tuning", "sysctl": {"net.ipv4.conf.IFNAME.log_martians": "1"}}
+    chain.define(mapped, tuned)
+    pod = scene.pod()
+    mappings = [{"hostPort": 8765, "containerPort": 80, "protocol": "tcp"}]
+    result = chain.call("add", pod, portMappings=mappings)
+    assert f"--dport 8765 -j DNAT --to-destination {addresses(result)[0]}:80" in _rules(scene)
+    assert pod.run("cat", "/proc/sys/net/ipv4/conf/eth0/log_martians") == "1\n"
+    # no CHECK: portmap 1.1.1 looks for IPv4's rule in IPv6's table, whoever made the addresses
+    chain.call("del", pod, portMappings=mappings)
+    assert "8765" not in _rules(scene)
+
+
+def test_bandwidth_follows_in_a_chain(chain: Chain, scene: Scene) -> None:
+    limited = {"type": "bandwidth", "capabilities": {"bandwidth": True}}
+    chain.define(limited)
+    pod = scene.pod()
+    rates = {"ingressRate": 1_000_000, "ingressBurst": 1_000_000}
+    chain.call("add", pod, bandwidth=rates)
+    chain.call("del", pod, bandwidth=rates)

@@ -155,7 +155,7 @@ def test_tenants_with_the_same_addresses_do_not_meet(scene: Scene) -> None:
 
 def test_what_advertises_the_network_is_the_router(scene: Scene) -> None:
     """Its link-local address is the next hop that hosts learn; it answers, and forwards."""
-    said = scene.red1.run("rdisc6", "-1", "eth0")
+    said = scene.red1.run("rdisc6", "-1", "-r", "10", "eth0")
     assert "Prefix                   : fd01::/64" in said
     assert "Router lifetime           :         1800" in said
     source = said.rpartition(" from ")[2].strip()

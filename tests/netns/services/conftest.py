@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from polpo.lab.command import attempt, inside, run
-from polpo.lab.running import Running
 from polpo.testing.lab import Guest, LabCloud
 from polpo.testing.pods import Pod, Runtime, addresses, make_cluster
 from polpo.testing.waiting import until
@@ -16,6 +16,8 @@ from polpo.testing.waiting import until
 PREFIX, CLUSTER, SUBNET = "pt-sv", "k8s", "198.18.82"
 SHOWN, SHOWN6 = "203.0.113.7", "2001:db8:1::7"
 OUTSIDE, OUTSIDE6 = f"{SUBNET}.200", "2001:db8:79::200"
+FAR, GATE, FAR6, GATE6 = "203.0.113.200", "203.0.113.201", "2001:db8:80::1", "2001:db8:80::2"
+NODAD: dict[str, tuple[str, ...]] = {"ipv4": (), "ipv6": ("nodad",)}
 SERVER = """
 import socket, sys, threading
 name, port = sys.argv[1], int(sys.argv[2])
@@ -88,26 +90,33 @@ class Scene:
     """Pods `one` on h1 and `two` on h2 serve on port 8080."""
 
     def __init__(self, cloud: LabCloud, folder: Path) -> None:
-        self.cloud, self.running = cloud, Running(cloud.lab)
+        self.cloud, self.running, self._folder = cloud, cloud.running, folder
         self.pods: dict[str, Pod] = {}
         self.at: dict[str, list[str]] = {}
         cidrs = ["10.254.0.0/16", "fdfe::/112"]
         make_cluster(cloud, CLUSTER, "h1", "h2", service_cidrs=cidrs)
         for name, host in (("one", "h1"), ("two", "h2")):
-            self._start(name, host, folder)
+            self.start(name, host)
         self.client = Place(f"{PREFIX}-guest")
         self.hosts = {h.name: Place(h.netns) for h in cloud.lab.hosts}
         self.addresses = {h.name: h.address for h in cloud.lab.hosts}
         self._place_client()
 
-    def _start(self, name: str, host: str, folder: Path) -> None:
+    def start(self, name: str, host: str, **runtime: Any) -> None:
+        """`runtime` is what a container runtime adds to the plugin's configuration."""
         pod = self.pods[name] = Pod(PREFIX, name)
-        result = Runtime(self.running.host(host), CLUSTER, folder).add(pod)
+        result = self._runtime(host).add(pod, runtimeConfig=runtime)
         self.at[name] = addresses(result)
         server = (sys.executable, "-c", SERVER, name, "8080")
         self.cloud.serve(Guest(pod.netns, {}), *server)
         listening = ("ss", "-Hlnt", "sport", "=", ":8080")
         until(lambda: pod.run(*listening).strip(), f"{name} listens")
+
+    def stop(self, name: str, host: str) -> None:
+        self._runtime(host).delete(self.pods[name])
+
+    def _runtime(self, host: str) -> Runtime:
+        return Runtime(self.running.host(host), CLUSTER, self._folder)
 
     def _place_client(self) -> None:
         lab, netns = self.cloud.lab, self.client.netns
@@ -132,6 +141,28 @@ class Scene:
                 "eth0",
                 "nodad",
             )
+
+    @contextmanager
+    def narrow_way(self) -> Iterator[Place]:
+        """A client beyond the first one, which forwards at most 1280 bytes to it."""
+        far, client = Place(f"{PREFIX}-far"), self.client.netns
+        run("ip", "netns", "add", far.netns)
+        try:
+            here, there = ("ip", "-netns", client), ("ip", "-netns", far.netns)
+            run(*here, "link", "add", "far", "type", "veth", "peer", "eth0", "netns", far.netns)
+            run(*here, "link", "set", "far", "up")
+            run(*there, "link", "set", "eth0", "up")
+            for own, gateway, kind in ((FAR, GATE, "ipv4"), (FAR6, GATE6, "ipv6")):
+                run(*here, "address", "add", gateway, "dev", "far", *NODAD[kind])
+                run(*there, "address", "add", own, "dev", "eth0", *NODAD[kind])
+                run(*here, "route", "replace", own, "dev", "far", "mtu", "lock", "1280")
+                run(*there, "route", "replace", gateway, "dev", "eth0")
+                run(*there, "route", "replace", "default", "via", gateway)
+                forwards = f"net.{kind}.conf.all.forwarding=1"
+                run(*inside(client, "sysctl", "-qw", forwards))
+            yield far
+        finally:
+            run("ip", "netns", "delete", far.netns)
 
     def leads_to(self, host: str) -> None:
         """From now on the client's packets to addresses of load balancers come to this host."""

@@ -11,7 +11,8 @@ from polpo.agent.gateway.vrrp import link_local
 from polpo.agent.pairs import transit
 from polpo.kernel.addresses import Route
 from polpo.target import wire
-from polpo.target.rows import AnyRow, Forwarding, Gateway
+from polpo.target.forwarding import Forwarding
+from polpo.target.rows import AnyRow, Gateway
 
 ROW = Gateway(
     router="r",

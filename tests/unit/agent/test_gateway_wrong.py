@@ -12,7 +12,8 @@ from tests.unit.agent.test_gateway import ROW
 from polpo.agent.gateway.revoked import Revoked, revoked
 from polpo.agent.gateway.wrong import Allowed
 from polpo.kernel.conntrack import Connection
-from polpo.target.rows import Forwarding, Gateway
+from polpo.target.forwarding import Forwarding
+from polpo.target.rows import Gateway
 
 TCP, UDP, VRRP = 6, 17, 112
 ROUTER, FLOATING, FORWARDED = "203.0.113.5", "203.0.113.9", "203.0.113.8"

@@ -19,8 +19,16 @@ def place(tmp_path: Path) -> Iterator[Path]:
     """One that an agent before us has started: its own pid file is there, its child's not yet."""
     place = tmp_path / str(VNI)
     place.mkdir()
-    command = ["/bin/sh", "-c", "sleep 600; :", f"--use-file={place / 'keepalived.conf'}"]
-    process = subprocess.Popen(command, start_new_session=True)
+    command = [
+        "/bin/sh",
+        "-c",
+        "echo; exec >&-; sleep 600; :",
+        f"--use-file={place / 'keepalived.conf'}",
+    ]
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
+    assert process.stdout
+    process.stdout.read()  # it is there: the kernel tells its command line a while after exec
+    process.stdout.close()
     (place / "keepalived.pid").write_text(f"{process.pid}\n")
     yield place
     os.killpg(process.pid, signal.SIGKILL)

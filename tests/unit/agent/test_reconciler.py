@@ -113,3 +113,19 @@ def test_a_failure_ends_with_success_or_when_nobody_asks_any_more() -> None:
     scene.pass_()
     assert scene.patience.error() is None
     assert scene.patience.next_s() is None
+
+
+def test_what_is_written_without_a_look_is_no_drift_and_tried_again_if_refused() -> None:
+    scene = Scene()
+    scene.pass_()
+    scene.target = {"a": 1, "b": 2, "c": 3, "d": 4}
+    scene.shelf.refused = {"d"}
+    assert scene.step.put_one("c", 3)
+    assert not scene.step.put_one("d", 4)
+    scene.shelf.refused, scene.now = set(), 1.0
+    scene.pass_()
+    scene.target = {"b": 2, "c": 3, "d": 4}
+    assert scene.step.remove_one("a")
+    scene.pass_()
+    assert scene.shelf.things == scene.target
+    assert not scene.drift.repaired

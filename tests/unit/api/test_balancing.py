@@ -8,6 +8,7 @@ from polpo.api.hosts_v1.reports import ALIVE_S, Reports
 from polpo.model.host import Host
 from polpo.model.load_balancer import Listener, LoadBalancer
 from polpo.model.placement import HIGH, Placement, instance_id
+from polpo.model.port import Port
 from polpo.model.snapshot import Snapshot
 from polpo.target.balancer import Balancing, Flow
 from polpo.target.status import Status
@@ -47,6 +48,31 @@ def test_it_has_reached_what_both_have_once_one_is_active() -> None:
     world.time += ALIVE_S + 1
     world.say("a", 9, active=True)
     assert world.look().reached == 9, "who is dead holds nobody up"
+
+
+def test_a_host_has_nothing_of_it_before_its_instance_was_placed_there() -> None:
+    """Placements are written after the load balancer: a host may have reached that meanwhile."""
+    world = World()
+    for name, id in IDS.items():
+        port = Port(id=name, network_id="N", mac_address="", device_id=id, wiring=10)
+        world.snapshot = world.snapshot.put(port)
+    world.say("a", 9, active=True)
+    world.say("b", 9)
+    assert world.look().reached == -1
+    world.say("a", 10, active=True)
+    assert world.look().reached == 0, "the other half is still to begin"
+    world.say("b", 10)
+    assert world.look().reached == 10
+
+
+def test_what_is_asked_of_an_instance_that_is_there_is_waited_for_but_no_beginning() -> None:
+    world = World()
+    asked = msgspec.structs.replace(LB, wiring=10)
+    for name, id in IDS.items():
+        port = Port(id=name, network_id="N", mac_address="", device_id=id, wiring=10)
+        world.snapshot = world.snapshot.put(port)
+        world.say(name, 9, active=True)
+    assert Balanced(world.reports, world.snapshot).carrying(asked).reached == 9
 
 
 def test_members_are_as_the_active_one_sees_them_and_flows_are_everybodys() -> None:

@@ -11,7 +11,7 @@ from polpo.model.placement import HIGH, LOW, Placement, instance_id
 from polpo.model.port import FixedIP, Port
 from polpo.model.router import GATEWAY, INTERFACE, FloatingIP, Forwarding, Router
 from polpo.model.snapshot import Snapshot
-from polpo.target import rows
+from polpo.target import forwarding, rows
 
 replace = msgspec.structs.replace
 HOSTS = [Host(id=f"H{n}", name=n, address=f"192.0.2.{n[1]}", token_hash=n) for n in ("h1", "h2")]
@@ -187,8 +187,8 @@ def test_floating_ips_and_forwarded_ports() -> None:
     )
     assert row.floating == (("203.0.113.12", "10.0.0.2"), ("203.0.113.19", "10.0.0.9"))
     assert set(row.forwardings) == {
-        rows.Forwarding("203.0.113.13", "tcp", 8000, 8002, "10.0.0.8", 80),
-        rows.Forwarding("203.0.113.13", "udp", 53, 54, "10.0.0.8", 53, True),
+        forwarding.Forwarding("203.0.113.13", "tcp", 8000, 8002, "10.0.0.8", 80),
+        forwarding.Forwarding("203.0.113.13", "udp", 53, 54, "10.0.0.8", 53, True),
     }
 
 

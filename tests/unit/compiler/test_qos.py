@@ -27,7 +27,11 @@ VOICE = QosPolicy(id="voice", rules=(DscpMarking("b", 46), BandwidthLimit("c", 9
 
 
 def row(
-    *policies: QosPolicy, port_has: str = "", network_has: str = "", owner: str = ""
+    *policies: QosPolicy,
+    port_has: str = "",
+    network_has: str = "",
+    owner: str = "",
+    project: str = "",
 ) -> rows.Port:
     network = Network(id="N", vni=7, mtu=1450, qos_policy_id=network_has)
     port = Port(
@@ -37,6 +41,7 @@ def row(
         host="h",
         qos_policy_id=port_has,
         device_owner=owner,
+        project_id=project,
     )
     found = all_slices(Snapshot.of([HOST, network, port, *policies], 9))["host/h"]["port/P"]
     assert isinstance(found, rows.Port)
@@ -63,6 +68,11 @@ def test_a_ports_policy_counts_and_else_its_networks() -> None:
 def test_the_networks_policy_is_not_for_its_own_ports(owner: str) -> None:
     assert row(VOICE, network_has="voice", owner=owner).dscp is None
     assert row(VOICE, port_has="voice", owner=owner).dscp == 46
+
+
+def test_no_user_leaves_the_networks_policy_by_calling_a_port_the_networks_own() -> None:
+    port = row(VOICE, network_has="voice", owner="network:dhcp", project="shop")
+    assert (port.ingress, port.dscp) == (Limit(90, 72), 46)
 
 
 def test_a_burst_is_four_fifths_of_the_rate_unless_it_is_said() -> None:

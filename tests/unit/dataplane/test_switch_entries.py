@@ -136,6 +136,7 @@ def test_what_entries_come_to_does_not_depend_on_the_way(
     for name, kept in slices.items():
         whole.apply(name, kept.values())
     assert followed.full == whole.full
+    assert followed.listeners == whole.listeners
     assert tables == whole.full, "what was touched is all that had to be written"
 
 
@@ -304,3 +305,16 @@ def test_the_hosts_of_a_domain_but_this_one_hear_of_addresses_that_move() -> Non
     ((key, value),) = entries.full["flood"].items()
     assert FLOOD_KEY.unpack(key) == {"vni": 100, "index": MEMBERS}
     assert unpack_address(WHERE.unpack(value)["vtep"]) == OTHER
+
+
+def test_who_is_plugged_in_has_limits_besides_those_of_the_port() -> None:
+    port = Port("p", 7, "02:00:00:00:00:01", 1400, 1, ingress=Limit(50, 10), egress=Limit(50, 10))
+    entries = Entries(OWN, 1)
+    entries.replace("host/h1", [port])
+    entries.set_plug("p", Plug(9, ingress=Limit(20, 5), egress=Limit(90, 5)))
+    kbps = {
+        TABLES["limits"].value.unpack(value)["kbps"] for value in entries.full["limits"].values()
+    }
+    assert kbps == {20, 50}
+    entries.set_plug("p", None)
+    assert not entries.full["limits"]

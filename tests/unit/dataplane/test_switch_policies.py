@@ -2,10 +2,19 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from polpo.dataplane.policies import class_of, peer_entries, policy_entries, port_prefixes, what_of
-from polpo.dataplane.tables import PREFIX_KEY
-from polpo.target.rows import GroupSet, Policy, Rule
+from polpo.dataplane.policies import (
+    by_group,
+    class_of,
+    peer_entries,
+    policy_entries,
+    port_prefixes,
+    what_of,
+)
+from polpo.dataplane.tables import CLASS_KEY, PREFIX_KEY, VERDICT
+from polpo.dataplane.tiers import PLAIN, UNSAID, Action
+from polpo.target.rows import ADMIN, BASELINE, GroupSet, Policy, Rule
 
 PORTS = st.integers(0, 65535)
 
@@ -35,8 +44,8 @@ def test_a_longer_prefix_allows_what_the_shorter_ones_around_it_do() -> None:
         for table, key, value in entries
         if table == "prefixes"
     }
-    outer, _ = class_of(frozenset({what_of(web)}))
-    inner, _ = class_of(frozenset({what_of(web), what_of(ssh)}))
+    outer, _ = class_of(frozenset({(what_of(web), PLAIN)}))
+    inner, _ = class_of(frozenset({(what_of(web), PLAIN), (what_of(ssh), PLAIN)}))
     assert classes == {
         96 + 96 + 8: outer.to_bytes(8, "little"),
         96 + 96 + 16: inner.to_bytes(8, "little"),
@@ -47,9 +56,40 @@ def test_a_group_rule_speaks_of_the_sets_that_have_the_group() -> None:
     rule = Rule(ingress=True, family=4, protocol=17, group="a")
     policy = Policy(number=1, rules=(rule,))
     with_a, without = GroupSet(number=5, groups=("a", "b")), GroupSet(number=6, groups=("b",))
-    assert [table for table, _, _ in peer_entries(policy, 1, with_a)] == ["peers", "classes"]
-    assert not list(peer_entries(policy, 1, without))
+    rules = by_group(policy)
+    assert [table for table, _, _ in peer_entries(rules, 1, with_a)] == ["peers", "classes"]
+    assert not list(peer_entries(rules, 1, without))
     assert not list(policy_entries(policy, 1))
+
+
+def said(*rules: Rule) -> dict[int, tuple[int, int]]:
+    """What a class says of ports, by the lengths of their prefixes."""
+    entries = policy_entries(Policy(number=1, rules=rules), 1)
+    found = {CLASS_KEY.unpack(k)["prefixlen"]: v for t, k, v in entries if t == "classes"}
+    return {length: VERDICT.struct.unpack(value) for length, value in found.items()}
+
+
+def test_the_first_rule_of_each_tier_is_said_of_a_port_and_of_those_around_it() -> None:
+    web = Rule(ingress=True, family=4, protocol=6, low=80, high=80)
+    everything = Rule(ingress=True, family=4)
+    refused = replace(everything, tier=ADMIN, action="deny", order=7)
+    let_in = replace(web, tier=ADMIN, order=3)
+    last = replace(everything, tier=BASELINE, order=9)
+    assert said(refused, let_in, web, last) == {
+        96: (7 << 2 | Action.DENIES, 9 << 2 | Action.ALLOWS),
+        128: (3 << 2 | Action.ALLOWS, 9 << 2 | Action.ALLOWS),
+    }
+
+
+def test_rules_that_all_allow_have_no_order() -> None:
+    everything = Rule(ingress=True, family=4)
+    admins = replace(everything, tier=ADMIN, order=3)
+    refused = replace(everything, ingress=False, tier=BASELINE, action="deny", order=3)
+    assert said(everything, admins) == {96: PLAIN}
+    assert said(everything, replace(refused, ingress=True)) == {
+        96: (UNSAID, 3 << 2 | Action.DENIES),
+    }
+    assert said(refused) == {96: (UNSAID, 3 << 2 | Action.DENIES)}
 
 
 def test_icmp_rules_are_about_type_and_code() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from polpo.kernel.datagrams import SLOT_BYTES, Batch, Outgoing, send_one
+from polpo.kernel.datagrams import SLOT_BYTES, Batch, send_one
+from polpo.kernel.posting import SLOTS, Connected, Outgoing
 
 
 @pytest.fixture(params=["127.0.0.1", "::1", "0.0.0.0", "::"])
@@ -21,7 +22,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
 
 def client(server: socket.socket, host: str = "") -> socket.socket:
     sock = socket.socket(server.family, socket.SOCK_DGRAM)
-    sock.settimeout(5)
+    sock.settimeout(30)
     loopback = "::1" if server.family == socket.AF_INET6 else "127.0.0.1"
     sock.connect((host or loopback, server.getsockname()[1]))
     return sock
@@ -113,7 +114,55 @@ def test_on_all_addresses_the_answer_comes_from_the_one_asked() -> None:
         envelope = batch.envelope(0)
         batch.send(1, [])
         outgoing = Outgoing(server)
-        assert outgoing.add(envelope, b"\0\1", b"\7\7later")
+        assert outgoing.add([envelope], [b"\0\1later"])
         outgoing.flush()
         assert {asker.recv(100), asker.recv(100)} == {b"\0\1at once", b"\0\1later"}
         asker.close()
+
+
+def test_more_than_one_call_takes_are_sent_together_each_to_its_asker(
+    server: socket.socket,
+) -> None:
+    askers = [client(server) for _ in range(SLOTS + 3)]
+    batch, outgoing = Batch(server, 2), Outgoing(server)
+    for number, asker in enumerate(askers):
+        asker.send(b"question")
+        assert received(batch, server) == [8]
+        assert outgoing.add([batch.envelope(0)], [b"answer " * number]) == (number == 0)
+    outgoing.flush()
+    outgoing.flush()  # nothing more
+    for number, asker in enumerate(askers):
+        assert asker.recv(4096) == b"answer " * number
+        asker.close()
+
+
+def test_a_connected_socket_asks_together_and_hears_together(server: socket.socket) -> None:
+    with client(server) as sock:
+        connected = Connected(sock)
+        connected.queue += [b"%d" % number + b"?" * number for number in range(3)]
+        connected.flush()
+        batch = Batch(server, 4)
+        lengths: list[int] = []
+        while len(lengths) < 3:
+            found = received(batch, server)
+            for index in range(len(found)):
+                batch.put(index, b"yes")
+            batch.send(len(found), [])
+            lengths += found
+        assert lengths == [1, 2, 3]
+        heard: list[bytes] = []
+        while len(heard) < 3:
+            select.select([sock], [], [], 5)
+            heard += connected.receive()
+        assert sorted(heard) == [b"0\0yes", b"1?yes", b"2?yes"]
+
+
+def test_nobody_at_the_other_end_is_an_error(server: socket.socket) -> None:
+    with client(server) as sock:
+        connected = Connected(sock)
+        server.close()
+        connected.queue.append(b"?")
+        connected.flush()
+        select.select([sock], [], [], 5)
+        with pytest.raises(ConnectionRefusedError):
+            connected.receive()

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from polpo.kube import objects
-from polpo.services.wanted import Backend, Port, Wanted, wanted
+from polpo.services.wanted import Backend, Port, Wanted, left_out, wanted
 from polpo.testing.kubernetes.objects import Object, endpoints, external, service
 
 
@@ -59,6 +59,8 @@ LEAVING: dict[str, Any] = {"ready": False, "serving": True, "terminating": True}
     [
         (end("10.0.0.1"), (True, False)),
         (end("10.0.0.1", ready=True, serving=True), (True, False)),
+        (end("10.0.0.1", ready=True, serving=False), (True, False)),  # publishNotReadyAddresses
+        (end("10.0.0.1", ready=True, serving=False, terminating=True), (True, False)),
         (end("10.0.0.1", **LEAVING), (True, True)),
         (end("10.0.0.1", ready=False, serving=False, terminating=True), (False, False)),
         (end("10.0.0.1", ready=False, serving=True), (False, False)),
@@ -82,6 +84,13 @@ def test_an_endpoint_that_is_in_two_slices_is_as_good_as_the_better_one() -> Non
         assert found == [(Backend("10.0.0.1", 80, "n1"),)]
 
 
+def test_whom_an_endpoint_is_meant_for_is_carried() -> None:
+    hints = {"forZones": [{"name": "b"}, {"name": "a"}], "forNodes": [{"name": "n1"}]}
+    slice_ = endpoints("a", "web", ports=":tcp:80", endpoints=[end("10.0.0.1") | {"hints": hints}])
+    (found,) = backends(service(*WEB, ports=":tcp:80"), slice_)
+    assert found == (Backend("10.0.0.1", 80, zones=("a", "b"), nodes=("n1",)),)
+
+
 def test_both_families_are_carried() -> None:
     given = service("web", "default", "10.254.0.1", "fdfe::1", ports=":tcp:80")
     four = endpoints("a", "web", ports=":tcp:80", addresses=["10.100.0.1"])
@@ -97,9 +106,11 @@ def test_what_there_is_nothing_to_carry_of_is_left_out() -> None:
     assert of(external("web", "example.com")) is None
     other = service(*WEB, labels={"service.kubernetes.io/service-proxy-name": "other"})
     assert of(other) is None
-    found = of(service(*WEB, ports=":sctp:80 x:tcp:81"))
+    mixed = service(*WEB, ports=":sctp:80 x:tcp:81")
+    found = of(mixed)
     assert found is not None
     assert [port.port for port in found.ports] == [81]
+    assert left_out(msgspec.convert(mixed, objects.Service)) == ("port 80/SCTP",)
 
 
 def test_affinity_and_policy_are_the_services() -> None:

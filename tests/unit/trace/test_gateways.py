@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from polpo.model.object import Object
-from polpo.target import rows
+from polpo.target import forwarding, rows
 from polpo.testing.traced import FLOATING, GATEWAY, PORTS, rule, snapshot
 from polpo.trace.engine import trace
 from polpo.trace.gateway import Packet, pass_through
@@ -30,8 +30,8 @@ ROW = rows.Gateway(
     routed=("fd00::/64",),
     floating=(("203.0.113.22", "10.1.0.22"),),
     forwardings=(
-        rows.Forwarding("203.0.113.30", "tcp", 8000, 8009, "10.1.0.21", 80),
-        rows.Forwarding("203.0.113.30", "udp", 53, 54, "10.1.0.21", 5353, one=True),
+        forwarding.Forwarding("203.0.113.30", "tcp", 8000, 8009, "10.1.0.21", 80),
+        forwarding.Forwarding("203.0.113.30", "udp", 53, 54, "10.1.0.21", 5353, one=True),
     ),
     routes=(("198.18.0.0/15", ("203.0.113.7",)), ("10.1.0.128/25", ("203.0.113.8",))),
 )

@@ -11,6 +11,7 @@ import structlog
 
 from polpo.agent.balancer.mounted import SCHEME, Mounted
 from polpo.agent.controller import Controller, Refused, Unreachable
+from polpo.agent.patience import Waiting
 from polpo.runtime.files import replace_file
 from polpo.target.balancer import Balancer, Certificate
 
@@ -36,7 +37,8 @@ class Certificates:
         return found | {ref: path for ref, path in copies.items() if path is not None}
 
     def trouble(self, row: Balancer) -> str | None:
-        """Why one of them is not here; None if all are."""
+        """Why one of them is not here; None if all are. Nothing is wrong before it was asked for:
+        a load balancer that is new must not be told to have failed."""
         known = {certificate.ref for certificate in row.certificates}
         files = (self._mounted.trouble(row.project, x) for x in asked(row) if _is_file(x))
         if trouble := next(filter(None, files), None):
@@ -47,7 +49,7 @@ class Certificates:
         missing = [c for c in row.certificates if not self._path(c).exists()]
         if not missing:
             return None
-        return self._refused.get(missing[0], f"{missing[0].ref} is not here yet")
+        return self._refused.get(missing[0]) or Waiting(f"{missing[0].ref} is on its way")
 
     async def fetch(self, controller: Controller, rows: Mapping[int, Balancer]) -> bool:
         """Get what is missing, forget what is not needed; whether all are here."""
@@ -63,6 +65,8 @@ class Certificates:
         try:
             content = await controller.certificate(certificate.ref, certificate.digest)
         except Unreachable:
+            reason = f"{certificate.ref} is not here yet: no controller answers"
+            self._refused.setdefault(certificate, reason)
             return
         except Refused as e:
             if self._refused.get(certificate) != str(e):

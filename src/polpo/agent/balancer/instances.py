@@ -11,6 +11,7 @@ from polpo.agent.balancer.access_logs import AccessLogs
 from polpo.agent.balancer.certificates import Certificates
 from polpo.agent.balancer.proxy.configuration import configuration
 from polpo.agent.balancer.proxy.settings import Settings
+from polpo.agent.balancer.proxy.threads import threads
 from polpo.agent.balancer.proxy.tls import CertificateList, certificate_lists
 from polpo.agent.balancer.ruleset import ruleset
 from polpo.agent.ownership import FRONT, TRANSIT, back, function_netns
@@ -23,7 +24,6 @@ from polpo.kernel import processes
 from polpo.target.balancer import Balancer
 
 NOUN = "balancer"
-MOST_THREADS = 4
 MIB = 1 << 20
 CONNECTION_BYTES = 72 << 10  # with TLS on one side and both buffers in use
 DEFAULTS = ("0.0.0.0/0", "::/0")
@@ -51,6 +51,14 @@ class Instance(msgspec.Struct, frozen=True):
     @property
     def preempt(self) -> bool:
         return self.row.preempt
+
+    @property
+    def number(self) -> int:
+        return self.row.instance
+
+    @property
+    def advertisement_s(self) -> float:
+        return vrrp.ADVERTISEMENT_S
 
 
 class Instances:
@@ -108,7 +116,7 @@ class Instances:
         transit.check(row.instance)
         memory_mib = row.balancer.memory_mib or self._memory_mib
         place, log = self.directory / str(row.vni), self._access_logs.path(row)
-        settings = _settings(place, files, memory_mib * MIB, log)
+        settings = _settings(row, place, files, memory_mib * MIB, log)
         calm = msgspec.structs.replace(row, preempt=False)
         proxied = _usable(row, files)
         return Instance(
@@ -156,14 +164,14 @@ def _usable(row: Balancer, files: Mapping[str, Path]) -> Balancer:
 
 
 def _settings(
-    place: Path, files: Mapping[str, Path], memory_bytes: int, access_log: Path
+    row: Balancer, place: Path, files: Mapping[str, Path], memory_bytes: int, access_log: Path
 ) -> Settings:
     """A connection takes two descriptors, and another half with pipes between the two."""
     by_files = (processes.open_files() - 200) * 2 // 5
     return Settings(
         place=place,
         maxconn=min(by_files, memory_bytes // CONNECTION_BYTES),
-        threads=min(os.cpu_count() or 1, MOST_THREADS),
+        threads=threads(row, os.cpu_count() or 1),
         memory_bytes=memory_bytes,
         access_log=access_log,
         certificates=files,

@@ -17,85 +17,101 @@ from polpo.agent.balancer.pulse import Pulse
 from polpo.kernel import netns
 from polpo.kernel.echo import Echo
 from polpo.kernel.haproxy import socket
-from polpo.kernel.knock import Knock
+from polpo.kernel.knock import Door, Knocks
 from polpo.model.load_balancer import HealthMonitor, Member
 from polpo.runtime.clock import Clock
 from polpo.target.balancer import Balancer
 
 TICK_S = 0.5
 AT_ONCE = 50  # commands in a line: HAProxy takes 16 KiB
+AGAIN = 200  # members in a turn that HAProxy is told of again
+ASKED = 500  # members of an instance in a turn: all others have their turn, too
+VERSIONS = (4, 6)
 
 
 class Room:
-    """The members of one instance, and what they are asked by, in its namespace. `dead`: of whom
-    HAProxy was told so.
+    """The members of one instance, and what they are asked by, in its namespace: by version of IP,
+    one socket of each kind for all of them, however many they are. `dead`: of whom HAProxy was
+    told so.
     """
 
-    def __init__(self, name: str) -> None:
-        self.namespace, self._name = netns.identity(name), name
-        self.members: dict[str, Member] = {}
+    def __init__(
+        self, namespace: int | None, echoes: Mapping[int, Echo], knocks: Mapping[int, Knocks]
+    ) -> None:
+        self.namespace, self._echoes, self._knocks = namespace, echoes, knocks
         self.pulses: dict[str, Pulse] = {}
         self.dead: set[str] = set()
-        self._knocks: dict[str, tuple[tuple[str, int], Knock]] = {}  # by member, with where
-        self._echoes = netns.inside(name, lambda: {4: Echo(4), 6: Echo(6)})
-        for echo in self._echoes.values():
-            asyncio.get_running_loop().add_reader(echo.handle, self._hear, echo)
+        self._told = 0  # of those, in their order: from whom on it is told again
+        self._doors: dict[str, Door] = {}  # by member: where it is asked; of a ping, at port 0
+        self._behind: dict[Door, list[str]] = {}
+        loop = asyncio.get_running_loop()
+        for echo in echoes.values():
+            loop.add_reader(echo.handle, self._hear, echo)
+        for knock in knocks.values():
+            loop.add_reader(knock.handle, self._hear_of, knock)
+
+    @classmethod
+    def of(cls, name: str) -> "Room":
+        """Of the namespace that has this name."""
+        echoes = netns.inside(name, lambda: {v: Echo(v) for v in VERSIONS})
+        return cls(
+            netns.identity(name),
+            echoes,
+            netns.inside(name, lambda: {v: Knocks(v) for v in VERSIONS}),
+        )
 
     def follow(self, wanted: Mapping[str, tuple[Member, HealthMonitor]]) -> None:
         """Whoever is asked as before is as before."""
-        self.members = {id: member for id, (member, _) in wanted.items()}
         before = self.pulses
         self.pulses = {
             id: before[id] if id in before and before[id].monitor == monitor else Pulse(monitor)
             for id, (_, monitor) in wanted.items()
         }
-        for id in [id for id, x in self._knocks.items() if x[0] != self._door(id)]:
-            self._drop(self._knocks.pop(id)[1])
+        self._doors = {id: door(member, monitor) for id, (member, monitor) in wanted.items()}
+        self._behind = {}
+        for id, where in self._doors.items():
+            self._behind.setdefault(where, []).append(id)
 
-    def ask(self, id: str) -> None:
-        where = address(self.members[id])
-        if self.pulses[id].monitor.type == "PING":
-            self._echoes[ip_address(where).version].ask(where)
-        elif not self._knock(id).ask():
+    def turn(self, now: float) -> None:
+        """Judge who has not answered, and ask who is due: those first who have waited longest."""
+        for pulse in self.pulses.values():
+            pulse.look(now)
+        due = [id for id, pulse in self.pulses.items() if pulse.due(now)]
+        due.sort(key=lambda id: self.pulses[id].since)
+        for id in due[:ASKED]:
+            self.pulses[id].asked(now)
+            self._ask(id)
+
+    def to_tell(self, dead: Set[str]) -> set[str]:
+        """Who has died since, and of the others so many, in turn."""
+        known = sorted(self.dead & dead)
+        again = (known[self._told :] + known[: self._told])[:AGAIN]
+        self._told = (self._told + AGAIN) % max(len(known), 1)
+        return {*(dead - self.dead), *again}
+
+    def _ask(self, id: str) -> None:
+        address, port = self._doors[id]
+        version = ip_address(address).version
+        if port == 0:
+            self._echoes[version].ask(address)
+        elif not self._knocks[version].ask((address, port)):
             self.pulses[id].refused()
-
-    def _door(self, id: str) -> tuple[str, int] | None:
-        """Where a member is knocked for; None for who is not."""
-        if id not in self.pulses or self.pulses[id].monitor.type == "PING":
-            return None
-        member = self.members[id]
-        return address(member), member.monitor_port or member.protocol_port
-
-    def _knock(self, id: str) -> Knock:
-        door = self._door(id)
-        assert door is not None
-        if id not in self._knocks:
-            knock = netns.inside(self._name, lambda: Knock(*door))
-            self._knocks[id] = door, knock
-            asyncio.get_running_loop().add_reader(knock.handle, self._hear_of, id, knock)
-        return self._knocks[id][1]
 
     def _hear(self, echo: Echo) -> None:
-        here = echo.answered()
-        for id, member in self.members.items():
-            if self.pulses[id].monitor.type == "PING" and address(member) in here:
+        for address in echo.answered():
+            for id in self._behind.get((address, 0), ()):
                 self.pulses[id].answered()
 
-    def _hear_of(self, id: str, knock: Knock) -> None:
-        if knock.is_refused():
-            self.pulses[id].refused()
-        else:
-            self.pulses[id].answered()
-
-    def _drop(self, asker: Echo | Knock) -> None:
-        asyncio.get_running_loop().remove_reader(asker.handle)
-        asker.close()
+    def _hear_of(self, knocks: Knocks) -> None:
+        for where in knocks.refused():
+            for id in self._behind.get(where, ()):
+                self.pulses[id].refused()
 
     def close(self) -> None:
-        for echo in self._echoes.values():
-            self._drop(echo)
-        for _, knock in self._knocks.values():
-            self._drop(knock)
+        askers: list[Echo | Knocks] = [*self._echoes.values(), *self._knocks.values()]
+        for asker in askers:
+            asyncio.get_running_loop().remove_reader(asker.handle)
+            asker.close()
 
 
 class Pings:
@@ -121,7 +137,7 @@ class Pings:
                 self._rooms.pop(vni).close()
         for vni, members in wanted.items():
             if members and vni not in self._rooms and self._namespace(vni) is not None:
-                self._rooms[vni] = Room(self._instances[vni].netns)
+                self._rooms[vni] = Room.of(self._instances[vni].netns)
             if vni in self._rooms:
                 self._rooms[vni].follow(members)
                 self._tell(vni, self._rooms[vni])
@@ -130,14 +146,9 @@ class Pings:
         return netns.identity(self._instances[vni].netns)
 
     def turn(self) -> None:
-        """Judge who has not answered, and ask who is due."""
         now = self._clock()
         for vni, room in self._rooms.items():
-            for id, pulse in room.pulses.items():
-                pulse.look(now)
-                if pulse.due(now):
-                    pulse.asked(now)
-                    room.ask(id)
+            room.turn(now)
             if vni in self._instances:
                 self._tell(vni, room)
 
@@ -145,17 +156,19 @@ class Pings:
         """HAProxy, of who is dead, and who is not any more. It says by itself what has changed."""
         instance = self._instances[vni]
         dead = {id for id, pulse in room.pulses.items() if pulse.alive is False}
-        lines = [*commands(instance.proxied, dead, "down")]
-        lines += commands(instance.proxied, room.dead - dead, "up")
+        lines = [*commands(instance.proxied, room.dead - dead, "up")]
+        lines += commands(instance.proxied, room.to_tell(dead), "down")
         with contextlib.suppress(OSError):  # it does not listen yet: in the next turn
             for first in range(0, len(lines), AT_ONCE):
                 socket.ask(instance.settings.socket, "; ".join(lines[first : first + AT_ONCE]))
             room.dead = dead
 
 
-def address(member: Member) -> str:
-    """The address that is asked, as the kernel writes it."""
-    return str(ip_address(member.monitor_address or member.address))
+def door(member: Member, monitor: HealthMonitor) -> Door:
+    """Where a member is asked; a ping goes to no port."""
+    address = str(ip_address(member.monitor_address or member.address))
+    port = member.monitor_port or member.protocol_port
+    return address, 0 if monitor.type == "PING" else port
 
 
 def pinged(row: Balancer) -> dict[str, tuple[Member, HealthMonitor]]:
@@ -167,8 +180,10 @@ def pinged(row: Balancer) -> dict[str, tuple[Member, HealthMonitor]]:
 
 def commands(row: Balancer, members: Set[str], health: str) -> Iterator[str]:
     """Of each member, behind each listener that leads to it."""
+    if not members:
+        return
     tree = Tree(row)
-    for listener in tree.every if members else ():
+    for listener in tree.every:
         for pool in tree.pools_of(listener):
             for member in tree.members(pool):
                 if member.id in members:

@@ -5,26 +5,33 @@ UDP port silence is a good answer, and a bad one is that it is refused. So many 
 make it dead, so many answers in a row alive; before either it is as it was.
 """
 
+import math
+
 from polpo.model.load_balancer import HealthMonitor
 
 
 class Pulse:
-    """`alive`: None as long as nothing is known. Times in seconds, of one clock."""
+    """`alive`: None as long as nothing is known; `asked_at`: last. Seconds, of one clock."""
 
     def __init__(self, monitor: HealthMonitor) -> None:
         self.monitor = monitor
         self.alive: bool | None = None
-        self._asked_at: float | None = None
+        self.asked_at: float | None = None
         self._waits = False
         self._row = 0  # answers in a row; failures, if negative
 
     def due(self, now: float) -> bool:
         """To be asked."""
-        at = self._asked_at
+        at = self.asked_at
         return not self._waits and (at is None or now - at >= self.monitor.delay)
 
+    @property
+    def since(self) -> float:
+        """Of when it was asked last; who never was has waited for ever."""
+        return -math.inf if self.asked_at is None else self.asked_at
+
     def asked(self, now: float) -> None:
-        self._asked_at, self._waits = now, True
+        self.asked_at, self._waits = now, True
 
     def answered(self) -> None:
         """Late answers count for nothing."""
@@ -37,7 +44,7 @@ class Pulse:
 
     def look(self, now: float) -> None:
         """Nothing has come in time."""
-        if self._waits and now - (self._asked_at or 0.0) >= self.monitor.timeout:
+        if self._waits and now - (self.asked_at or 0.0) >= self.monitor.timeout:
             if self.monitor.type == "UDP-CONNECT":
                 self.answered()
             else:

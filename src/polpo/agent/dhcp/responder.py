@@ -15,7 +15,7 @@ from polpo.agent.dhcp.introducer import Introducer
 from polpo.agent.dhcp.link import Link
 from polpo.agent.target import Target
 from polpo.agent.wanted import Wired
-from polpo.dataplane.tables import ASKED
+from polpo.dataplane.rings import ASKED
 from polpo.kernel.packets import Sender
 from polpo.kernel.ring import Ring
 from polpo.runtime.clock import Clock
@@ -53,6 +53,11 @@ class Responder:
     def listen(self) -> None:
         """Within the event loop that is to be woken by questions."""
         self._deaf = asyncio.get_running_loop()
+
+    def port_at(self, ifindex: int) -> Port | None:
+        """The port whose device that is, as of the last pass."""
+        wired = self._wired.get(ifindex)
+        return wired.port if wired is not None else None
 
     def renew(self) -> None:
         """A pass has ended: the ports' devices are known, and what is to be said on them."""

@@ -8,7 +8,7 @@ import msgspec
 from polpo.agent.devices import Devices
 from polpo.agent.gateway import limits, onward
 from polpo.agent.gateway.ruleset import ruleset
-from polpo.agent.gateway.vrrp import configuration
+from polpo.agent.gateway.vrrp import ADVERTISEMENT_S, configuration
 from polpo.agent.ownership import TRANSIT, function_netns, vlan_device
 from polpo.agent.pairs import transit
 from polpo.agent.patience import Patience
@@ -35,6 +35,14 @@ class Instance(msgspec.Struct, frozen=True):
     @property
     def preempt(self) -> bool:
         return self.row.preempt
+
+    @property
+    def number(self) -> int:
+        return self.row.instance
+
+    @property
+    def advertisement_s(self) -> float:
+        return ADVERTISEMENT_S
 
 
 class Uplink(msgspec.Struct, frozen=True):

@@ -82,12 +82,7 @@ def _arriving() -> Iterator[str]:
 
 
 def _translating(gateway: Gateway) -> Iterator[str]:
-    yield "chain translate_destination { type nat hook prerouting priority dstnat; policy accept;"
-    if gateway.forwardings:
-        yield "dnat ip to meta l4proto . ip daddr . th dport map @forwardings"
-    if gateway.floating:
-        yield "dnat ip to ip daddr map @floating"
-    yield "}"
+    yield from _translating_destinations(gateway)
     own = own_ipv4(gateway)
     as_floating = ["snat ip to ip saddr map @fixed"] if gateway.floating else []
     as_router = [f"snat ip to {own}"] if own else []
@@ -101,6 +96,17 @@ def _translating(gateway: Gateway) -> Iterator[str]:
     yield f'oifname != "{EXTERNAL}" accept'
     yield from ("ip saddr @routed4 accept", "ip6 saddr @routed6 accept")
     yield from ("fib saddr . oif type local accept", "drop")
+    yield "}"
+
+
+def _translating_destinations(gateway: Gateway) -> Iterator[str]:
+    if not (gateway.forwardings or gateway.floating):
+        return
+    yield "chain translate_destination { type nat hook prerouting priority dstnat; policy accept;"
+    if gateway.forwardings:
+        yield "dnat ip to meta l4proto . ip daddr . th dport map @forwardings"
+    if gateway.floating:
+        yield "dnat ip to ip daddr map @floating"
     yield "}"
 
 

@@ -2,6 +2,7 @@
 
 SETTINGS = {
     "ipv4/ip_forward": "1",
+    "ipv4/ip_early_demux": "0",  # hardly a packet here is for a socket
     "ipv6/conf/all/forwarding": "1",
     "ipv6/conf/default/forwarding": "1",
     "ipv6/conf/default/disable_ipv6": "0",

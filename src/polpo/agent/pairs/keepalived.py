@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Protocol
 
+from polpo.agent.pairs import farewell
 from polpo.agent.pairs.daemon import Everybody, Group, Places, Starts, Texts, last_line, numbers
 from polpo.agent.reconciler import Failures, one_by_one
 from polpo.kernel import netns, processes
@@ -29,7 +30,9 @@ STALE = ""  # runs with another configuration than it should, or than we know of
 
 
 class Paired(Protocol):
-    """An instance, as far as keepalived is concerned. `patient`: without its `preempt`."""
+    """An instance, as far as keepalived is concerned. `patient`: without its `preempt`.
+    `number`: of the two that it is, and how often it says in seconds that it is there.
+    """
 
     @property
     def netns(self) -> str: ...
@@ -42,6 +45,12 @@ class Paired(Protocol):
 
     @property
     def preempt(self) -> bool: ...
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def advertisement_s(self) -> float: ...
 
 
 class Keepalived:
@@ -116,6 +125,7 @@ class Keepalived:
     def _look(self, vni: int) -> None:
         running = self._running.get(vni)
         if running is not None and running.ended():
+            self._tell_peer(vni)
             self._forget(vni)
         if vni not in self._running:
             self._find(vni)
@@ -124,6 +134,12 @@ class Keepalived:
         if vni not in self._running and vni not in self._instances:
             shutil.rmtree(self._place(vni), ignore_errors=True)
             self._texts.forget(self._place(vni))
+
+    def _tell_peer(self, vni: int) -> None:
+        """In place of one that was killed, before the next one takes its addresses away."""
+        instance = self._instances.get(vni)
+        if instance is not None and vni not in self._ending:
+            farewell.say(instance.netns, instance.number, instance.advertisement_s)
 
     def _find(self, vni: int) -> None:
         """Also one that an agent before us has started."""
@@ -233,10 +249,12 @@ class Keepalived:
 
 
 def command(place: Path) -> list[str]:
-    """In the foreground: so it is our child, while we live."""
+    """In the foreground: so it is our child, while we live. It ends with its own child: one that
+    starts it anew says no farewell, and if told to reload meanwhile, never does again (2.2.7).
+    """
     files = {"use-file": "keepalived.conf", "pid": "keepalived.pid", "vrrp_pid": "vrrp.pid"}
     options = [f"--{option}={place / name}" for option, name in files.items()]
-    return [PROGRAM, "--dont-fork", "--vrrp", "--log-console", *options]
+    return [PROGRAM, "--dont-fork", "--dont-respawn", "--vrrp", "--log-console", *options]
 
 
 def find(place: Path, pid_file: str) -> Process | None:

@@ -34,6 +34,7 @@ class Pods:
         )
         calls = Calls(config.clusters, pool, self.keeper, plugging, loop)
         self.keeper.before.append(calls.free_gone)
+        self.keeper.after.append(loop.tell_waiters)
         loop.after_pass.append(lambda: self.keeper.wake() if calls.gone() else None)
         self._door = Door(config.cni_socket, calls.do)
 

@@ -5,6 +5,12 @@ from typing import Any
 
 import msgspec
 
+from polpo.agent.plugs import Limits
+from polpo.agent.pods import bandwidth
+from polpo.agent.pods.choice import choice
+from polpo.model.choice import Choice
+from polpo.model.exposed import Exposed, check
+
 VERSIONS = ("0.3.1", "0.4.0", "1.0.0", "1.1.0")
 COMMANDS = ("ADD", "DEL", "CHECK", "GC", "STATUS")
 OF_CONTAINER = ("ADD", "DEL", "CHECK")
@@ -27,6 +33,28 @@ class CniError(Exception):
         self.code = code
 
 
+class Mapping(msgspec.Struct, frozen=True):
+    """A port of the host that leads to one of the container's (capability `portMappings`).
+
+    Go takes names in any case, and containerd before 2.0 writes HostPort, not hostPort.
+    """
+
+    hostport: int
+    containerport: int
+    protocol: str = "tcp"
+    hostip: str = ""
+
+
+class Runtime(msgspec.Struct, frozen=True, rename="camel"):
+    """What the runtime adds for this container; `annotations` are the pod's."""
+
+    port_mappings: tuple[dict[str, Any], ...] | None = None
+    bandwidth: dict[str, Any] | None = None
+    annotations: dict[str, str] | None = msgspec.field(
+        default=None, name="io.kubernetes.cri.pod-annotations"
+    )
+
+
 class Config(msgspec.Struct, frozen=True):
     """What is ours of the configuration."""
 
@@ -34,9 +62,43 @@ class Config(msgspec.Struct, frozen=True):
     name: str = ""
     cluster: str = ""
     prev_result: dict[str, Any] | None = msgspec.field(default=None, name="prevResult")
+    runtime: Runtime = msgspec.field(default=Runtime(), name="runtimeConfig")
     attachments: tuple[dict[str, str], ...] | None = msgspec.field(
         default=None, name="cni.dev/valid-attachments"
     )
+
+    def exposed(self) -> tuple[Exposed, ...]:
+        """Host port 0 is none; what can't be is the configuration's fault. Raises CniError."""
+        given = map(_mapping, self.runtime.port_mappings or ())
+        found = sorted(
+            Exposed(one.protocol.lower() or "tcp", one.hostport, one.containerport, one.hostip)
+            for one in given
+            if one.hostport
+        )
+        for one in found:
+            _check(one)
+        return tuple(found)
+
+    def limits(self) -> Limits:
+        """Raises CniError."""
+        try:
+            return bandwidth.limits(self.runtime.bandwidth)
+        except ValueError as error:
+            raise CniError(BAD_CONFIG, f"bandwidth: {error}") from error
+
+
+def _mapping(given: dict[str, Any]) -> Mapping:
+    try:
+        return msgspec.convert({name.lower(): value for name, value in given.items()}, Mapping)
+    except msgspec.ValidationError as error:
+        raise CniError(BAD_CONFIG, f"portMappings: {error}") from error
+
+
+def _check(one: Exposed) -> None:
+    try:
+        check(one)
+    except ValueError as error:
+        raise CniError(BAD_CONFIG, f"portMappings: {error}") from error
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -51,6 +113,19 @@ class Call(msgspec.Struct, frozen=True):
     path: str = ""
     pod: str = ""
     uid: str = ""
+
+    @property
+    def attachment(self) -> str:
+        """What a port can be made for: one device of one sandbox."""
+        return f"{self.container}/{self.device}"
+
+    def choice(self) -> Choice | None:
+        """Raises CniError."""
+        annotations = self.config.runtime.annotations or {}
+        try:
+            return choice(annotations, self.container, self.pod, self.uid)
+        except ValueError as error:
+            raise CniError(BAD_CONFIG, str(error)) from error
 
 
 def read(raw: bytes) -> Call:

@@ -21,6 +21,7 @@ from polpo.agent.pods.call import (
 from polpo.agent.pods.keeper import Keeper
 from polpo.agent.pods.pool import Pool
 from polpo.kernel import netns
+from polpo.model.choice import Choice
 
 PORT_S = 10.0  # for a port when none waits
 GROUPS_S = 5.0  # for what policies say of a pod
@@ -97,23 +98,22 @@ class Calls:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GROUPS_S):
-                while not self._pool.is_in_its_groups(plug):
+                while self._loop.behind or not self._pool.is_in_its_groups(plug):
                     if cluster in self._keeper.trouble:
                         return
                     await self._loop.next_pass()
-                self._loop.hurry()  # the pass that has ended may have begun before the row came
-                await self._loop.next_pass()
 
     async def _take(self, call: Call, cluster: str) -> Plug:
         """The plug that makes a waiting port the pod's: on disk before anything else."""
+        exposed, limits, choice = call.config.exposed(), call.config.limits(), call.choice()
         await self._begin()
-        port = await self._port(cluster)
+        port = await (self._chosen(cluster, call, choice) if choice else self._port(cluster))
         plug = Plug(
             port=port,
             kind="netns",
             netns=call.netns,
             device=call.device,
-            pod=Pod(cluster=cluster, sandbox=call.container, name=call.pod, uid=call.uid),
+            pod=Pod(cluster, call.container, call.pod, call.uid, exposed, limits),
         )
         self._plugging.note(plug)
         return plug
@@ -139,6 +139,21 @@ class Calls:
             why = self._keeper.trouble.get(cluster, "the controller has given none")
             raise CniError(TRY_AGAIN, f"no port for a pod of {cluster}: {why}") from None
         return waiting[0]
+
+    async def _chosen(self, cluster: str, call: Call, choice: Choice) -> str:
+        """One that is made as the pod's annotations say. It can be so later what is refused now."""
+        key = call.attachment
+        try:
+            with self._keeper.choosing(cluster, key, choice):
+                async with asyncio.timeout(PORT_S):
+                    while (port := self._pool.made_for(key)) is None:
+                        if why := self._keeper.refused.get(key):
+                            raise CniError(TRY_AGAIN, f"no port as {call.pod} chooses: {why}")
+                        await self._loop.next_pass()
+        except TimeoutError:
+            why = self._keeper.trouble.get(cluster, "the controller has given none")
+            raise CniError(TRY_AGAIN, f"no port as {call.pod} chooses: {why}") from None
+        return port
 
     async def _del(self, call: Call) -> None:
         plug = self._pool.plug_of(call.container, call.device)

@@ -1,6 +1,6 @@
 """The ports of this host that wait for pods: those of the target that nobody has plugged."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from polpo.agent.plugs import Plug, Plugs
 from polpo.target.rows import Port
@@ -21,13 +21,27 @@ class Pool:
         """Ports for pods to come: those that have had none first, then the longest idle."""
         found = [
             port.id
-            for port in self._ports().values()
+            for port in self._unused()
             if port.pods_of == cluster
+            and not port.made_for
             and not port.pod  # else it is in the groups of a pod that had it
-            and port.id not in self._released
-            and self._plugs.get(port.id) is None
         ]
         return sorted(found, key=lambda id: (self._left.get(id, 0), id))
+
+    def made_for(self, attachment: str) -> str | None:
+        """The port that an attachment has chosen, and has not got yet."""
+        found = (port for port in self._unused() if port.made_for == attachment)
+        return next((port.id for port in found), None)
+
+    def release_chosen(self, cluster: str, waited_for: Collection[str]) -> None:
+        """What pods chose that are gone, or gave up, is no other pod's."""
+        unused = (port for port in self._unused() if port.pods_of == cluster and port.made_for)
+        self.release(port.id for port in unused if port.made_for not in waited_for)
+
+    def _unused(self) -> Iterator[Port]:
+        for port in self._ports().values():
+            if port.id not in self._released and self._plugs.get(port.id) is None:
+                yield port
 
     def is_in_its_groups(self, plug: Plug) -> bool:
         """Whether the port of a pod is in the groups that the pod's policies come to."""

@@ -1,16 +1,18 @@
-"""Clusters of a project: made, listed, shown, removed."""
+"""Clusters of a project: made, listed, shown, given policies, removed."""
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from polpo.api.clusters_v1.checks import checked_group, checked_network, checked_router
 from polpo.api.clusters_v1.pod_groups import pods_groups
 from polpo.api.clusters_v1.pod_ports import ports_of
+from polpo.api.clusters_v1.policy_addresses import address_groups_of, remove_addresses
 from polpo.api.clusters_v1.policy_groups import groups_of, remove_group
-from polpo.api.clusters_v1.prefixes import service_cidrs
+from polpo.api.clusters_v1.prefixes import routed_cidrs, service_cidrs
 from polpo.api.context import Context
 from polpo.api.hosts_v1.callers import calling_user
 from polpo.api.hosts_v1.errors import Refused
@@ -40,6 +42,18 @@ class NewCluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: str = ""
 
 
+class ChangedCluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Policies can be switched on, for good: pods that are there keep the groups that they have
+    until `polpo policy` says theirs.
+    """
+
+    policies: Literal[True]
+
+
+class _Changed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    cluster: ChangedCluster
+
+
 class _New(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cluster: NewCluster
 
@@ -59,8 +73,22 @@ async def list_clusters(parts: Parts, request: Request) -> Response:
 
 
 async def show_cluster(parts: Parts, request: Request) -> Response:
-    context = await calling_user(parts, request)
-    return answer({"cluster": shown(find_cluster(parts.store.snapshot, context, request))})
+    """And what its router leads to besides: addresses there are the project's own."""
+    context, snapshot = await calling_user(parts, request), parts.store.snapshot
+    cluster = find_cluster(snapshot, context, request)
+    routed = sorted(routed_cidrs(snapshot, cluster.router_id))
+    return answer({"cluster": shown(cluster) | {"routed_cidrs": routed}})
+
+
+async def change_cluster(parts: Parts, request: Request) -> Response:
+    context = await writer(parts, request)
+    asked = read(await request.body(), _Changed).cluster
+
+    def write(tx: Transaction) -> Cluster:
+        cluster = find_cluster(tx.snapshot, context, request)
+        return tx.put(replace(cluster, policies=asked.policies))
+
+    return answer({"cluster": shown(await parts.store.write(write))})
 
 
 async def remove_cluster(parts: Parts, request: Request) -> Response:
@@ -83,6 +111,7 @@ _SHOWN = (
     "service_cidrs",
     "security_group_ids",
     "policies",
+    "nodes",
     "created_at",
     "updated_at",
 )
@@ -128,6 +157,8 @@ def _remove(tx: Transaction, context: Context, request: Request) -> None:
         tx.remove(pod)
     for group in list(groups_of(tx.snapshot, cluster)):
         remove_group(tx, group)
+    for book in list(address_groups_of(tx.snapshot, cluster)):
+        remove_addresses(tx, book)
     tx.remove(cluster)
 
 

@@ -1,6 +1,7 @@
 """Which groups a cluster's pods are in, as its policies say, and the ports that follow from it.
 
-A port whose pod's groups are not known yet is in none: nothing passes until somebody says so.
+A port whose pod's groups are not known yet is in none: nothing passes until somebody says so. Only
+a pod that was there before its cluster had policies keeps the groups that it had until then.
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,10 +9,11 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec.structs import replace
 
+from polpo.api.clusters_v1.pod_choices import FOR_PODS
 from polpo.api.clusters_v1.policy_groups import group_id
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.identifier import new_id
-from polpo.model.cluster import Cluster, PodGroups, pod_scope, pods_of
+from polpo.model.cluster import GOVERNED, Cluster, PodGroups, has_policies, pod_scope, pods_of
 from polpo.model.port import Port
 from polpo.model.security_group import SecurityGroup
 from polpo.model.snapshot import Snapshot
@@ -22,11 +24,15 @@ OF_HOSTS = ("nodes", "open-egress", "open-ingress")
 
 
 class Membership(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A pod's groups by their keys; `name` is <namespace>/<name>."""
+    """A pod's groups by their keys; `name` is <namespace>/<name>.
+
+    security_groups  more groups of the project, by ids or names, that are for pods (`FOR_PODS`)
+    """
 
     name: str
     uid: str
     groups: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
 
 
 def pods_groups(snapshot: Snapshot, cluster: Cluster) -> Iterable[PodGroups]:
@@ -35,15 +41,22 @@ def pods_groups(snapshot: Snapshot, cluster: Cluster) -> Iterable[PodGroups]:
 
 def shown(snapshot: Snapshot, known: PodGroups) -> Membership:
     groups = filter(None, (snapshot.get(SecurityGroup, id) for id in known.group_ids))
-    return Membership(known.name, known.uid, tuple(sorted(g.cluster_key for g in groups)))
+    keys = tuple(sorted(g.cluster_key for g in groups if g.cluster_key))
+    return Membership(known.name, known.uid, keys, known.named)
 
 
 def groups_for(snapshot: Snapshot, cluster: Cluster, pod: str, uid: str = "") -> tuple[str, ...]:
     """Of a port with this pod, "" for none yet. Another pod's of the same name are not its own."""
     if not cluster.policies:
         return cluster.security_group_ids
+    said = said_of(snapshot, cluster, pod, uid)
+    return said.group_ids if said else ()
+
+
+def said_of(snapshot: Snapshot, cluster: Cluster, pod: str, uid: str) -> PodGroups | None:
+    """None as long as nobody has said which groups this very pod is in; `uid` "": not known."""
     known = _known(snapshot, cluster, pod)
-    return known.group_ids if known and uid in ("", known.uid) else ()
+    return known if known and uid in ("", known.uid) else None
 
 
 def host_groups(cluster: Cluster) -> tuple[str, ...]:
@@ -53,13 +66,18 @@ def host_groups(cluster: Cluster) -> tuple[str, ...]:
     return tuple(sorted(group_id(cluster, key) for key in OF_HOSTS))
 
 
+def are_there(snapshot: Snapshot, groups: Iterable[str]) -> bool:
+    return all(snapshot.get(SecurityGroup, id) is not None for id in groups)
+
+
 def put_pod(tx: Transaction, cluster: Cluster, told: Membership) -> None:
     """Raises Refused, and has then changed nothing."""
-    ids = tuple(sorted({_group(tx, cluster, key) for key in told.groups}))
+    of_others = {_named(tx.snapshot, cluster, name) for name in told.security_groups}
+    ids = tuple(sorted({_group(tx, cluster, key) for key in told.groups} | of_others))
     before = _known(tx.snapshot, cluster, told.name)
     if before is None:
         before = PodGroups(id=new_id(), cluster_id=cluster.id, name=told.name, uid="")
-    after = replace(before, uid=told.uid, group_ids=ids)
+    after = replace(before, uid=told.uid, group_ids=ids, named=told.security_groups)
     if after != before:
         tx.put(after)
         _follow(tx, cluster, told.name)
@@ -75,8 +93,10 @@ def remove_pod(tx: Transaction, cluster: Cluster, name: str) -> None:
 
 def _follow(tx: Transaction, cluster: Cluster, name: str) -> None:
     for port in list(_ports(tx.snapshot, cluster, name)):
-        uid = str(port.profile.get("uid", ""))
-        tx.put(in_groups(port, groups_for(tx.snapshot, cluster, name, uid), tx.revision))
+        said = said_of(tx.snapshot, cluster, name, str(port.profile.get("uid", "")))
+        if said or has_policies(port):
+            governed = replace(port, profile=port.profile | GOVERNED)
+            tx.put(in_groups(governed, said.group_ids if said else (), tx.revision))
 
 
 def in_groups(port: Port, groups: tuple[str, ...], revision: int) -> Port:
@@ -94,6 +114,16 @@ def _ports(snapshot: Snapshot, cluster: Cluster, name: str) -> Iterator[Port]:
 
 def _known(snapshot: Snapshot, cluster: Cluster, name: str) -> PodGroups | None:
     return snapshot.get(PodGroups, snapshot.holder(pod_scope(cluster.id), name) or "")
+
+
+def _named(snapshot: Snapshot, cluster: Cluster, name: str) -> str:
+    """Who makes a pod may only choose among groups that the project's users have marked."""
+    own = snapshot.by(SecurityGroup, "project", cluster.project_id)
+    found = [group.id for group in own if name in (group.id, group.name) and FOR_PODS in group.tags]
+    if len(found) != 1:
+        how_many = f"{len(found)} security groups are" if found else "no security group is"
+        raise Refused(400, f"security_groups: {how_many} called {name} and tagged {FOR_PODS}.")
+    return found[0]
 
 
 def _group(tx: Transaction, cluster: Cluster, key: str) -> str:

@@ -6,18 +6,38 @@ was lost is said by the next. Ports are never taken from a host that did not giv
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
-from polpo.api.clusters_v1.pod_groups import groups_for, host_groups, in_groups
+from polpo.api.clusters_v1.pod_choices import made, network_of, wishes
+from polpo.api.clusters_v1.pod_groups import (
+    are_there,
+    groups_for,
+    host_groups,
+    in_groups,
+    said_of,
+)
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.identifier import new_id
 from polpo.api.network_v2 import port_addresses, quotas
 from polpo.api.network_v2.macs import free_mac
 from polpo.api.network_v2.resource import Writing
-from polpo.model.cluster import HOST, POD, Cluster, host_of, pods_of
-from polpo.model.port import Port
+from polpo.model.choice import Choice
+from polpo.model.cluster import (
+    GOVERNED,
+    HOST,
+    MADE_FOR,
+    POD,
+    Cluster,
+    has_policies,
+    host_of,
+    made_for,
+    pods_of,
+)
+from polpo.model.exposed import Exposed, check
+from polpo.model.port import EXPOSED, Port
 from polpo.model.snapshot import Snapshot
 
 MOST = 1024
@@ -25,11 +45,15 @@ MOST = 1024
 
 
 class Pod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`sandbox` is CNI_CONTAINERID, `name` <namespace>/<pod>, `uid` the pod's, if it is known."""
+    """`sandbox` is CNI_CONTAINERID, `name` <namespace>/<pod>, `uid` the pod's, if it is known.
+
+    `exposed` are ports of the host that lead to it.
+    """
 
     sandbox: str
     name: str = ""
     uid: str = ""
+    exposed: tuple[Exposed, ...] = ()
 
 
 class Pods(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,31 +62,39 @@ class Pods(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pods      port -> pod: all of them
     released  ports that it gives back and will not use any more
     waiting   how many ports without a pod it wants to have, at least
+    chosen    attachment -> what its pod's annotations choose: it has no port yet
     """
 
     cluster: str
     pods: Mapping[str, Pod] = {}
     released: tuple[str, ...] = ()
     waiting: int = 0
+    chosen: Mapping[str, Choice] = {}
 
 
 def ports_of(snapshot: Snapshot, cluster: Cluster) -> Iterator[Port]:
-    """The cluster's ports for pods and of hosts, on all hosts."""
-    ports = snapshot.by(Port, "network", cluster.network_id)
+    """The cluster's ports for pods and of hosts, on all hosts, in whichever network."""
+    ports = snapshot.by(Port, "project", cluster.project_id)
     return (port for port in ports if cluster.name in (pods_of(port), host_of(port)))
 
 
-def arrange(w: Writing, cluster: Cluster, host: str, said: Pods) -> list[Port]:
-    """The host's ports for pods of the cluster, as they are now; it has one of its own, too."""
+def arrange(
+    w: Writing, cluster: Cluster, host: str, said: Pods
+) -> tuple[list[Port], dict[str, str]]:
+    """The host's ports for pods of the cluster, as they are now; it has one of its own, too. And
+    why which of those that pods chose could not be made.
+    """
     if not 0 <= said.waiting <= MOST:
         raise Refused(400, f"waiting: from 0 to {MOST}.")
     here = _here(w.snapshot, cluster, host)
     for id in set(said.released) & here.keys():
         w.tx.remove(here.pop(id))
-    _ensure_own(w, cluster, host)
+    found, refused = made(here, said.chosen, partial(_chosen, w, cluster, host))
+    _ensure_own(w, cluster, host)  # any address will do for it, and for those that wait
     kept = [_with_pod(w, cluster, port, said.pods.get(port.id)) for port in here.values()]
     missing = said.waiting - sum(not port.device_id for port in kept)
-    return kept + _made(w, cluster, host, max(missing, 0))
+    kept += _made(w, cluster, host, max(missing, 0))
+    return kept + found, refused
 
 
 def _here(snapshot: Snapshot, cluster: Cluster, host: str) -> dict[str, Port]:
@@ -71,14 +103,38 @@ def _here(snapshot: Snapshot, cluster: Cluster, host: str) -> dict[str, Port]:
 
 
 def _with_pod(w: Writing, cluster: Cluster, port: Port, pod: Pod | None) -> Port:
-    """The groups come with the pod, in the same transaction."""
+    """The groups come with the pod, in the same transaction. One that was chosen has a pod."""
+    own = {MADE_FOR: made_for(port)} if made_for(port) else {}
+    if own and pod is None:
+        return port
     pod = pod or Pod("")
-    profile = _profile(cluster) | ({"uid": pod.uid} if pod.uid else {})
+    governed = _is_governed(w.snapshot, cluster, port, pod)
+    more = own | ({"uid": pod.uid} if pod.uid else {}) | _exposed(pod)
+    profile = _profile(cluster, governed) | more
     after = replace(port, device_id=pod.sandbox, name=pod.name, profile=profile)
-    if cluster.policies:
+    if governed:
         groups = groups_for(w.snapshot, cluster, pod.name, pod.uid)
         after = in_groups(after, groups, w.tx.revision)
     return port if after == port else w.tx.put(after)
+
+
+def _is_governed(snapshot: Snapshot, cluster: Cluster, port: Port, pod: Pod) -> bool:
+    """Whether policies say its groups: of a pod that was there before the cluster had policies
+    they do from when they are known.
+    """
+    if not cluster.policies or has_policies(port):
+        return cluster.policies
+    is_older = bool(pod.sandbox) and port.device_id == pod.sandbox
+    return not is_older or said_of(snapshot, cluster, pod.name, pod.uid) is not None
+
+
+def _exposed(pod: Pod) -> dict[str, object]:
+    try:
+        for one in pod.exposed:
+            check(one)
+    except ValueError as error:
+        raise Refused(400, f"exposed: {error}") from error
+    return {EXPOSED: [list(astuple(one)) for one in pod.exposed]} if pod.exposed else {}
 
 
 def _made(w: Writing, cluster: Cluster, host: str, count: int) -> list[Port]:
@@ -88,12 +144,41 @@ def _made(w: Writing, cluster: Cluster, host: str, count: int) -> list[Port]:
     return [_new(w, cluster, host, POD, groups) for _ in range(count)]
 
 
+def _chosen(w: Writing, cluster: Cluster, host: str, key: str, choice: Choice) -> Port:
+    """For the attachment of this name; it has its pod from the beginning."""
+    network = network_of(w.snapshot, cluster, choice.network)
+    quotas.check(w, "port", cluster.project_id)
+    more = {MADE_FOR: key} | ({"uid": choice.uid} if choice.uid else {})
+    port = Port(
+        id=new_id(),
+        project_id=cluster.project_id,
+        network_id=network,
+        mac_address=free_mac(w, network),
+        device_owner=POD,
+        device_id=choice.sandbox,
+        name=choice.name,
+        security_groups=groups_for(w.snapshot, cluster, choice.name, choice.uid),
+        host=host,
+        profile=_profile(cluster, cluster.policies) | more,
+        wiring=w.tx.revision,
+    )
+    asked = wishes(w.snapshot, network, choice)
+    return w.tx.put(replace(port, fixed_ips=port_addresses.choose(w, port, asked)))
+
+
 def _ensure_own(w: Writing, cluster: Cluster, host: str) -> None:
-    """The host's own port, by which it reaches its pods."""
-    if not any(host_of(port) == cluster.name for port in w.snapshot.by(Port, "host", host)):
+    """The host's own port, by which it reaches its pods. In a cluster that has got policies it
+    follows when their groups are there.
+    """
+    groups, here = host_groups(cluster), w.snapshot.by(Port, "host", host)
+    port = next((port for port in here if host_of(port) == cluster.name), None)
+    if port is None:
         services = {"services": list(cluster.service_cidrs)}
-        port = _new(w, cluster, host, HOST, host_groups(cluster))
+        port = _new(w, cluster, host, HOST, groups)
         w.tx.put(replace(port, device_id=host, name=host, profile=port.profile | services))
+    elif port.security_groups != groups and are_there(w.snapshot, groups):
+        profile = port.profile | _profile(cluster, cluster.policies)
+        w.tx.put(in_groups(replace(port, profile=profile), groups, w.tx.revision))
 
 
 def _new(w: Writing, cluster: Cluster, host: str, owner: str, groups: tuple[str, ...]) -> Port:
@@ -105,11 +190,11 @@ def _new(w: Writing, cluster: Cluster, host: str, owner: str, groups: tuple[str,
         device_owner=owner,
         security_groups=groups,
         host=host,
-        profile=_profile(cluster),
+        profile=_profile(cluster, cluster.policies),
         wiring=w.tx.revision,
     )
     return w.tx.put(replace(port, fixed_ips=port_addresses.choose(w, port, None)))
 
 
-def _profile(cluster: Cluster) -> dict[str, object]:
-    return {"cluster": cluster.name} | ({"policies": True} if cluster.policies else {})
+def _profile(cluster: Cluster, governed: bool) -> dict[str, object]:
+    return {"cluster": cluster.name} | (GOVERNED if governed else {})

@@ -27,12 +27,17 @@ class HostPods:
         self._settings = settings
 
     async def put(self, parts: Parts, request: Request) -> Response:
-        """`PUT`: the answer lists the host's ports, those with a pod and those without."""
+        """`PUT`: the answer lists the host's ports, those with a pod and those without, and says
+        why there are none for which of the pods that choose.
+        """
         host, said = calling_host(parts, request), read(await request.body(), Pods)
-        ports = await parts.store.write(lambda tx: self._arrange(tx, host, said))
-        return answer({"ports": [shown(port) for port in sorted(ports, key=lambda p: p.id)]})
+        ports, refused = await parts.store.write(lambda tx: self._arrange(tx, host, said))
+        listed = [shown(port) for port in sorted(ports, key=lambda p: p.id)]
+        return answer({"ports": listed, "refused": refused})
 
-    def _arrange(self, tx: Transaction, host: Host, said: Pods) -> list[Port]:
+    def _arrange(
+        self, tx: Transaction, host: Host, said: Pods
+    ) -> tuple[list[Port], dict[str, str]]:
         cluster = tx.snapshot.get(Cluster, tx.snapshot.holder("cluster", said.cluster) or "")
         if cluster is None:
             raise Refused(404, f"Cluster {said.cluster} could not be found.")

@@ -15,17 +15,28 @@ from polpo.api.identifier import new_id
 from polpo.api.network_v2 import rule_checks
 from polpo.model.cluster import Cluster
 from polpo.model.port import Port
-from polpo.model.security_group import SecurityGroup, SecurityGroupRule
+from polpo.model.security_group import (
+    AddressGroup,
+    SecurityGroup,
+    SecurityGroupRule,
+    TieredRule,
+    all_rules,
+)
 from polpo.model.snapshot import Snapshot
 from polpo.store.transaction import Transaction
+from polpo.target.rows import ACTIONS, ADMIN, BASELINE
 
 LONGEST_KEY = 4096
 DIRECTIONS = ("ingress", "egress")
+TIERS = (ADMIN, BASELINE)
+LAST = (1 << 30) - 2
+"""The greatest order: in the switch's tables a place and an action are 32 bits."""
 DESCRIPTION = "Kept by polpo policy: what is changed here by hand does not stay."
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """In Neutron's words; a remote group goes by its key."""
+    """In Neutron's words; a remote group, and a remote address group, go by their keys. With a
+    `tier` it is a `TieredRule`."""
 
     direction: str
     ethertype: str
@@ -34,6 +45,10 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     port_range_max: int = 0
     remote_ip_prefix: str = ""
     remote_group: str = ""
+    remote_addresses: str = ""
+    tier: str = ""
+    action: str = ""
+    order: int = 0
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,29 +66,31 @@ def groups_of(snapshot: Snapshot, cluster: Cluster) -> Iterable[SecurityGroup]:
 
 def shown(snapshot: Snapshot, group: SecurityGroup) -> Group:
     """As it is now, whoever has changed it."""
-    own = snapshot.by(SecurityGroupRule, "security_group", group.id)
-    rules = (_shown_rule(snapshot, rule) for rule in own)
+    rules = (_shown_rule(snapshot, rule) for rule in all_rules(snapshot, group.id))
     return Group(group.cluster_key, tuple(sorted(rules, key=msgspec.structs.astuple)))
 
 
 def _shown_rule(snapshot: Snapshot, rule: SecurityGroupRule) -> Rule:
     remote = snapshot.get(SecurityGroup, rule.remote_group_id or "")
-    return Rule(
+    book = snapshot.get(AddressGroup, rule.remote_address_group_id or "")
+    shown = Rule(
         direction=rule.direction,
         ethertype=rule.ethertype,
         protocol=rule.protocol or "",
         port_range_min=rule.port_range_min or 0,
         port_range_max=rule.port_range_max or 0,
-        remote_ip_prefix=rule.remote_ip_prefix or rule.remote_address_group_id or "",
+        remote_ip_prefix=rule.remote_ip_prefix or "",
         remote_group=(remote.cluster_key or remote.id) if remote else "",
+        remote_addresses=(book.cluster_key or book.id) if book else "",
     )
+    if isinstance(rule, TieredRule):
+        return replace(shown, tier=rule.tier, action=rule.action, order=rule.order)
+    return shown
 
 
 def put_group(tx: Transaction, cluster: Cluster, key: str) -> None:
     """The group itself, if it is not there. Raises Refused."""
-    if not 1 <= len(key) <= LONGEST_KEY:
-        raise Refused(400, f"key: of 1 to {LONGEST_KEY} characters.")
-    name = f"k8s/{cluster.name}/{key}"[:255]
+    name = name_of(cluster, key)
     known = tx.snapshot.get(SecurityGroup, group_id(cluster, key))
     if known is None:
         known = SecurityGroup(
@@ -87,13 +104,19 @@ def put_group(tx: Transaction, cluster: Cluster, key: str) -> None:
         tx.put(replace(known, name=name))
 
 
+def name_of(cluster: Cluster, key: str) -> str:
+    """Raises Refused."""
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise Refused(400, f"key: of 1 to {LONGEST_KEY} characters.")
+    return f"k8s/{cluster.name}/{key}"[:255]
+
+
 def put_rules(tx: Transaction, cluster: Cluster, told: Group) -> None:
     """Exactly these. Raises Refused or NeutronError, and has then changed nothing."""
     group = tx.snapshot.get(SecurityGroup, group_id(cluster, told.key))
     assert group is not None
     wanted = {_content(rule): rule for rule in (_rule(tx, group, rule) for rule in told.rules)}
-    own = tx.snapshot.by(SecurityGroupRule, "security_group", group.id)
-    have = {_content(rule): rule for rule in own}
+    have = {_content(rule): rule for rule in all_rules(tx.snapshot, group.id)}
     for content in have.keys() - wanted.keys():
         tx.remove(have[content])
     for content in sorted(wanted.keys() - have.keys()):
@@ -107,7 +130,7 @@ def remove_group(tx: Transaction, group: SecurityGroup) -> None:
     if tx.snapshot.count_by(Port, "security_group", group.id):
         raise Refused(409, f"Security group {group.id} ({group.name}) is in use.")
     for index in ("security_group", "remote_group"):
-        for rule in list(tx.snapshot.by(SecurityGroupRule, index, group.id)):
+        for rule in list(all_rules(tx.snapshot, group.id, index)):
             tx.remove(rule)
     tx.remove(group)
 
@@ -132,11 +155,23 @@ def _rule(tx: Transaction, group: SecurityGroup, told: Rule) -> SecurityGroupRul
         port_range_max=_port(told.port_range_max),
         remote_ip_prefix=rule_checks.remote_prefix().read(told.remote_ip_prefix),
         remote_group_id=_remote(tx, group, told.remote_group) if told.remote_group else None,
+        remote_address_group_id=_book(tx, group, told.remote_addresses),
         cluster_id=group.cluster_id,
     )
     rule = rule_checks.canonical(rule)
     rule_checks.check(rule)
-    return rule
+    return _tiered(rule, told) if told.tier else rule
+
+
+def _tiered(rule: SecurityGroupRule, told: Rule) -> TieredRule:
+    if told.tier not in TIERS:
+        raise Refused(400, f"tier: {told.tier} is none of {', '.join(TIERS)}.")
+    if told.action not in ACTIONS:
+        raise Refused(400, f"action: {told.action} is none of {', '.join(ACTIONS)}.")
+    if not 1 <= told.order <= LAST:
+        raise Refused(400, f"order: from 1 to {LAST}.")
+    fields = {name: getattr(rule, name) for name in rule.__struct_fields__}
+    return TieredRule(**fields, tier=told.tier, action=told.action, order=told.order)
 
 
 def _port(number: int) -> int | None:
@@ -148,3 +183,10 @@ def _remote(tx: Transaction, group: SecurityGroup, key: str) -> str:
     if tx.snapshot.get(SecurityGroup, id) is None:
         raise Refused(400, f"remote_group: no group {key}.")
     return id
+
+
+def _book(tx: Transaction, group: SecurityGroup, key: str) -> str | None:
+    id = str(uuid5(UUID(group.cluster_id), key))
+    if key and tx.snapshot.get(AddressGroup, id) is None:
+        raise Refused(400, f"remote_addresses: no address group {key}.")
+    return id if key else None

@@ -17,7 +17,7 @@ def service_cidrs(snapshot: Snapshot, router_id: str, texts: Sequence[str]) -> t
     if len({prefix.version for prefix in prefixes}) < len(prefixes):
         raise Refused(400, "service_cidrs: one prefix for each family at most.")
     for prefix in prefixes:
-        for cidr in _routed(snapshot, router_id):
+        for cidr in routed_cidrs(snapshot, router_id):
             if _overlap(prefix, ip_network(cidr)):
                 raise Refused(409, f"service_cidrs: {prefix} overlaps with subnet {cidr}.")
     return tuple(map(str, prefixes))
@@ -30,7 +30,8 @@ def _prefix(text: str) -> Prefix:
         raise Refused(400, f"service_cidrs: {error}") from error
 
 
-def _routed(snapshot: Snapshot, router_id: str) -> Iterator[str]:
+def routed_cidrs(snapshot: Snapshot, router_id: str) -> Iterator[str]:
+    """Of the subnets of all networks that the router joins."""
     networks: Iterable[str] = snapshot.traits(Port, "joined", router_id)
     for network in networks:
         yield from (subnet.cidr for subnet in snapshot.by(Subnet, "network", network))

@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from polpo.api.clusters_v1.clusters import find_cluster, read, writer
 from polpo.api.hosts_v1.callers import calling_user
+from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
 from polpo.api.hosts_v1.parts import Parts
-from polpo.model.cluster import Cluster
+from polpo.model.cluster import Cluster, Node
 from polpo.model.service import Service, ServicePort
 from polpo.store.transaction import Transaction
 
@@ -44,6 +45,12 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     remove: tuple[str, ...] = ()
 
 
+class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By name."""
+
+    nodes: dict[str, Node]
+
+
 class Refusal(msgspec.Struct, frozen=True):
     id: str
     message: str
@@ -65,6 +72,28 @@ async def tell_services(parts: Parts, request: Request) -> Response:
 
     refused = await parts.store.write(write)
     return answer({"refused": refused, "revision": parts.store.snapshot.revision})
+
+
+async def tell_nodes(parts: Parts, request: Request) -> Response:
+    """`PUT`: all nodes. What is the same already writes nothing."""
+    context, told = await writer(parts, request), read(await request.body(), Nodes)
+    _check_nodes(told)
+
+    def write(tx: Transaction) -> None:
+        cluster = find_cluster(tx.snapshot, context, request)
+        tx.put(msgspec.structs.replace(cluster, nodes=told.nodes))
+
+    if find_cluster(parts.store.snapshot, context, request).nodes != told.nodes:
+        await parts.store.write(write)
+    return answer({"nodes": told.nodes, "revision": parts.store.snapshot.revision})
+
+
+def _check_nodes(told: Nodes) -> None:
+    try:
+        for address in (a for node in told.nodes.values() for a in node.addresses):
+            _check_address(address)
+    except ValueError as error:
+        raise Refused(400, str(error)) from error
 
 
 def shown(service: Service) -> dict[str, Any]:
@@ -105,9 +134,7 @@ def _own(tx: Transaction, cluster: Cluster, id: str) -> Service | None:
 def _check(told: Told) -> None:
     """ValueError, which names the field and what it may be."""
     for address in (*told.addresses, *told.external, *told.balanced):
-        found = ip_address(address)
-        if str(found) != address or found.is_multicast or found.is_loopback or found.is_link_local:
-            raise ValueError(f"addresses: {address} is not an address that a Service can have.")
+        _check_address(address)
     for source in told.sources:
         ip_network(source)
     if told.sticks_s < 0:
@@ -118,6 +145,12 @@ def _check(told: Told) -> None:
         raise ValueError(f"health_port: {told.health_port} is not a port.")
     for port in told.ports:
         _check_port(port)
+
+
+def _check_address(address: str) -> None:
+    found = ip_address(address)
+    if str(found) != address or found.is_multicast or found.is_loopback or found.is_link_local:
+        raise ValueError(f"addresses: {address} is not an address that a Service can have.")
 
 
 def _check_port(port: ServicePort) -> None:

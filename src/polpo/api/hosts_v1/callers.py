@@ -39,11 +39,15 @@ def calling_host(parts: Parts, request: HTTPConnection) -> Host:
 
 
 async def calling_user(parts: Parts, request: HTTPConnection) -> Context:
-    """Raises Refused: 401."""
+    """Raises Refused: 401 or 403."""
+    token = request.headers.get("x-auth-token", "")
     try:
-        return await parts.controller.identity.authenticate(request.headers.get("x-auth-token", ""))
+        context = await parts.controller.identity.authenticate(token)
     except Unauthorized as error:
         raise Refused(401, "The request you have made requires authentication.") from error
+    if not context.is_placed:
+        raise Refused(403, "The token is not of a project: ask for one.")
+    return context
 
 
 async def calling_admin(parts: Parts, request: HTTPConnection) -> Context:

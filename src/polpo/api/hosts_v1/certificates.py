@@ -8,7 +8,7 @@ from starlette.responses import Response
 from polpo.api.hosts_v1.callers import calling_host
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.parts import Parts
-from polpo.api.secrets_v1.bundles import NoCertificate, bundle
+from polpo.api.secrets_v1.bundles import NoCertificate, payloads
 from polpo.api.secrets_v1.sealing import Unopened
 from polpo.compiler.certificates import digest
 from polpo.model.load_balancer import Listener, LoadBalancer, Pool
@@ -24,9 +24,9 @@ async def show(parts: Parts, request: Request) -> Response:
     if known not in set(_digests(snapshot, host.name, ref)):
         raise Refused(404, "No load balancer on this host has such a certificate.")
     try:
-        content = bundle(parts.seal, snapshot, ref)
+        content = await parts.bundler.bundle(payloads(parts.seal, snapshot, ref))
     except NoCertificate as error:
-        raise Refused(422, f"No certificate: {error}") from None
+        raise Refused(422, f"No certificate: {ref}: {error}") from None
     except Unopened as error:
         raise Refused(500, str(error)) from None
     return Response(content, media_type="application/x-pem-file")

@@ -1,4 +1,4 @@
-"""`GET /v1/hosts/{host}/target?since=R`: the feed, as one answer that does not end.
+"""`GET /v1/hosts/{host}/target?since=R&format=F`: the feed, as one answer that does not end.
 
 Plain ASGI: a stream lives for days, and there are hundreds. Reading on is the agent's pace: what
 it has not taken yet stays in the socket, then on the batch where its stream stands.
@@ -15,6 +15,7 @@ from polpo.api.hosts_v1.errors import Refused, refusal
 from polpo.api.hosts_v1.parts import Parts
 from polpo.model.host import Host
 from polpo.store.errors import StoreError
+from polpo.target.wire import FORMAT
 
 STALL_S = 60.0
 """An agent that takes nothing for so long is cut; it comes back with what it has."""
@@ -33,7 +34,8 @@ class FeedEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HTTPConnection(scope)
         try:
-            host, since = calling_host(self._parts, request), _since(request)
+            host, since = calling_host(self._parts, request), _number(request, "since", 0)
+            _refuse_older(host, _number(request, "format", FORMAT))
         except Refused as error:
             await refusal(error)(scope, receive, send)
             return
@@ -67,11 +69,18 @@ class FeedEndpoint:
         return is_wanted
 
 
-def _since(request: HTTPConnection) -> int:
+def _number(request: HTTPConnection, name: str, absent: int) -> int:
     try:
-        return int(request.query_params.get("since", "0"))
+        return int(request.query_params.get(name, absent))
     except ValueError:
-        raise Refused(400, "since must be a revision: a whole number.") from None
+        raise Refused(400, f"{name} must be a whole number.") from None
+
+
+def _refuse_older(host: Host, format: int) -> None:
+    """A newer agent understands all that an older one did; who asks by hand may leave it out."""
+    if format < FORMAT:
+        words = f"This agent understands rows of format {format}, ours are of format {FORMAT}"
+        raise Refused(409, f"{words}: upgrade polpo on {host.name}.")
 
 
 async def _gone(receive: Receive) -> None:

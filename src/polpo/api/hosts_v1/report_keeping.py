@@ -69,7 +69,7 @@ class ReportKeeping:
         status = report.status
         gateways = status.active, status.ready, status.uplinks
         revisions = (status.revision, status.looked) if self._store.is_shared else ()
-        return report.ports, status.error, gateways, revisions
+        return report.ports, status.error, status.refused, gateways, revisions
 
     async def _follow(self) -> None:
         """Take in what hosts told other replicas."""

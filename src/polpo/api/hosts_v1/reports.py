@@ -24,10 +24,10 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Reports:
-    """`clock` is monotonic; `now` the time of day, for people and other replicas."""
+    """`clock` is monotonic; `now` about the time of day, for people and other replicas."""
 
     def __init__(self, clock: Clock, now: Clock, alive_s: float = ALIVE_S) -> None:
-        self._clock, self._now, self._alive_s = clock, now, alive_s
+        self._clock, self.now, self._alive_s = clock, now, alive_s
         self._reports: dict[str, Report] = {}
         self._decode = msgspec.json.Decoder(Status).decode
         self._slowest: tuple[str, int] | None = None
@@ -36,7 +36,7 @@ class Reports:
 
     def hear(self, host: str, text: bytes) -> Status:
         """Take a host's status. Raises msgspec.MsgspecError if it is not one."""
-        return self.take(host, text.decode(), self._now(), 0.0).status
+        return self.take(host, text.decode(), self.now(), 0.0).status
 
     def take(self, host: str, text: str, at: float, age_s: float) -> Report:
         """A report that was heard `age_s` ago, at `at` by the clock on the wall."""
@@ -103,6 +103,7 @@ class Reports:
             ports=len(report.ports),
             uplinks=report.status.uplinks,
             active=frozenset(report.status.active),
+            error=report.status.refused or report.status.error,
         )
 
     def _keep_slowest(self, host: str, revision: int) -> None:

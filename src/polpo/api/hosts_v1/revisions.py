@@ -53,6 +53,7 @@ def _shown(parts: Parts, host: Host) -> dict[str, Any]:
     if report is None:
         return about
     said = msgspec.structs.asdict(report.status) | {"ports": len(report.ports)}
+    del said["denied"]  # GET /v1/denied
     lag = max(0, parts.store.snapshot.revision - report.status.revision)
     alive = parts.reports.is_alive(host.name)
     return about | said | {"alive": alive, "last_seen": report.at, "lag": lag}

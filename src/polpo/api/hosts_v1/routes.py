@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from polpo.api.hosts_v1 import agents, certificates, hosts, revisions
+from polpo.api.hosts_v1 import agents, certificates, denied, hosts, revisions
 from polpo.api.hosts_v1.errors import Refused, refusal
 from polpo.api.hosts_v1.feed_endpoint import FeedEndpoint
 from polpo.api.hosts_v1.parts import Parts
@@ -32,6 +32,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
         route("/hosts/{host}/certificate", "GET", certificates.show),
         route("/revisions/{revision}", "GET", revisions.await_revision),
         route("/status", "GET", revisions.show_status),
+        route("/denied", "GET", denied.show),
         route("/trace", "GET", tracing.show),
         route("/trace", "POST", tracing.prove),
         route("/hosts", "GET", hosts.list_hosts),

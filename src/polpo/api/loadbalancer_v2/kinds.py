@@ -43,7 +43,8 @@ O = TypeVar("O", bound=Offer)  # noqa: E741
 def check_provider(name: str) -> str:
     """The provider by its own name."""
     if name not in PROVIDERS:
-        raise NeutronError(400, "ProviderNotEnabled", f"Provider '{name}' is not enabled.")
+        text = f"Provider '{name}' is not enabled. Enabled are: {', '.join(PROVIDERS)}."
+        raise NeutronError(400, "ProviderNotEnabled", text)
     return PROXIED if name == ALIAS else name
 
 

@@ -45,7 +45,7 @@ TABLE = octavia_table(
 
 def create(w: Writing, given: dict[str, Any]) -> L7Policy:
     listener = tree.named(w, Listener, given["listener_id"])
-    quotas.check(w, "l7policy", listener.project_id)
+    quotas.check(w, "l7policy", listener.project_id, listener.load_balancer_id)
     given["project_id"] = listener.project_id
     of: dict[str, Any] = {"load_balancer_id": listener.load_balancer_id}
     return _put(w, L7Policy(id=new_id(), **of, **given), listener)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polpo.api.identifier import new_id
-from polpo.api.loadbalancer_v2 import quotas, tree
+from polpo.api.loadbalancer_v2 import quotas, regex, tree
 from polpo.api.loadbalancer_v2.errors import invalid
 from polpo.api.loadbalancer_v2.fields import octavia_table, optional, printable, token
 from polpo.api.loadbalancer_v2.views import look
@@ -78,21 +78,10 @@ def check(rule: L7Rule) -> None:
     if rule.type == "SSL_VERIFY_RESULT" and not re.fullmatch(r"[0-9]{1,5}", rule.value):
         raise invalid("L7rule value should be an error number when type is SSL_VERIFY_RESULT.")
     if rule.compare_type == "REGEX":
-        _check_regex(rule.value)
-
-
-def _check_regex(value: str) -> None:
-    """What Python takes and HAProxy's PCRE may not is refused, too."""
-    try:
-        re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise invalid(f"'{value}' is not a valid regular expression: {error}") from error
-    if _FOREIGN.search(value):
-        raise invalid(f"'{value}' is not a regular expression that all know.")
-
-
-_FOREIGN = re.compile(r"\(\?(?!:|=|!|<=|<!|i\))|\\[uUNZ]")
-"""Groups and escapes that are written in another way in PCRE, or mean something else there."""
+        try:
+            regex.check(rule.value)
+        except ValueError as error:
+            raise invalid(f"{error}.") from error
 
 
 def delete(w: Writing, rule: L7Rule) -> None:

@@ -77,9 +77,16 @@ TABLE = octavia_table(
 
 
 def create(w: Writing, given: dict[str, Any]) -> Listener:
+    listener = add(w, given)
+    instances.arrange(w, tree.balancer_of(w.snapshot, listener))
+    return listener
+
+
+def add(w: Writing, given: dict[str, Any]) -> Listener:
+    """Without the rules that let clients in: `instances.arrange` makes those of many at once."""
     balancer = tree.named(w, LoadBalancer, given.pop("loadbalancer_id"))
     given["project_id"] = balancer.project_id
-    quotas.check(w, "listener", balancer.project_id)
+    quotas.check(w, "listener", balancer.project_id, balancer.id)
     listener = Listener(id=new_id(), load_balancer_id=balancer.id, **given)
     return _put(w, balancer, listener)
 
@@ -88,7 +95,10 @@ def update(w: Writing, listener: Listener, given: dict[str, Any]) -> Listener:
     after = changed(listener, given)
     if after is listener:
         return listener
-    return _put(w, tree.balancer_of(w.snapshot, listener), after)
+    balancer = tree.balancer_of(w.snapshot, listener)
+    after = _put(w, balancer, after)
+    instances.arrange(w, balancer)
+    return after
 
 
 def _put(w: Writing, balancer: LoadBalancer, listener: Listener) -> Listener:
@@ -101,7 +111,6 @@ def _put(w: Writing, balancer: LoadBalancer, listener: Listener) -> Listener:
     _check_families(balancer, listener)
     listener = w.tx.put(listener)
     tree.touch(w, balancer.id)
-    instances.arrange(w, balancer)
     return listener
 
 

@@ -56,7 +56,7 @@ def create(w: Writing, pool: Pool, given: dict[str, Any]) -> Member:
 
 def add(w: Writing, pool: Pool, given: dict[str, Any]) -> Member:
     """Without the ports that it needs: `settle` makes those of many at once."""
-    quotas.check(w, "member", pool.project_id)
+    quotas.check(w, "member", pool.project_id, pool.load_balancer_id)
     given.pop("vnic_type")
     if given["subnet_id"]:
         attachable_subnet(w, given["subnet_id"])

@@ -100,7 +100,7 @@ def create(w: Writing, given: dict[str, Any]) -> Pool:
     if listener is not None:
         _check_free(balancer, listener)
     given["project_id"] = balancer.project_id
-    quotas.check(w, "pool", balancer.project_id)
+    quotas.check(w, "pool", balancer.project_id, balancer.id)
     pool = Pool(id=new_id(), load_balancer_id=balancer.id, **given)
     protocols.check_pool(balancer, pool)
     pool = w.tx.put(pool)

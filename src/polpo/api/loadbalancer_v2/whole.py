@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from polpo.api.loadbalancer_v2 import (
     health_monitor,
+    instances,
     l7policy,
     l7rule,
     listener,
@@ -66,6 +67,7 @@ class _Growth:
             self._pool(body)
         for body in _list(branches, "listeners"):
             self._listener(body)
+        instances.arrange(self._w, self._balancer)
 
     def _listener(self, body: dict[str, Any]) -> None:
         policies = _list(body, "l7policies")
@@ -73,7 +75,7 @@ class _Growth:
         if default:
             body["default_pool_id"] = self._pool(default).id
         body["loadbalancer_id"] = self._balancer.id
-        made = listener.create(self._w, read_create(listener.TABLE, body, self._w.context))
+        made = listener.add(self._w, read_create(listener.TABLE, body, self._w.context))
         for policy in policies:
             self._policy(made, policy)
 
@@ -108,7 +110,6 @@ class _Growth:
         made = pool.create(w, read_create(pool.TABLE, body, w.context))
         for one in members:
             member.add(w, made, read_child(member.TABLE, one, w.context))
-        member.settle(w, made)
         if monitor:
             asked = {**_object(monitor, "healthmonitor"), "pool_id": made.id}
             health_monitor.create(w, read_create(health_monitor.TABLE, asked, w.context))

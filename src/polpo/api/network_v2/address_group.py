@@ -12,7 +12,7 @@ from polpo.api.network_v2.attributes import Attribute, shown, table
 from polpo.api.network_v2.errors import NeutronError, bad_request, conflict
 from polpo.api.network_v2.resource import Reading, Resource, View, Writing, changed, standard
 from polpo.api.network_v2.values import boolean, list_of
-from polpo.model.security_group import AddressGroup, SecurityGroupRule
+from polpo.model.security_group import AddressGroup, all_rules
 from polpo.model.snapshot import Snapshot
 
 ADDRESSES = list_of(values.prefix(), null_is_empty=True)
@@ -36,7 +36,7 @@ def update(w: Writing, group: AddressGroup, given: dict[str, Any]) -> AddressGro
 
 
 def delete(w: Writing, group: AddressGroup) -> None:
-    if w.snapshot.count_by(SecurityGroupRule, "remote_address_group", group.id):
+    if any(True for _ in all_rules(w.snapshot, group.id, "remote_address_group")):
         raise conflict(
             "AddressGroupInUse",
             f"Address group {group.id} is in use on one or more security group rules.",

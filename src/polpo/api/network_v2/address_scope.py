@@ -73,6 +73,15 @@ def visible(snapshot: Snapshot, context: Context, scope: AddressScope) -> bool:
     return sharing.is_shared(snapshot, context, scope)
 
 
+def may_fill(w: Writing, scope: AddressScope) -> bool:
+    """Whether the asker's own prefixes may be in it: gateways let them out as they are. One that is
+    shared with everybody is for those who take addresses from its owner's pools.
+    """
+    by_name = f"{sharing.SHARED}/{w.context.project_id}"
+    own = w.context.is_admin or scope.project_id == w.context.project_id
+    return own or w.snapshot.holder(f"rbac/{scope.id}", by_name) is not None
+
+
 def others(snapshot: Snapshot, context: Context) -> Iterable[str]:
     return sharing.granted_ids(snapshot, context, "address_scope", sharing.SHARED)
 

@@ -109,6 +109,7 @@ def _configuration(host: Host, report: HostReport | None) -> dict[str, Any]:
     if report is not None:
         said = {"revision": report.revision, "devices": report.ports}
         said["bridge_mappings"] = report.uplinks  # as Neutron calls it; there is no bridge here
+        said["error"] = report.error
     return {"tunneling_ip": host.address, "tunnel_types": ["vxlan"], **said}
 
 

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from polpo.api.context import Context, Controller, Unauthorized
 from polpo.api.identifier import new_id
 from polpo.api.network_v2.collection import Answer, Call
-from polpo.api.network_v2.errors import NeutronError, bad_request, from_store
+from polpo.api.network_v2.errors import NeutronError, bad_request, from_store, no_project
 from polpo.api.network_v2.settings import Settings
 from polpo.store.errors import StoreError
 
@@ -94,7 +94,11 @@ class Endpoint:
         )
 
     async def _context(self, headers: Mapping[str, str]) -> Context:
-        return await self._controller.identity.authenticate(headers.get("x-auth-token", ""))
+        token = headers.get("x-auth-token", "")
+        context = await self._controller.identity.authenticate(token)
+        if not context.is_placed:
+            raise no_project()
+        return context
 
 
 def _failed() -> NeutronError:

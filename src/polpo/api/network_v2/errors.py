@@ -47,6 +47,10 @@ def forbidden(*rules: str) -> NeutronError:
     return NeutronError(403, "PolicyNotAuthorized", f"{text} is disallowed by policy")
 
 
+def no_project() -> NeutronError:
+    return NeutronError(403, "PolicyNotAuthorized", "The token is not of a project: ask for one.")
+
+
 def conflict(type: str, message: str) -> NeutronError:
     return NeutronError(409, type, message)
 

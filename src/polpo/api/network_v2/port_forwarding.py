@@ -24,6 +24,10 @@ from polpo.model.router import FloatingIP, Forwarding
 PROTOCOLS = ("tcp", "udp", "sctp", "dccp")
 """Those that have ports (RFC 9293, 768, 9260, 4340)."""
 
+MOST_PORTS = 1000
+"""Of a floating IP, in all: each is an element of the gateway's maps, for nft can't shift a range.
+All 65535 of one protocol take it some 2 to 5 s, in which its host's other gateways wait.
+"""
 _PORT = Attribute(kind=nullable(integer(1, 65535)), default=None)
 _RANGE = Attribute(kind=nullable(values.port_range()), default=None)
 
@@ -96,12 +100,16 @@ def delete(w: Writing, fip: FloatingIP, forwarding: Forwarding) -> None:
 def _put(
     w: Writing, fip: FloatingIP, forwarding: Forwarding, port: Port, fixed: FixedIP
 ) -> Forwarding:
+    _check_own(w, fip, port)
     _check_ranges(forwarding)
     _check_apart(w, fip, forwarding)
     _check_no_floating_ip(w, fip, forwarding)
     router_id = _router(w, fip, port, fixed)
     others = tuple(f for f in fip.forwardings if f.id != forwarding.id)
     kept = (*others, forwarding)
+    ports = sum(f.external_port_last - f.external_port + 1 for f in kept)
+    if ports > MOST_PORTS:
+        raise _bad(f"A floating IP forwards {MOST_PORTS} ports at most, not {ports}")
     w.tx.put(msgspec.structs.replace(fip, forwardings=kept, router_id=router_id))
     return forwarding
 
@@ -128,6 +136,15 @@ def _fixed(port: Port, address: str | None) -> FixedIP:
             f"{port.id}, as its fixed_ips are {[fixed.ip_address for fixed in held]}"
         )
     return found[0]
+
+
+def _check_own(w: Writing, fip: FloatingIP, port: Port) -> None:
+    """As for floating IPs: who sees a port because it is on their network does not expose it."""
+    if port.project_id != fip.project_id and not w.context.is_admin:
+        raise _bad(
+            f"Cannot set Port forwarding for port {port.id} with Floating IP {fip.id}, since that "
+            "port is owned by a different tenant"
+        )
 
 
 def _check_ranges(forwarding: Forwarding) -> None:

@@ -104,6 +104,12 @@ def _ipv6_port(w: Writing, router: Router, network_id: str) -> Port | None:
 
 def _add_port(w: Writing, router: Router, id: str) -> tuple[Port, list[Subnet]]:
     port: Port = ports.RESOURCE.find(w.snapshot, w.context, id)
+    if not (w.context.is_admin or port.project_id == w.context.project_id):
+        raise bad_resource(
+            "router",
+            f"Cannot add interface to router because port {id} is not owned by project making the "
+            "request",
+        )
     if port.device_id:
         raise conflict(
             "PortInUse",

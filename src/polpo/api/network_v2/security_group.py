@@ -12,7 +12,7 @@ from polpo.api.network_v2.errors import conflict
 from polpo.api.network_v2.resource import Reading, Resource, View, Writing, changed, standard
 from polpo.api.network_v2.values import Kind, boolean, text
 from polpo.model.port import Port
-from polpo.model.security_group import SecurityGroup, SecurityGroupRule
+from polpo.model.security_group import SecurityGroup, SecurityGroupRule, all_rules
 from polpo.model.snapshot import Snapshot
 
 
@@ -68,7 +68,7 @@ def delete(w: Writing, group: SecurityGroup) -> None:
             "Insufficient rights for removing default security group.",
         )
     for index in ("security_group", "remote_group"):
-        for rule in list(w.snapshot.by(SecurityGroupRule, index, group.id)):
+        for rule in list(all_rules(w.snapshot, group.id, index)):
             w.tx.remove(rule)
     sharing.remove_policies(w, group.id)
     w.tx.remove(group)

@@ -164,6 +164,13 @@ def _check_only_default(w: Writing, pool: SubnetPool) -> None:
 
 def _check_scope(w: Writing, pool: SubnetPool, scope_id: str) -> None:
     scope: AddressScope = address_scope.RESOURCE.find(w.snapshot, w.context, scope_id)
+    if not address_scope.may_fill(w, scope):
+        raise NeutronError(
+            400,
+            "IllegalSubnetPoolAssociationToAddressScope",
+            f"Illegal subnetpool association: subnetpool {pool.id} cannot be associated with "
+            f"address scope {scope_id}.",
+        )
     if scope.ip_version != pool.ip_version:
         raise NeutronError(
             400,

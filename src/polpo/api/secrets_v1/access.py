@@ -7,8 +7,8 @@ import msgspec
 from msgspec.structs import replace
 from starlette.responses import Response
 
-from polpo.api.secrets_v1.call import NAMES, Call, answer
-from polpo.api.secrets_v1.errors import forbidden
+from polpo.api.secrets_v1.call import NAMES, Call, answer, moment
+from polpo.api.secrets_v1.errors import forbidden, not_found
 from polpo.model.secret import Guarded
 
 
@@ -26,7 +26,11 @@ def show(kind: type[Guarded]) -> Callable[[Call], Any]:
         obj = call.find(kind)
         read: dict[str, Any] = {"project-access": obj.project_access}
         if obj.readers or not obj.project_access:
-            read |= {"users": obj.readers, "created": obj.created_at, "updated": obj.updated_at}
+            read |= {
+                "users": obj.readers,
+                "created": moment(obj.created_at),
+                "updated": moment(obj.updated_at),
+            }
         return answer({"read": read})
 
     return handle
@@ -38,11 +42,8 @@ def update(kind: type[Guarded]) -> Callable[[Call], Any]:
     async def handle(call: Call) -> Response:
         obj = _to_change(call, kind)
         body = (await call.read(AccessBody, "ACL")).read
-        before = obj if call.request.method == "PATCH" else replace(obj, **NOBODY_MORE)
-        users = before.readers if body.users is None else tuple(sorted(set(body.users)))
-        access = before.project_access if body.project_access is None else body.project_access
-        after = replace(obj, readers=users, project_access=access)
-        await call.controller.store.write(lambda tx: tx.put(after))
+        keeps = call.request.method == "PATCH"
+        await _write(call, obj, lambda now: _said(now if keeps else _closed(now), body))
         return answer({"acl_ref": call.url(f"/{NAMES[kind]}s/{obj.id}/acl")})
 
     return handle
@@ -51,13 +52,32 @@ def update(kind: type[Guarded]) -> Callable[[Call], Any]:
 def remove(kind: type[Guarded]) -> Callable[[Call], Any]:
     async def handle(call: Call) -> Response:
         obj = _to_change(call, kind)
-        await call.controller.store.write(lambda tx: tx.put(replace(obj, **NOBODY_MORE)))
+        await _write(call, obj, _closed)
         return Response(status_code=200)
 
     return handle
 
 
-NOBODY_MORE: dict[str, Any] = {"readers": (), "project_access": True}
+def _said(before: Guarded, body: Reading) -> Guarded:
+    users = before.readers if body.users is None else tuple(sorted(set(body.users)))
+    access = before.project_access if body.project_access is None else body.project_access
+    return replace(before, readers=users, project_access=access)
+
+
+def _closed(before: Guarded) -> Guarded:
+    return replace(before, readers=(), project_access=True)
+
+
+async def _write(call: Call, seen: Guarded, change: Callable[[Guarded], Guarded]) -> None:
+    """As it is by now: its payload may have come since, or it may be gone."""
+
+    def act(tx: Any) -> None:
+        now = tx.snapshot.get(type(seen), seen.id)
+        if now is None:
+            raise not_found(NAMES[type(seen)])
+        tx.put(change(now))
+
+    await call.controller.store.write(act)
 
 
 def _to_change(call: Call, kind: type[Guarded]) -> Guarded:

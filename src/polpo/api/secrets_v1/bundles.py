@@ -5,6 +5,7 @@ password (as Octavia takes it).
 """
 
 import re
+from collections.abc import Mapping
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -23,27 +24,35 @@ class NoCertificate(Exception):
     """What is there can't be used; says why, and nothing of what is secret."""
 
 
-def bundle(seal: Seal, snapshot: Snapshot, ref: str) -> bytes:
-    """Raises NoCertificate, Unopened."""
+def payloads(seal: Seal, snapshot: Snapshot, ref: str) -> dict[str, bytes]:
+    """What the reference leads to: by name of a container's parts, by "" of a single secret.
+
+    Raises NoCertificate, Unopened.
+    """
     id = id_in(ref)
     container = snapshot.get(SecretContainer, id)
-    try:
-        if container is not None:
-            return _of_container(seal, snapshot, container)
-        return _of_secret(_payload(seal, snapshot, id))
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise NoCertificate(f"{ref}: {error}") from None
+    named = [("", id)] if container is None else [(r.name, r.secret_id) for r in container.secrets]
+    return {name: _payload(seal, snapshot, secret) for name, secret in named}
 
 
 def _payload(seal: Seal, snapshot: Snapshot, id: str) -> bytes:
     secret = snapshot.get(Secret, id)
     if secret is None or not secret.sealed:
-        raise ValueError("there is no such secret, or it has no payload")
+        raise NoCertificate("there is no such secret, or it has no payload")
     return seal.open(secret.id, secret.sealed)
 
 
-def _of_container(seal: Seal, snapshot: Snapshot, container: SecretContainer) -> bytes:
-    found = {ref.name: _payload(seal, snapshot, ref.secret_id) for ref in container.secrets}
+def bundle(found: Mapping[str, bytes]) -> bytes:
+    """Of payloads. Raises NoCertificate. As long as whoever has made them wants it to: see
+    `bundling`.
+    """
+    try:
+        return _of_secret(found[""]) if "" in found else _of_container(found)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise NoCertificate(str(error)) from None
+
+
+def _of_container(found: Mapping[str, bytes]) -> bytes:
     if "certificate" not in found:
         raise ValueError("the container has no certificate")
     parts = [found["certificate"], found.get("intermediates", b"")]

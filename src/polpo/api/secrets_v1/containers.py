@@ -6,7 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 from polpo.api.identifier import new_id
-from polpo.api.secrets_v1.call import Call, answer, is_over, nothing
+from polpo.api.secrets_v1.call import Call, answer, is_over, moment, nothing
 from polpo.api.secrets_v1.errors import bad_request, not_found
 from polpo.api.secrets_v1.secrets import Text, page
 from polpo.api.secrets_v1.secrets import ref as secret_ref
@@ -77,8 +77,7 @@ async def show(call: Call) -> Response:
 
 async def remove(call: Call) -> Response:
     """Its secrets stay."""
-    call.check_writer("Container deletion")
-    container = call.find(SecretContainer)
+    container = call.find_own(SecretContainer, "Container deletion")
     await call.controller.store.write(lambda tx: tx.remove(container))
     return nothing()
 
@@ -107,8 +106,8 @@ def view(call: Call, container: SecretContainer) -> dict[str, Any]:
         "type": container.type,
         "status": "ACTIVE",
         "creator_id": container.creator_id,
-        "created": container.created_at,
-        "updated": container.updated_at,
+        "created": moment(container.created_at),
+        "updated": moment(container.updated_at),
         "consumers": [],
         "secret_refs": [
             {"name": r.name, "secret_ref": secret_ref(call, r.secret_id)} for r in container.secrets

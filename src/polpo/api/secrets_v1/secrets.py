@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from starlette.responses import Response
 
 from polpo.api.identifier import new_id
-from polpo.api.secrets_v1.call import Call, answer, is_over, nothing
+from polpo.api.secrets_v1.call import Call, answer, is_over, moment, nothing
 from polpo.api.secrets_v1.errors import Refused, bad_request, forbidden, not_found
 from polpo.model.secret import Secret
 
@@ -109,8 +109,7 @@ def _expiration(said: str | None, now: str) -> str:
 
 async def update(call: Call) -> Response:
     """The payload of one that has none yet: the body as it is."""
-    call.check_writer("Secret update")
-    secret = call.find(Secret)
+    secret = call.find_own(Secret, "Secret update")
     said = call.request.headers.get("content-type", "").lower()
     if said not in (*TEXTS, BINARY):
         text = f"Only {TEXT} and {BINARY} are taken."
@@ -156,8 +155,7 @@ async def payload(call: Call) -> Response:
 
 
 async def remove(call: Call) -> Response:
-    call.check_writer("Secret deletion")
-    secret = call.find(Secret)
+    secret = call.find_own(Secret, "Secret deletion")
     await call.controller.store.write(lambda tx: tx.remove(secret))
     return nothing()
 
@@ -207,11 +205,11 @@ def view(call: Call, secret: Secret) -> dict[str, Any]:
         "algorithm": secret.algorithm or None,
         "bit_length": secret.bit_length,
         "mode": secret.mode or None,
-        "expiration": secret.expiration or None,
+        "expiration": moment(secret.expiration),
         "status": "ACTIVE",
         "creator_id": secret.creator_id,
-        "created": secret.created_at,
-        "updated": secret.updated_at,
+        "created": moment(secret.created_at),
+        "updated": moment(secret.updated_at),
         "consumers": [],
         **content,
     }

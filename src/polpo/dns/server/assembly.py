@@ -6,11 +6,13 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.counts import Counts
+from polpo.dns.plugin import EVERYTHING
 from polpo.dns.plugins.tls.context import server_context
 from polpo.dns.plugins.view.setup import test_of, view_of
 from polpo.dns.query import Answer, Query
@@ -33,6 +35,8 @@ from polpo.dns.server.views import Option, chosen_by
 from polpo.dns.turn import Turn
 
 Later = Callable[[float, Callable[[], None]], Callable[[], None]]
+Tell = Callable[[int, str, bytes], bool]
+"""A message for the feed of a block's plugin; False where there is none."""
 
 
 def _connections(scheme: str, channel: Channel) -> Connections:
@@ -55,7 +59,9 @@ class TcpListener(NamedTuple):
 class Assembly:
     """All that a worker answers with."""
 
-    def __init__(self, configuration: Configuration, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, configuration: Configuration, loop: asyncio.AbstractEventLoop, tell: Tell
+    ) -> None:
         self.counts = Counts()
         self.tally = Tally()
         self.places: dict[int, list[BlockPlace]] = {}
@@ -64,6 +70,7 @@ class Assembly:
         self.udp: list[UdpListener] = []
         self.tcp: list[TcpListener] = []
         self._loop = loop
+        self._tell = tell
         self.turn = Turn(loop.call_soon)
         for server in configuration.servers:
             self._add_server(server, configuration.blocks)
@@ -75,7 +82,10 @@ class Assembly:
             receive = place.receivers.get(plugin)
             if receive is not None:
                 names += receive(message)
-        if names:
+        if EVERYTHING in names:
+            for channel in self.channels:
+                channel.table.clear()
+        elif names:
             for channel in self.channels:
                 channel.table.forget(names)
 
@@ -124,6 +134,7 @@ class Assembly:
             self.turn,
             view.name if view else "",
             bool(block.named("metadata")),
+            partial(self._tell, index),
         )
         self.places.setdefault(index, []).append(place)
         handler = build_handler(block, place)

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.counts import Counts
-from polpo.dns.handing import Relay
+from polpo.dns.handing import Relay, Through
 from polpo.dns.plugin import ORDER, handler_of, setup_of
-from polpo.dns.query import Answer, Handler, Query
+from polpo.dns.query import Answer, Facts, Handler, Query
 from polpo.dns.turn import Turn
 from polpo.dns.wire.name import ROOT, is_within, suffixes
 from polpo.dns.wire.record import Rcode, Reply
@@ -52,12 +52,16 @@ class BlockPlace:
         turn: Turn,
         view: str = "",
         has_metadata: bool = False,
+        tell: Callable[[str, bytes], bool] = lambda plugin, message: False,
     ) -> None:
+        self.tell = tell
         self.turn = turn
         self.view = view
         self.has_metadata = has_metadata
-        self.facts: dict[str, Callable[[Query], str]] = {"view/name": lambda query: view}
-        self.describe = self.facts.__setitem__
+        self.facts = Facts()
+        self.describe = self.facts.says.__setitem__
+        self.describe_family = self.facts.families.__setitem__
+        self.describe("view/name", lambda query: view)
         self.zones = zones
         self.server = server
         self.counts = counts
@@ -67,6 +71,8 @@ class BlockPlace:
         self.ends: list[Callable[[], None]] = []
         self.at_end = self.ends.append
         self._services: dict[str, object] = {}
+        self.through: dict[str, Through] = {}
+        self.hands_on = self.through.__setitem__
 
     now = staticmethod(time.monotonic)
 
@@ -100,12 +106,15 @@ def build_handler(block: ServerBlock, place: BlockPlace) -> Handler:
 
 
 def relay_of(block: ServerBlock, place: BlockPlace) -> Relay | None:
-    """How queries of the block can be handed on without being looked at, if they can."""
+    """How queries of the block can be handed on by batches, if they can."""
     names = {d.name for d in block.directives if handler_of(d.name) is not None}
     forwarding = place.provided("forward")
-    if forwarding is None or not names <= SEEING_NOTHING:
+    if forwarding is None or not names <= SEEING_NOTHING | place.through.keys():
         return None
     relay: Relay = forwarding.relay
+    for name in reversed(ORDER):
+        if name in place.through:
+            relay = place.through[name](relay)
     return relay
 
 

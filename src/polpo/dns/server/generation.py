@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from polpo.dns.counts import Counts, Row
 from polpo.dns.plugin import Feed, Page, feed_of, setup_of
-from polpo.dns.server.link import Configuration, Server, Sockets, feed_frame
+from polpo.dns.server.link import Configuration, Server, Sockets, feed_frame, read_feed
 from polpo.dns.server.plan import Plan
 from polpo.dns.server.processes import Launch, WorkerProcess
 from polpo.dns.server.sockets import Listeners
@@ -124,7 +124,9 @@ class Generation:
 
     async def _start_worker(self, number: int) -> WorkerProcess:
         begun = time.monotonic()
-        worker = WorkerProcess(self._launch, lambda ended: self._replace(number, ended, begun))
+        worker = WorkerProcess(
+            self._launch, lambda ended: self._replace(number, ended, begun), self._hear
+        )
         servers, descriptors = self._sockets(number)
         user, group = self._identity
         configuration = Configuration(self.plan.blocks, servers, user, group, self._succession)
@@ -134,6 +136,13 @@ class Generation:
                 worker.tell(feed_frame(block, plugin, message))
         self.workers.append(worker)
         return worker
+
+    def _hear(self, payload: bytes) -> None:
+        """What a handler tells its feed."""
+        block, plugin, message = read_feed(payload)
+        hear = getattr(self._feeds.get((block, plugin)), "hear", None)
+        if hear is not None:
+            hear(message)
 
     def _sockets(self, number: int) -> tuple[list[Server], list[int]]:
         servers, descriptors = [], []

@@ -2,6 +2,7 @@
 
 A frame is a length (4 bytes), a kind (1 byte) and what the kind says, in msgpack but for feeds,
 whose message is the plugin's own: two bytes for the block, one for the length of the plugin's name.
+What handlers tell their feeds has the same form.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import msgspec
 
 from polpo.dns.corefile.block import ServerBlock
 
-CONFIGURE, FEED, STARTED, ROWS, STOP, FED = b"c", b"f", b"s", b"r", b"x", b"e"
+CONFIGURE, FEED, STARTED, ROWS, STOP, FED, TOLD = b"c", b"f", b"s", b"r", b"x", b"e", b"t"
 
 
 class Sockets(msgspec.Struct, frozen=True):
@@ -46,9 +47,9 @@ def frame(kind: bytes, payload: bytes = b"") -> bytes:
     return len(payload).to_bytes(4, "big") + kind + payload
 
 
-def feed_frame(block: int, plugin: str, message: bytes) -> bytes:
+def feed_frame(block: int, plugin: str, message: bytes, kind: bytes = FEED) -> bytes:
     name = plugin.encode()
-    return frame(FEED, block.to_bytes(2, "big") + bytes((len(name),)) + name + message)
+    return frame(kind, block.to_bytes(2, "big") + bytes((len(name),)) + name + message)
 
 
 def read_feed(payload: bytes) -> tuple[int, str, bytes]:

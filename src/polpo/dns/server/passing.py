@@ -6,20 +6,23 @@ query costs a look at its question, a tuple that waits, and a look at the reply.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from polpo.dns.handing import Query, Returned
 from polpo.dns.server.answering import LARGEST_UDP, TRANSFERS, Channel
 from polpo.dns.server.chain import Chain
-from polpo.dns.server.tally import Combination
 from polpo.dns.turn import Turn
 from polpo.dns.wire.glance import glance
 from polpo.dns.wire.render import truncated
-from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing
+from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope
+from polpo.kernel.posting import Outgoing
 
 LongWay = Callable[[bytes, Envelope], None]
 # The query, its sender, who answers, where the question ends, type, DO, the size of what is taken.
 Waiter = tuple[bytes, Envelope, Chain, int, int, bool, int]
+# The chain's number, rcode, type, DO, bytes of the query and of the reply, seconds.
+Labels = tuple[int, int, int, bool, int, int, float]
 
 
 class Passing:
@@ -58,6 +61,8 @@ class Passing:
                 message[2:],
                 message[12:end],
                 index,
+                type,
+                dnssec_ok,
                 (message, envelope, chain, end, type, dnssec_ok, size),
             )
             queries = by_chain.get(id(chain))
@@ -76,23 +81,30 @@ class Passing:
     def _take_back(self, returned: list[Returned]) -> None:
         """What upstreams say."""
         self.waiting -= len(returned)
-        add, combination = self._outgoing.add, self._channel.combination
-        sums: dict[tuple[int, float], int] = {}
-        labels: dict[int, Combination] = {}
-        is_first = False
+        messages: list[bytes] = []
+        envelopes: list[Envelope] = []
+        labels: list[Labels] = []
+        chains: dict[int, Chain] = {}
         for (asked, envelope, chain, end, type, dnssec_ok, size), reply, seconds in returned:
             if reply is None:
                 self._long_way(asked, envelope)
                 continue
             if len(reply) > size:
                 reply = truncated(reply, end)
-            slot, labels[slot] = combination(
-                chain, reply[3] & 15, "forward", type, dnssec_ok, len(asked), len(reply)
-            )
-            sums[slot, seconds] = sums.get((slot, seconds), 0) + 1
-            if add(envelope, asked[:2], reply):
-                is_first = True
-        for (slot, seconds), times in sums.items():
-            self._channel.tally.count(slot, seconds, labels[slot], times)
-        if is_first:
+            number = id(chain)
+            chains[number] = chain
+            labels.append((number, reply[3] & 15, type, dnssec_ok, len(asked), len(reply), seconds))
+            messages.append(asked[:2] + reply[2:])
+            envelopes.append(envelope)
+        self._count(labels, chains)
+        if messages and self._outgoing.add(envelopes, messages):
             self._turn.at_end(self._outgoing.flush)
+
+    def _count(self, labels: list[Labels], chains: dict[int, Chain]) -> None:
+        combination, count = self._channel.combination, self._channel.tally.count
+        for each, times in Counter(labels).items():
+            number, rcode, type, dnssec_ok, asked, replied, seconds = each
+            slot, combined = combination(
+                chains[number], rcode, "forward", type, dnssec_ok, asked, replied
+            )
+            count(slot, seconds, combined, times)

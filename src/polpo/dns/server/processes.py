@@ -13,7 +13,17 @@ from typing import Protocol
 import msgspec
 
 from polpo.dns.counts import Row
-from polpo.dns.server.link import CONFIGURE, FED, ROWS, STARTED, STOP, Configuration, Frames, frame
+from polpo.dns.server.link import (
+    CONFIGURE,
+    FED,
+    ROWS,
+    STARTED,
+    STOP,
+    TOLD,
+    Configuration,
+    Frames,
+    frame,
+)
 from polpo.dns.server.nursery import Nursery
 
 LONGEST_ANSWER_S = 1.0
@@ -79,11 +89,18 @@ class Launcher:
 
 
 class WorkerProcess(asyncio.Protocol):
-    """One worker: started, told things, and noticed when it ends."""
+    """One worker: started, told things, and noticed when it ends. `heard` is called with what its
+    handlers tell their feeds."""
 
-    def __init__(self, launch: Launch, ended: Callable[[WorkerProcess], None]) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        ended: Callable[[WorkerProcess], None],
+        heard: Callable[[bytes], None],
+    ) -> None:
         self._launch = launch
         self._ended = ended
+        self._heard = heard
         self._frames = Frames()
         self._transport: asyncio.Transport | None = None
         self._process: Process | None = None
@@ -142,6 +159,8 @@ class WorkerProcess(asyncio.Protocol):
         for kind, payload in self._frames.take(data):
             if kind == STARTED and not self.started.done():
                 self.started.set_result(None)
+            elif kind == TOLD:
+                self._heard(payload)
             elif kind == ROWS:
                 self.rows = msgspec.msgpack.decode(payload, type=list[Row])
                 if self._asked is not None:

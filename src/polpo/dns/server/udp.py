@@ -11,9 +11,17 @@ from polpo.dns.server.answering import Asked, Channel, begin
 from polpo.dns.server.passing import Passing
 from polpo.dns.server.tally import DURATIONS
 from polpo.dns.turn import Turn
-from polpo.kernel.datagrams import SLOT_BYTES, Batch, Envelope, Outgoing, peer_of, send_one
+from polpo.kernel.datagrams import (
+    BATCHES_AT_ONCE,
+    MANY,
+    SLOT_BYTES,
+    Batch,
+    Envelope,
+    peer_of,
+    send_one,
+)
+from polpo.kernel.posting import Outgoing
 
-BATCHES_AT_ONCE = 4  # then the loop's other work has its turn
 BEHIND_IDS = tuple(range(2, 64 * SLOT_BYTES, SLOT_BYTES))  # where keys and answers begin
 
 
@@ -43,7 +51,7 @@ class UdpListener:
             if not lengths:
                 return number > 0
             self._answer(lengths)
-            if len(lengths) < self._batch.slots:
+            if len(lengths) < MANY:
                 break
         return True
 
@@ -52,8 +60,8 @@ class UdpListener:
         batch, channel = self._batch, self._channel
         begun = self._turn.now = time.monotonic()
         count = len(lengths)
-        memory = batch.memory
-        data = batch.view[: count * SLOT_BYTES].tobytes()
+        view = batch.view
+        data = view[: count * SLOT_BYTES].tobytes()
         find = channel.table.young.get
         values = channel.tally.values
         turn = self._round = self._round + 1
@@ -70,7 +78,7 @@ class UdpListener:
             if terms is not None:
                 body = terms.body(body, turn)
             size = len(body)
-            memory[at : at + size] = body
+            view[at : at + size] = body
             sizes.append(size + 2)
             values[slot] += 1
         batch.lengths[:count] = array("Q", sizes)
@@ -145,5 +153,5 @@ class UdpListener:
 
     def _send(self, envelope: Envelope, wire: bytes) -> None:
         """The answer for somebody who waits, with others of this turn."""
-        if self._outgoing.add(envelope, wire[:2], wire):
+        if self._outgoing.add([envelope], [wire]):
             self._turn.at_end(self._outgoing.flush)

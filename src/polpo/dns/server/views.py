@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from polpo.dns.query import Query
+from polpo.dns.query import NO_FACTS, Query
 from polpo.dns.server.chain import BlockPlace, Chain, refuse
 from polpo.dns.wire.name import suffixes
 
@@ -27,7 +27,7 @@ def chosen_by(options: Sequence[Option], zone: bytes, zones: Zones) -> Chain:
     def choose(query: Query) -> Chain | None:
         query.keep = False
         for option in options:
-            query.facts = option.place.facts if option.place.has_metadata else {}
+            query.facts = option.place.facts if option.place.has_metadata else NO_FACTS
             if option.fits is None or option.fits(query):
                 return option.chain
         for suffix in list(suffixes(zone))[1:]:

@@ -30,8 +30,10 @@ from polpo.dns.server.link import (
     ROWS,
     STARTED,
     STOP,
+    TOLD,
     Configuration,
     Frames,
+    feed_frame,
     frame,
     read_feed,
 )
@@ -53,6 +55,7 @@ class Worker:
         self._assembly: Assembly | None = None
         self._servers: list[asyncio.Server] = []
         self._address = ""
+        self._is_alone = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.stopped: asyncio.Future[None] = loop.create_future()
         loop.add_reader(control, self._hear)
@@ -66,6 +69,7 @@ class Worker:
         except OSError:
             data = b""
         if not data:
+            self._is_alone = True
             self._loop.remove_reader(self._control)
             self._spawn(self._wait_for_successor())
             return
@@ -91,7 +95,7 @@ class Worker:
     def _configure(self, configuration: Configuration) -> None:
         """Make the chains, and become nobody; queries are not read yet."""
         self._address = configuration.succession
-        self._assembly = Assembly(configuration, self._loop)
+        self._assembly = Assembly(configuration, self._loop, self._tell_feed)
         if configuration.user >= 0:
             become(configuration.user, configuration.group)
 
@@ -152,7 +156,9 @@ class Worker:
             await asyncio.sleep(LOOK_AROUND_S)
 
     async def _wait_for_successor(self) -> None:
-        """Without control."""
+        """Without control. What listens in its very end is not looked at: the kernel closes what a
+        killed process had open one after the other, the pair with us perhaps first."""
+        await asyncio.sleep(LOOK_S)
         while not has_successor(self._address):  # noqa: ASYNC110 - another process
             await asyncio.sleep(LOOK_S)
         await self._leave_sockets()
@@ -173,6 +179,12 @@ class Worker:
             while listener.drain():
                 pass
             listener.socket.close()
+
+    def _tell_feed(self, block: int, plugin: str, message: bytes) -> bool:
+        """False where there is no control any more."""
+        if not self._is_alone:
+            self._tell(feed_frame(block, plugin, message, TOLD))
+        return not self._is_alone
 
     def _tell(self, data: bytes) -> None:
         """To control, without waiting for it."""

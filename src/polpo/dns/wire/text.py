@@ -52,13 +52,16 @@ def record_from_text(text: str) -> Record:
 
 
 def read_zone(path: Path, origin: bytes) -> list[Record]:
-    """The records of a zone file. ValueError or OSError says why not."""
+    """The records of a zone file, which has a SOA; NS records it may do without, as CoreDNS has it.
+    ValueError or OSError says why not."""
     try:
         zone = dns.zone.from_file(
-            str(path), origin=to_text(origin), relativize=False, check_origin=True
+            str(path), origin=to_text(origin), relativize=False, check_origin=False
         )
     except (dns.exception.DNSException, ValueError) as wrong:
         raise ValueError(f"{path}: {wrong or type(wrong).__name__}") from wrong
+    if zone.get_rdataset(to_text(origin), dns.rdatatype.SOA) is None:
+        raise ValueError(f"{path}: no SOA record for {to_text(origin)}")
     return [
         Record((name.to_wire() or b"").lower(), rdata.rdtype, ttl_s, rdata.to_wire() or b"")
         for name, ttl_s, rdata in zone.iterate_rdatas()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from polpo.ingress.objects import ConfigMap, Secret
+from polpo.ingress.objects import ConfigMap
+from polpo.kube.objects import Secret
 
 
 class Asking(NamedTuple):
-    """`secret` and `config_map` look into the Ingress' own namespace, and raise Wrong.
+    """`secret`, `config_map` and `first_port` (of a Service) look into the Ingress' own namespace,
+    and raise Wrong.
 
     has_tls   the host has a certificate
     path, how the path's text and type: exact, prefix, regex
@@ -23,3 +25,4 @@ class Asking(NamedTuple):
     how: str
     secret: Callable[[str], Secret]
     config_map: Callable[[str], ConfigMap]
+    first_port: Callable[[str], int]

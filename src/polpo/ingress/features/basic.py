@@ -14,24 +14,38 @@ from polpo.kernel.haproxy.words import word
 
 KEYS = ("auth-type", "auth-secret", "auth-secret-type", "auth-realm")
 GUARDS = True
-_HASH = re.compile(r"\$(1|5|6|2[aby]|y|7)\$[!-~]{1,200}")
+_CRYPT = re.compile(r"\$(1|5|6|2[aby]|y|7)\$[!-~]{1,200}")
+_HTPASSWD = re.compile(r"\$apr1\$[./0-9A-Za-z]{1,8}\$[./0-9A-Za-z]{22}|\{SHA\}[+/0-9A-Za-z]{27}=")
 MOST = 1000
 
 
 class Basic(Feature, frozen=True):
-    """Users and what crypt(3) has made of their passwords."""
+    """Users and what crypt(3), or htpasswd for itself alone, has made of their passwords."""
 
     realm: str
     users: tuple[tuple[str, str], ...]
 
+    def _of_htpasswd(self) -> list[tuple[str, str]]:
+        return [(user, stored) for user, stored in self.users if not _CRYPT.fullmatch(stored)]
+
+    def programs(self) -> Iterator[str]:
+        if self._of_htpasswd():
+            yield "password"
+
     def lines(self, name: str) -> Iterator[str]:
         known = f"{{ http_auth(users.{name}) }}"
+        for user, stored in self._of_htpasswd():
+            his = f"{{ http_auth_user -m str -- {word(user)} }}"
+            yield f"http-request lua.polpo_password {word(stored)} if {his}"
+            known = f"{{ var(txn.known) -m bool }} || {{ http_auth(users.{name}) }}"
         yield f"http-request auth realm {word(self.realm)} unless {known}"
 
     def sections(self, name: str) -> Iterator[list[str]]:
+        others = self._of_htpasswd()
         lines = [f"userlist users.{name}"]
         for user, password in self.users:
-            lines.append(f"  user {word(user)} password {word(password)}")
+            if (user, password) not in others:
+                lines.append(f"  user {word(user)} password {word(password)}")
         yield lines
 
 
@@ -60,9 +74,9 @@ def _user(pair: tuple[str, str]) -> tuple[str, str]:
     user, password = pair
     if not re.fullmatch(r"[!-9;-~]{1,255}", user):
         raise Wrong(f"auth-secret: {user!r} is no user's name")
-    if not _HASH.fullmatch(password):
+    if not _CRYPT.fullmatch(password) and not _HTPASSWD.fullmatch(password):
         raise Wrong(
-            f"auth-secret: the password of {user} is none that crypt(3) knows: make it with"
-            " htpasswd -B or -5 ($apr1$ and {SHA} are not known)"
+            f"auth-secret: the password of {user} is neither crypt(3)'s nor $apr1$ nor {{SHA}}:"
+            " make it with htpasswd"
         )
     return user, password

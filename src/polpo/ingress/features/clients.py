@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from polpo.ingress.annotations import Annotations
+from polpo.ingress.asked import NAME
 from polpo.ingress.features.asking import Asking
 from polpo.ingress.plan import Feature
 from polpo.ingress.wrong import Wrong
@@ -21,6 +22,7 @@ class Clients(Feature, frozen=True):
     passed: bool = False
 
     def lines(self, name: str) -> Iterator[str]:
+        yield f"http-request set-var(txn.name) {NAME}"
         same = "{ ssl_fc } { ssl_fc_sni,lower,strcmp(txn.name) eq 0 }"
         yield f"http-request deny deny_status 421 unless {same}"
         if self.required:

@@ -26,6 +26,9 @@ class External(Feature, frozen=True):
     signin: str = ""
     headers: tuple[str, ...] = ()
 
+    def programs(self) -> Iterator[str]:
+        yield "external"
+
     def lines(self, name: str) -> Iterator[str]:
         headers = ",".join(token(header).lower() for header in self.headers)
         for header in self.headers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from polpo.ingress.annotations import Annotations
+from polpo.ingress.asked import IS_PLAIN
 from polpo.ingress.features.asking import Asking
 from polpo.ingress.plan import Feature
 
@@ -13,13 +14,10 @@ GUARDS = True
 
 
 class Https(Feature, frozen=True):
-    """`txn.proto`: as a load balancer in front has said, too (proxy/identity.py)."""
-
     code: int = 308
 
     def lines(self, name: str) -> Iterator[str]:
-        plain = "if { var(txn.proto) -m str http }"
-        yield f"http-request redirect scheme https code {self.code} {plain}"
+        yield f"http-request redirect scheme https code {self.code} if {IS_PLAIN}"
 
 
 def read(given: Annotations, asking: Asking) -> Https | None:

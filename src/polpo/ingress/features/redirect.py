@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from polpo.ingress.annotations import Annotations
+from polpo.ingress.asked import SCHEME
 from polpo.ingress.features.asking import Asking
 from polpo.ingress.plan import Feature
 from polpo.ingress.wrong import Wrong
@@ -36,7 +37,7 @@ class Host(Feature, frozen=True):
     name: str
 
     def lines(self, name: str) -> Iterator[str]:
-        yield f"http-request redirect code 308 prefix '%[var(txn.proto)]://{self.name}'"
+        yield f"http-request redirect code 308 prefix '{SCHEME}://{self.name}'"
 
 
 class AppRoot(Feature, frozen=True):

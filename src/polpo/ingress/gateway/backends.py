@@ -58,6 +58,11 @@ class Backends:
             return (Share(BROKEN),)
         return found
 
+    def besides(self, ref: BackendRef) -> Backend | None:
+        """Whom a mirror asks; None if he is not there, which the route's status says."""
+        found = self._backend(ref, ())
+        return None if found is BROKEN else found
+
     def _backend(self, ref: BackendRef, policy: tuple[Feature, ...]) -> Backend:
         asker, namespace = self._asker, ref.namespace or self._asker.namespace
         where = f"{namespace}/{ref.name}"

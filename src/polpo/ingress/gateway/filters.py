@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from polpo.ingress.features.cors import Cors
 from polpo.ingress.features.headers import Headers, checked
+from polpo.ingress.features.mirror import OF, Mirror
 from polpo.ingress.features.rerouted import NewPath, Rerouted
 from polpo.ingress.features.rewriting import Rewrite
 from polpo.ingress.gateway import routes
-from polpo.ingress.gateway.routes import Filter, HeaderChanges, PathChange, Redirect
-from polpo.ingress.plan import Feature
+from polpo.ingress.gateway.routes import (
+    BackendRef,
+    Filter,
+    HeaderChanges,
+    MirrorTo,
+    PathChange,
+    Redirect,
+)
+from polpo.ingress.plan import Backend, Feature
 from polpo.ingress.wrong import Wrong
 
 CODES = (301, 302, 303, 307, 308)
 
 
 class Around(NamedTuple):
-    """Of the match and the listener: `prefix` is what a replaced prefix replaces, "" if none."""
+    """Of the match and the listener: `prefix` is what a replaced prefix replaces, "" if none;
+    `besides` finds whom a mirror asks, None if nobody is there."""
 
     prefix: str
     scheme: str
     port: int
+    besides: Callable[[BackendRef], Backend | None] | None = None
 
 
 class Filters(NamedTuple):
@@ -34,7 +44,7 @@ class Filters(NamedTuple):
 
 def filters(given: Iterable[Filter], around: Around) -> Filters:
     """Wrong if one can't be done: then none of the route is."""
-    features = tuple(_feature(one, around) for one in given)
+    features = tuple(x for one in given if (x := _feature(one, around)) is not None)
     try:
         for feature in features:
             list(feature.lines("b"))
@@ -43,7 +53,8 @@ def filters(given: Iterable[Filter], around: Around) -> Filters:
     return Filters(features, any(isinstance(feature, Rerouted) for feature in features))
 
 
-def _feature(one: Filter, around: Around) -> Feature:
+def _feature(one: Filter, around: Around) -> Feature | None:
+    """None: it has no effect."""
     if one.type == "RequestHeaderModifier" and one.request_header_modifier:
         return _headers("request", one.request_header_modifier)
     if one.type == "ResponseHeaderModifier" and one.response_header_modifier:
@@ -54,7 +65,18 @@ def _feature(one: Filter, around: Around) -> Feature:
         return _rewrite(one.url_rewrite, around)
     if one.type == "CORS" and one.cors:
         return _cors(one.cors)
+    if one.type == "RequestMirror" and one.request_mirror and around.besides:
+        return _mirror(one.request_mirror, around.besides)
     raise Wrong(f"the filter {one.type} is not supported")
+
+
+def _mirror(given: MirrorTo, besides: Callable[[BackendRef], Backend | None]) -> Mirror | None:
+    to, share = besides(given.backend_ref), OF
+    if given.percent is not None:
+        share = OF * given.percent // 100
+    elif given.fraction is not None:
+        share = OF * given.fraction.numerator // max(given.fraction.denominator, 1)
+    return Mirror(to=to, share=share) if to is not None and share > 0 else None
 
 
 def _headers(of: str, changes: HeaderChanges) -> Headers:

@@ -6,16 +6,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import structlog
 
 from polpo.ingress.gateway import objects, routes
 from polpo.ingress.state import State
 from polpo.kube.client import Client
-from polpo.kube.errors import ApiError
 from polpo.kube.reflection import Change
 from polpo.kube.reflector import Reflector
 from polpo.kube.resources import Resource
+from polpo.kube.served import served
 
 AGAIN_S = 10.0
 NEEDED: tuple[Resource[Any], ...] = (objects.CLASSES, objects.GATEWAYS, routes.HTTP)
@@ -23,14 +22,6 @@ MORE: tuple[Resource[Any], ...] = (objects.GRANTS, objects.POLICIES, routes.GRPC
 """Newer kinds: without them the rest goes on."""
 
 log = structlog.get_logger("polpo.ingress")
-
-
-class _Kind(msgspec.Struct):
-    name: str
-
-
-class _Kinds(msgspec.Struct):
-    resources: list[_Kind]
 
 
 class Following:
@@ -49,26 +40,18 @@ class Following:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
-                served = await self._served()
-                if served is not None:
+                plurals = await served(self._client, objects.GROUP, "v1")
+                if plurals is not None:
                     self._asked = True
-                    for resource in self._due(served):
+                    for resource in self._due(plurals):
                         group.create_task(self._reflector(resource).run())
                     self._news()
                 await asyncio.sleep(AGAIN_S)
 
-    async def _served(self) -> set[str] | None:
-        """Plurals of the kinds; None if nobody could be asked."""
-        try:
-            body = await self._client.call("GET", f"/apis/{objects.GROUP}/v1")
-        except ApiError as error:
-            return set() if error.status == 404 else None
-        return {kind.name for kind in msgspec.json.decode(body, type=_Kinds).resources}
-
-    def _due(self, served: set[str]) -> list[Resource[Any]]:
-        if not all(resource.plural in served for resource in NEEDED):
+    def _due(self, plurals: set[str]) -> list[Resource[Any]]:
+        if not all(resource.plural in plurals for resource in NEEDED):
             return []
-        there = [one for one in (*NEEDED, *MORE) if one.plural in served]
+        there = [one for one in (*NEEDED, *MORE) if one.plural in plurals]
         return [one for one in (*there, objects.NAMESPACES) if one.plural not in self._reflectors]
 
     def _reflector(self, resource: Resource[Any]) -> Reflector[Any]:

@@ -35,7 +35,7 @@ def entries(route: HTTPRoute, backends: Backends, scheme: str, port: int) -> Ite
     for number, rule in enumerate(route.spec.rules):
         for place, match in enumerate(rule.matches or (HttpMatch(),)):
             prefix = match.path.value if match.path.type in ("", "PathPrefix") else ""
-            shares = _shares(rule, backends, Around(prefix, scheme, port))
+            shares = _shares(rule, backends, Around(prefix, scheme, port, backends.besides))
             rank = (*_rank(match), *age(route), number, place)
             yield _entry(match, shares, rank, f"HTTPRoute {key(route.metadata)}")
 

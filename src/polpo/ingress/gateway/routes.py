@@ -66,6 +66,27 @@ class Cors(Struct, frozen=True):
     max_age: int = 5
 
 
+class BackendRef(Struct, frozen=True):
+    name: str
+    port: int | None = None
+    namespace: str = ""
+    group: str = ""
+    kind: str = "Service"
+    weight: int = 1
+    filters: tuple[Filter, ...] = ()
+
+
+class Fraction(Struct, frozen=True):
+    numerator: int
+    denominator: int = 100
+
+
+class MirrorTo(Struct, frozen=True):
+    backend_ref: BackendRef
+    percent: int | None = None
+    fraction: Fraction | None = None
+
+
 class Filter(Struct, frozen=True):
     """`type` says which one is set."""
 
@@ -75,16 +96,7 @@ class Filter(Struct, frozen=True):
     request_redirect: Redirect | None = None
     url_rewrite: Rewrite | None = None
     cors: Cors | None = None
-
-
-class BackendRef(Struct, frozen=True):
-    name: str
-    port: int | None = None
-    namespace: str = ""
-    group: str = ""
-    kind: str = "Service"
-    weight: int = 1
-    filters: tuple[Filter, ...] = ()
+    request_mirror: MirrorTo | None = None
 
 
 class Match(Struct, frozen=True):

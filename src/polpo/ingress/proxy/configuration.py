@@ -9,36 +9,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from polpo.ingress.features.external import External
-from polpo.ingress.plan import Backend, Condition, Door, Plan
+from polpo.ingress.plan import Backend, Door, Plan
 from polpo.ingress.proxy.certificates import crt_list
 from polpo.ingress.proxy.identity import identity
 from polpo.ingress.proxy.misdirected import misdirected
 from polpo.ingress.proxy.passing import inner, names_of, passing
+from polpo.ingress.proxy.routing import routing
 from polpo.ingress.proxy.servers import Servers, servers
 from polpo.ingress.proxy.settings import Settings
-from polpo.ingress.table import GRAIN, Table
+from polpo.ingress.table import Table
 from polpo.kernel.haproxy.words import token, word
 
-EXTERNAL = Path(__file__).with_name("external.lua")
+HERE = Path(__file__).parent
 OLD_S = 1800
 MOST_OLD = 24
 """For so long a former worker goes on with what it has (WebSockets), and for so many reloads."""
 NOTHING = "404 page not found\\n"
-DOTS = r"(^|[/\\])\.\.?([/\\]|$)"
 
 
 def configuration(
     plan: Plan, table: Table, placed: Mapping[str, Servers], settings: Settings
 ) -> str:
     """The text. `placed`: of each backend by name; ValueError if one can't be written."""
-    sections: list[Iterable[str]] = [_global(settings, _asks_others(table)), _defaults(settings)]
+    programs = _programs(table)
+    sections: list[Iterable[str]] = [_global(settings, programs), _defaults()]
     if settings.metrics_port:
         sections.append(_metrics(settings))
     for doors in _frontends(plan.doors):
         sections += passing(plan, doors, settings)
         sections.append(_frontend(plan, doors, table, settings))
     sections.append(_nowhere())
+    if "mirror" in programs:
+        sections.append(_mirrors(settings))
     if any(servers.name for servers in placed.values()):
         sections.append(_resolvers())
     for name, backend in sorted(table.backends.items()):
@@ -48,22 +50,27 @@ def configuration(
 
 
 def _frontends(doors: tuple[Door, ...]) -> list[list[Door]]:
-    """Doors that share their sites are one."""
-    shared = [door for door in doors if door.shared]
-    return [*([shared] if shared else []), *([door] for door in doors if not door.shared)]
+    """Doors that share their sites are one; those for load balancers know clients otherwise."""
+    groups = [
+        [door for door in doors if door.shared and not door.forwarded],
+        [door for door in doors if door.forwarded],
+        *([door] for door in doors if not door.shared),
+    ]
+    return [group for group in groups if group]
 
 
-def _asks_others(table: Table) -> bool:
+def _programs(table: Table) -> list[str]:
     policies = (backend.policy for backend in table.backends.values())
-    return any(isinstance(feature, External) for policy in policies for feature in policy)
+    return sorted({p for policy in policies for feature in policy for p in feature.programs()})
 
 
-def _global(settings: Settings, asks_others: bool) -> Iterator[str]:
+def _global(settings: Settings, programs: list[str]) -> Iterator[str]:
     yield "global"
-    if asks_others:
-        yield f"  lua-load-per-thread {word(str(EXTERNAL))}"
+    for program in programs:
+        yield f"  lua-load-per-thread {word(str(HERE / program))}.lua"
     if settings.user:
         yield f"  user {token(settings.user)}"
+        yield f"  group {token(settings.user)}"
     yield "  log stderr len 2048 format raw local0 notice"
     yield f"  stats socket {word(str(settings.socket))} mode 600 level admin expose-fd listeners"
     yield "  stats timeout 1m"
@@ -78,15 +85,12 @@ def _global(settings: Settings, asks_others: bool) -> Iterator[str]:
     yield "  tune.ssl.cachesize 50000"
 
 
-def _defaults(settings: Settings) -> Iterator[str]:
+def _defaults() -> Iterator[str]:
+    """Without `log`: a frontend that has one and no format says of each request who asks, and
+    that took every ninth instruction, though nobody was to hear it.
+    """
     yield "defaults"
-    yield "  log global"
     yield "  mode http"
-    yield "  option dontlognull"
-    if settings.access_log:
-        yield "  option httplog"
-    else:
-        yield "  option dontlog-normal"
     yield "  retries 3"
     yield "  option redispatch"
     yield "  option idle-close-on-response"  # while it is reloaded, not under a new request
@@ -110,20 +114,22 @@ def _metrics(settings: Settings) -> Iterator[str]:
 def _frontend(plan: Plan, doors: list[Door], table: Table, settings: Settings) -> Iterator[str]:
     first = doors[0]
     tag = "" if first.shared else first.name
-    yield f"frontend {'doors' if first.shared else f'door.{first.name}'}"
+    own = first.forwarded or not first.shared
+    yield f"frontend {f'door.{first.name}' if own else 'doors'}"
     for door in doors:
         yield f"  bind {_bind(plan, door, settings)}"
+    if settings.access_log:
+        yield from ("  log global", "  option httplog", "  option dontlognull")
     yield from identity(doors, settings)
     yield from misdirected(doors)
-    yield from _routing(tag, table, settings)
-    yield "  use_backend %[var(txn.route)] if { var(txn.route) -m found }"
+    yield from routing(tag, table, settings)
     fallback = plan.fallback if first.shared else None  # a Gateway's listeners have none
     yield f"  default_backend {fallback.name if fallback else 'nowhere'}"
 
 
 def _bind(plan: Plan, door: Door, settings: Settings) -> str:
     if names_of(plan, door):
-        where = f"{word(inner(door))} accept-proxy"
+        where = f"{word(inner(door))} accept-proxy {settings.inner}"
     else:
         where = f"{door.address}:{door.port}"
     if not door.tls:
@@ -132,74 +138,14 @@ def _bind(plan: Plan, door: Door, settings: Settings) -> str:
     return f"{where} ssl crt-list {names} alpn h2,http/1.1"
 
 
-def _routing(tag: str, table: Table, settings: Settings) -> Iterator[str]:
-    """Paths are looked up as applications see them: decoded, with slashes merged. What still
-    leads elsewhere (`..`) is refused."""
-    file = settings.maps
-    yield "  http-request set-var(txn.path) path"
-    odd = "{ path -m sub % // /. \\\\ }"
-    yield f"  http-request set-var(txn.path) path,url_dec,regsub(//+,/,g) if {odd}"
-    dots = f"{{ var(txn.path) -m sub /. \\\\ }} {{ var(txn.path) -m reg {word(DOTS)} }}"
-    yield f"  http-request deny deny_status 400 if {dots}"
-    yield from _site(tag, table, settings)
-    whole, found = "var(txn.site),concat(,txn.path)", "unless { var(txn.route) -m found }"
-    prefix = f"var(txn.site),concat(,txn.path,/),map_beg({file}/prefix.map)"
-    if table.exact:
-        yield f"  http-request set-var(txn.route) {whole},map_str({file}/exact.map)"
-        prefix += f" {found}"
-    yield f"  http-request set-var(txn.route) {prefix}"
-    if table.regex:
-        regex = f"{whole},map_reg({file}/regex.map)"
-        yield f"  http-request set-var(txn.route) {regex} {found} {{ var(txn.site) -m beg ~ }}"
-    yield from _groups(table)
-    if table.splits:
-        yield f"  http-request set-var(txn.roll) rand({GRAIN})"
-        share = f"var(txn.route),map_str_int({file}/bases.map),add(txn.roll)"
-        share += f",map_int({file}/splits.map)"
-        yield f"  http-request set-var(txn.route) {share} if {{ var(txn.route) -m beg w. }}"
-
-
-def _site(tag: str, table: Table, settings: Settings) -> Iterator[str]:
-    """Only what somebody has asked for is looked up: each lookup is some per mille of a request."""
-    hosts, found = f"map_str({settings.maps}/hosts.map)", " unless { var(txn.site) -m found }"
-    lookups = [f"str('{tag}|'),concat(,txn.name),{hosts}"]
-    if any(key.startswith(f"{tag}|*.") for key in table.hosts):
-        lookups.append(f"str('{tag}|'),concat(,txn.name),regsub(\\|[^.]+,|*),{hosts}")
-    if tag in table.deep:
-        lookups.append(f"var(txn.name),map_end({settings.maps}/deep-{tag}.map)")
-    if f"{tag}|*" in table.hosts:
-        lookups.append(f"str('{tag}|*'),{hosts}")
-    for number, lookup in enumerate(lookups):
-        yield f"  http-request set-var(txn.site) {lookup}{found if number else ''}"
-
-
-def _groups(table: Table) -> Iterator[str]:
-    for name, choices in sorted(table.groups.items()):
-        for conditions, to in choices:
-            fits = " ".join(_condition(condition) for condition in conditions)
-            here = f"{{ var(txn.route) -m str {name} }}"
-            yield f"  http-request set-var(txn.route) str({to}) if {here} {fits}".rstrip()
-        yield f"  http-request unset-var(txn.route) if {{ var(txn.route) -m str {name} }}"
-
-
-def _condition(condition: Condition) -> str:
-    how = "-m reg" if condition.how == "regex" else "-m str"
-    return f"{{ {_sample(condition)} {how} -- {word(condition.value)} }}"
-
-
-def _sample(condition: Condition) -> str:
-    match condition.kind:
-        case "method":
-            return "method"
-        case "header":
-            return f"req.fhdr({token(condition.name)})"
-        case "query":
-            return f"url_param({token(condition.name)}),url_dec"
-        case "cookie":
-            return f"req.cook({token(condition.name)})"
-        case "path":
-            return "var(txn.path)"
-    raise ValueError(f"condition {condition.kind!r}")
+def _mirrors(settings: Settings) -> Iterator[str]:
+    """Copies of requests come back to us by it, for the backend that they name (mirror.lua)."""
+    yield "frontend mirrors"
+    yield f"  bind unix@mirrors.sock {settings.inner}"
+    yield "  http-request set-var(txn.route) req.hdr(x-polpo-mirror)"
+    yield "  http-request del-header x-polpo-mirror"
+    yield "  use_backend %[var(txn.route)]"
+    yield "  default_backend nowhere"
 
 
 def _resolvers() -> Iterator[str]:
@@ -217,6 +163,7 @@ def _nowhere() -> Iterator[str]:
 
 def _backend(name: str, backend: Backend, placed: Servers) -> Iterator[str]:
     yield f"backend {name}"
+    yield "  log global"  # how its servers are
     if backend.protocol == "tcp":
         yield "  mode tcp"
     elif backend.problem:

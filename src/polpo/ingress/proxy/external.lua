@@ -14,7 +14,7 @@ end
 local function ask(txn, url, method, wanted, signin)
   local host = txn.sf:req_hdr("host") or ""
   local path = txn.sf:path() .. (txn.sf:query() ~= "" and "?" .. txn.sf:query() or "")
-  local scheme = txn:get_var("txn.proto") or "http"
+  local scheme = txn:get_var("sess.proto") or txn:get_var("txn.proto") or "http"
   local values = { scheme = scheme, host = host:gsub(":%d+$", ""), http_host = host, best_http_host = host,
     request_uri = path, escaped_request_uri = escaped(path) }
   local headers = {}

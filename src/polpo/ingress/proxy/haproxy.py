@@ -8,6 +8,7 @@ the pod ends): the next of us finds it and has it read everything anew.
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -156,6 +157,7 @@ class Haproxy:
         place = self._settings
         for folder in (place.place, place.maps, place.certificates, place.files):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._let_worker_in()
         wanted: dict[Path, str] = {}
         for name, lines in maps.maps(made).items():
             wanted[place.maps / f"{name}.map"] = maps.content(lines)
@@ -177,8 +179,16 @@ class Haproxy:
         self._shape = self._shaped(plan, made, placed)
         self._forget(wanted.keys())
 
+    def _let_worker_in(self) -> None:
+        """Of another user than we are, it finds the sockets by which it speaks to itself, and may
+        neither list nor write what is beside them."""
+        place = self._settings
+        if place.user:
+            shutil.chown(place.place, group=place.user)
+            place.place.chmod(0o710)
+
     def _check(self, candidate: Path) -> None:
-        command = [PROGRAM, "-c", "-q", "-f", str(candidate)]
+        command = [PROGRAM, "-c", "-f", str(candidate)]  # -q would hide why not
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, cwd=self._settings.place
         )

@@ -13,21 +13,23 @@ from polpo.ingress.table import GRAIN, Table
 
 Maps = dict[str, dict[str, str]]
 WHOLE = ("splits",)
+HOSTS, DEEP = "hosts-", "deep-"
 AT_ONCE = 100  # lines in one command: a thread of HAProxy has to read them
 
 
 def maps(table: Table) -> Maps:
     """By the name of its file."""
     found: Maps = {
-        "hosts": table.hosts,
         "exact": table.exact,
         "prefix": table.prefix,
         "regex": table.regex,
         "bases": {},
         "splits": {},
     }
+    for door, hosts in table.hosts.items():
+        found[hosts_map(door)] = hosts
     for door, hosts in table.deep.items():
-        found[f"deep-{door}"] = dict(sorted(hosts.items(), key=lambda x: (-len(x[0]), x[0])))
+        found[deep_map(door)] = dict(sorted(hosts.items(), key=lambda x: (-len(x[0]), x[0])))
     for number, (name, shares) in enumerate(sorted(table.splits.items())):
         found["bases"][name] = str(number * GRAIN)
         at = number * GRAIN
@@ -38,6 +40,15 @@ def maps(table: Table) -> Maps:
     return found
 
 
+def hosts_map(door: str) -> str:
+    return f"{HOSTS}{door}"
+
+
+def deep_map(door: str) -> str:
+    """Whose keys are ends of names: the longest comes first."""
+    return f"{DEEP}{door}"
+
+
 def content(lines: Mapping[str, str]) -> str:
     return "".join(f"{key} {value}\n" for key, value in lines.items())
 
@@ -45,14 +56,14 @@ def content(lines: Mapping[str, str]) -> str:
 def commands(folder: Path, before: Maps, after: Maps) -> Iterator[str] | None:
     """None if only a reload can do it: where the order of lines counts."""
     changed = [name for name in after if before.get(name) != after[name]]
-    ordered = [name for name in changed if name == "regex" or name.startswith("deep-")]
+    ordered = [name for name in changed if name == "regex" or name.startswith(DEEP)]
     if ordered or before.keys() != after.keys() or before["bases"] != after["bases"]:
         return None
     return _all(folder, before, after, changed)
 
 
 def _all(folder: Path, before: Maps, after: Maps, changed: list[str]) -> Iterator[str]:
-    changed = sorted(changed, key=lambda name: name == "hosts")  # paths before their hosts
+    changed = sorted(changed, key=lambda name: name.startswith(HOSTS))  # paths before their hosts
     for name in changed:
         file = folder / f"{name}.map"
         if name in WHOLE:

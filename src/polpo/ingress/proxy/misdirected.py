@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from polpo.ingress.asked import NAME
 from polpo.ingress.plan import Door
 from polpo.kernel.haproxy.words import word
 
@@ -17,6 +18,7 @@ def misdirected(doors: list[Door]) -> Iterator[str]:
     for door in doors:
         if not door.tls or len(door.names) < 2:
             continue
+        yield f"  http-request set-var(txn.name) {NAME}"
         for of, sample in (("came", "ssl_fc_sni,lower"), ("asks", "var(txn.name)")):
             yield f"  http-request set-var(txn.{of}) str(-)"
             for number, name in enumerate(sorted(door.names, key=_order)):

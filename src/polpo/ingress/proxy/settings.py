@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from polpo.kernel.haproxy.words import token
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -14,6 +16,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     forwarders    networks whose X-Forwarded-For and -Proto are believed
     threads       0: one for each CPU
     metrics_port  where Prometheus asks, and /healthz; 0: nowhere
+    user          whose HAProxy's worker is, and the group of that name; "": ours
     resolver      address:port of a DNS server, for ExternalName; "": /etc/resolv.conf's
     """
 
@@ -26,6 +29,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: bool = False
     resolver: str = ""
     user: str = ""
+
+    @property
+    def inner(self) -> str:
+        """Of a socket by which HAProxy speaks to itself: its worker's, whoever has begun it."""
+        return f"mode 600 user {token(self.user)}" if self.user else "mode 600"
 
     @property
     def configuration(self) -> Path:

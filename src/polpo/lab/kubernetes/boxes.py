@@ -1,4 +1,7 @@
-"""Small pods that checks speak between: httpd at 8080 says the pod's name, 9000 is an echo."""
+"""Small pods that checks speak between: httpd at 8080 says the pod's name, 9000 is an echo.
+
+At `WHO` httpd says whom it sees besides.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +13,12 @@ from polpo.lab.kubernetes.cluster import Cluster
 from polpo.lab.kubernetes.image import BOX
 
 PORT, ECHO = 8080, 9000
-SERVE = f"hostname >/www/index.html; nc -ll -p {ECHO} -e cat & exec httpd -f -p {PORT} -h /www"
+WHO = "/cgi-bin/who"
+SAY = "#!/bin/sh\\necho\\necho $(hostname) $REMOTE_ADDR"
+SERVE = f"""hostname >/www/index.html
+mkdir /www/cgi-bin && printf '{SAY}' >/www{WHO} && chmod +x /www{WHO}
+nc -ll -p {ECHO} -e cat &
+exec httpd -f -p {PORT} -h /www"""
 PROBE = {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1}
 
 
@@ -94,14 +102,17 @@ def serve(
         {"name": "http", "port": 80, "targetPort": PORT},
         {"name": "echo", "port": ECHO, "targetPort": ECHO},
     ]
-    cluster.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": name, "namespace": "default"},
-            "spec": {"selector": dict(labels), "ports": ports},
-        }
-    )
+    cluster.apply(service(name, selector=dict(labels), ports=ports))
+
+
+def service(name: str, **spec: Any) -> dict[str, Any]:
+    """A Service's manifest."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": spec,
+    }
 
 
 def sh(cluster: Cluster, box: Box, text: str) -> str:

@@ -1,5 +1,6 @@
 """From nothing, or what an earlier run left, to a cluster of which all nodes are Ready."""
 
+import base64
 import json
 import os
 import signal
@@ -9,12 +10,19 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from polpo.lab.command import attempt, run
+from polpo.lab.command import attempt, inside, run
 from polpo.lab.kubernetes import node as nodes
 from polpo.lab.kubernetes import sysctls
 from polpo.lab.kubernetes.control import Control
 from polpo.lab.kubernetes.delivery import Delivery
-from polpo.lab.kubernetes.layout import CLUSTER, DNS_SERVICE, DOMAIN, Kubernetes
+from polpo.lab.kubernetes.layout import (
+    CLUSTER,
+    DNS_SERVICE,
+    DOMAIN,
+    Front,
+    Kubernetes,
+    Master,
+)
 from polpo.lab.kubernetes.programs import Programs
 from polpo.lab.running import LabFailed, Running
 from polpo.manifests import Values, render
@@ -28,8 +36,8 @@ Step = Callable[[str], AbstractContextManager[None]]
 class Cluster:
     """`kubectl` speaks as the cluster's admin; `running` are the lab's programs."""
 
-    def __init__(self, running: Running, programs: Programs) -> None:
-        self.at, self._programs = Kubernetes(running.lab), programs
+    def __init__(self, running: Running, programs: Programs, front: Front | None = None) -> None:
+        self.at, self._programs = Kubernetes(running.lab, front), programs
         self.running = running
         self._control = Control(self.at, programs)
         self._delivery = Delivery(self.at, programs, running)
@@ -73,7 +81,7 @@ class Cluster:
         values = Values(
             cluster=CLUSTER,
             image=self._delivery.polpo,
-            api_host=self.at.address,
+            api_host=self.at.api_host,
             dns_address=DNS_SERVICE,
             domain=DOMAIN,
         )
@@ -100,25 +108,50 @@ class Cluster:
 
     def kill(self, label: str, namespace: str = "kube-system") -> int:
         """kill -9 of the first process of each container of the pods with the label; how many."""
-        pods = self.show("--namespace", namespace, "pods", "--selector", label)["items"]
-        statuses = [s for pod in pods for s in pod["status"].get("containerStatuses", ())]
-        ids = {str(s["containerID"]).rpartition("/")[2] for s in statuses if "containerID" in s}
-        tasks = [task for node in self.at.nodes for task in nodes.tasks(node, self._programs)]
-        found = [pid for id, pid in tasks if id in ids]
+        found = self.processes(label, namespace)
         for pid in found:
             os.kill(pid, signal.SIGKILL)
         return len(found)
 
+    def processes(self, label: str, namespace: str) -> list[int]:
+        """The first one of each container of the pods with the label."""
+        pods = self.show("--namespace", namespace, "pods", "--selector", label)["items"]
+        statuses = [s for pod in pods for s in pod["status"].get("containerStatuses", ())]
+        ids = {str(s["containerID"]).rpartition("/")[2] for s in statuses if "containerID" in s}
+        tasks = [task for node in self.at.nodes for task in nodes.tasks(node, self._programs)]
+        return [pid for id, pid in tasks if id in ids]
+
+    def pem(self, secret: str) -> str:
+        """Certificate and key of a TLS secret."""
+        data = self.show("secret", secret)["data"]
+        return "".join(base64.b64decode(data[file]).decode() for file in ("tls.crt", "tls.key"))
+
+    def start_master(self, master: Master) -> None:
+        """What of it does not run."""
+        self.running.start(master.process("etcd"), self._control.etcd(master))
+        self.running.start(master.process("kube-apiserver"), self._control.api_server(master))
+
+    def kill_master(self, master: Master) -> None:
+        """-9, both."""
+        for program in ("kube-apiserver", "etcd"):
+            self.running.processes.kill(master.process(program))
+
+    def is_ready(self, master: Master) -> bool:
+        """By its own word, asked where it is."""
+        url = f"https://{master.address}:6443/readyz"
+        words = ("curl", "--silent", "--insecure", "--fail", "--max-time", "5", url)
+        return attempt(*inside(master.netns, *words))[0] == 0
+
     def _start_api(self) -> None:
         """Images are made and imported while it starts."""
         self.running.start("egress", self._control.egress())
-        self.running.start("etcd", self._control.etcd())
-        self.running.start("kube-apiserver", self._control.api_server())
+        for master in self.at.masters:
+            self.start_master(master)
         for node in self.at.nodes:
             nodes.write_files(node, self._control, self._programs)
             self.running.start(f"containerd-{node.name}", nodes.containerd(node, self._programs))
         self._delivery.begin()
-        self.running.until(self._answers, "kube-apiserver", READY_S)
+        self.running.until(self._answers, self.at.masters[0].process("kube-apiserver"), READY_S)
         self._delivery.finish()
 
     def _answers(self) -> bool:

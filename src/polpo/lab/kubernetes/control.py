@@ -7,7 +7,7 @@ from pathlib import Path
 from polpo.lab.command import inside
 from polpo.lab.kubernetes.certificates import Authority, Pair
 from polpo.lab.kubernetes.kubeconfig import kubeconfig
-from polpo.lab.kubernetes.layout import API_SERVICE, PODS, SERVICES, Kubernetes
+from polpo.lab.kubernetes.layout import API_SERVICE, PODS, SERVICES, Kubernetes, Master
 from polpo.lab.kubernetes.programs import Programs
 from polpo.lab.secrets import write_private
 
@@ -21,29 +21,34 @@ class Control:
     def __init__(self, kubernetes: Kubernetes, programs: Programs) -> None:
         self._at, self._programs = kubernetes, programs
         self.authority = Authority(kubernetes.folder / "pki")
-        places = (kubernetes.address, "127.0.0.1", API_SERVICE, *NAMES)
+        masters = [master.address for master in kubernetes.masters]
+        front = {kubernetes.api_host, kubernetes.advertised} - set(masters)
+        places = (*masters, *sorted(front), "127.0.0.1", API_SERVICE, *NAMES)
         self._server = self.authority.issue("kube-apiserver", at=places)
-        self._etcd = self.authority.issue("etcd", at=(kubernetes.address,))
+        self._etcd = self.authority.issue("etcd", at=masters)
         self._admin = self.authority.issue("admin", groups=("system:masters",))
         write_private(kubernetes.kubeconfig, self.config_of(self._admin))
 
     def config_of(self, who: Pair) -> str:
         return kubeconfig(self._at.url, self.authority.pair.certificate, who)
 
-    def etcd(self) -> Command:
-        client, peer = (f"https://{self._at.address}:{port}" for port in (2379, 2380))
-        return (
+    def etcd(self, master: Master) -> Command:
+        client, peer = _client(master), _peer(master)
+        members = ",".join(f"{_member(one)}={_peer(one)}" for one in self._at.masters)
+        command = (
             self._programs["etcd"],
-            f"--data-dir={self._at.folder / 'etcd'}",
+            f"--name={_member(master)}",
+            f"--data-dir={self._at.folder / master.process('etcd')}",
             f"--listen-client-urls={client}",
             f"--advertise-client-urls={client}",
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=default={peer}",
+            f"--initial-cluster={members}",
             "--unsafe-no-fsync",  # a lab that is lost is made again
             *self._of_etcd(""),
             *self._of_etcd("peer-"),
         )
+        return _within(master, command)
 
     def _of_etcd(self, side: str) -> Command:
         """Nobody speaks with it who has no certificate of ours."""
@@ -58,16 +63,16 @@ class Control:
         words = (sys.executable, "-m", "polpo.lab.kubernetes.egress", str(self._at.egress))
         return inside(self._at.nodes[0].host.netns, *words)
 
-    def api_server(self) -> Command:
+    def api_server(self, master: Master) -> Command:
         ca, key = self.authority.pair.certificate, self._server.key
-        return (
+        command = (
             self._programs["kube-apiserver"],
-            f"--etcd-servers=https://{self._at.address}:2379",
+            f"--etcd-servers={','.join(map(_client, self._at.masters))}",
             f"--etcd-cafile={ca}",
             f"--etcd-certfile={self._etcd.certificate}",
             f"--etcd-keyfile={self._etcd.key}",
-            f"--bind-address={self._at.address}",
-            f"--advertise-address={self._at.address}",
+            f"--bind-address={master.address}",
+            f"--advertise-address={self._at.advertised}",
             f"--tls-cert-file={self._server.certificate}",
             f"--tls-private-key-file={key}",
             f"--client-ca-file={ca}",
@@ -83,6 +88,7 @@ class Control:
             "--allow-privileged",
             f"--egress-selector-config-file={self._egress_config()}",
         )
+        return _within(master, command)
 
     def _egress_config(self) -> Path:
         transport = {"uds": {"udsName": str(self._at.egress)}}
@@ -122,3 +128,19 @@ class Control:
             "--leader-elect=false",
             f"--cert-dir={Path(self._at.folder, name)}",
         )
+
+
+def _member(master: Master) -> str:
+    return master.name or "default"
+
+
+def _client(master: Master) -> str:
+    return f"https://{master.address}:2379"
+
+
+def _peer(master: Master) -> str:
+    return f"https://{master.address}:2380"
+
+
+def _within(master: Master, command: Command) -> Command:
+    return inside(master.netns, *command) if master.netns else command

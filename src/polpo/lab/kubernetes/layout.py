@@ -3,6 +3,9 @@
 198.18.0.1  etcd (2379), kube-apiserver (6443), controller manager, scheduler
 198.18.0.11 kubelet of node h1 in the host's namespace, and containerd beside it
 198.18.0.12 the same of h2
+
+With several masters etcd and kube-apiserver are at 10.90.0.x, ports of the cloud on h1, h2, h3,
+behind a load balancer with an address outside.
 """
 
 from pathlib import Path
@@ -18,8 +21,29 @@ API_SERVICE, DNS_SERVICE = "10.254.0.1", "10.254.0.10"
 DOMAIN = "cluster.local"
 
 
+class Master(msgspec.Struct, frozen=True):
+    """`netns`: where it is; "" for the lab's own controller's."""
+
+    name: str
+    address: str
+    netns: str = ""
+
+    def process(self, program: str) -> str:
+        """The name of its process."""
+        return f"{program}-{self.name}" if self.name else program
+
+
+class Front(msgspec.Struct, frozen=True):
+    """The load balancer before several: its address outside, and inside."""
+
+    outside: str
+    inside: str
+    masters: tuple[Master, ...]
+
+
 class Kubernetes(msgspec.Struct, frozen=True):
     lab: Lab
+    front: Front | None = None
 
     @property
     def folder(self) -> Path:
@@ -30,8 +54,22 @@ class Kubernetes(msgspec.Struct, frozen=True):
         return self.lab.address
 
     @property
+    def masters(self) -> tuple[Master, ...]:
+        return self.front.masters if self.front else (Master("", self.address),)
+
+    @property
+    def api_host(self) -> str:
+        """Where the API is asked."""
+        return self.front.outside if self.front else self.address
+
+    @property
+    def advertised(self) -> str:
+        """Where pods' Service `kubernetes` leads."""
+        return self.front.inside if self.front else self.address
+
+    @property
     def url(self) -> str:
-        return f"https://{self.address}:6443"
+        return f"https://{self.api_host}:6443"
 
     @property
     def kubeconfig(self) -> Path:

@@ -35,13 +35,17 @@ path = "{opt}"
 """
 
 
+NAMED = 'echo "$0" >/proc/sys/kernel/hostname && exec "$@"'
+"""Pods of the host's own network have its name."""
+
+
 def write_files(node: Node, control: Control, programs: Programs) -> None:
     node.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what pods mount is in it
     install(node.plugins, node.networks, CLUSTER, node.host.cni_socket)
     loopback = node.plugins / "loopback"  # containerd before 2.0 calls it beside ours
     if not loopback.exists():
         loopback.symlink_to(programs["loopback"])
-    write_private(node.folder / "containerd.toml", _containerd(node))
+    write_private(node.folder / "containerd.toml", containerd_settings(node))
     who = control.authority.issue(f"system:node:{node.name}", groups=("system:nodes",))
     write_private(node.folder / "kubeconfig", control.config_of(who))
     ca = control.authority.pair.certificate
@@ -50,7 +54,8 @@ def write_files(node: Node, control: Control, programs: Programs) -> None:
 
 def containerd(node: Node, programs: Programs) -> Command:
     config = node.folder / "containerd.toml"
-    return inside(node.host.netns, programs["containerd"], "--config", str(config))
+    words = (programs["containerd"], "--config", str(config))
+    return inside(node.host.netns, "unshare", "--uts", "sh", "-c", NAMED, node.name, *words)
 
 
 def kubelet(node: Node, programs: Programs) -> Command:
@@ -62,7 +67,7 @@ def kubelet(node: Node, programs: Programs) -> Command:
         f"--root-dir={node.folder / 'kubelet'}",
         f"--cert-dir={node.folder / 'kubelet' / 'pki'}",
         f"--hostname-override={node.name}",
-        f"--node-ip={node.host.address}",
+        f"--node-ip={node.host.address},{node.host.address6}",
     )
 
 
@@ -77,7 +82,8 @@ def tasks(node: Node, programs: Programs) -> list[tuple[str, int]]:
     return [(words[0], int(words[1])) for words in map(str.split, lines) if "RUNNING" in words]
 
 
-def _containerd(node: Node) -> str:
+def containerd_settings(node: Node) -> str:
+    """The text of its containerd.toml."""
     return CONTAINERD.format(
         root=node.folder / "containerd",
         state=node.state,

@@ -44,13 +44,14 @@ class _Request:
 class ApiServer:
     """`objects` is what it has; `refuse` the status of every answer (0: none), `hang` says nothing
     more on any connection, `token` is what it wants to see; `asked` is every request's line. Each
-    group has all kinds."""
+    group has all kinds that are not `undefined`."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.stored = Stored()
         self.port = 0
         self.refuse, self.retry_after_s = 0, 0
         self.hang = False
+        self.undefined: set[str] = set()
         self.token = ""
         self.asked: list[str] = []
         self.tokens: list[str] = []  # seen
@@ -133,7 +134,8 @@ class ApiServer:
                 await self._news.wait()
             self._check(request)
             if url.path.count("/") == 3 and url.path.startswith("/apis/"):
-                _write(writer, 200, {"resources": [{"name": name} for name in KINDS]}, 0)
+                there = KINDS.keys() - self.undefined
+                _write(writer, 200, {"resources": [{"name": name} for name in there]}, 0)
                 return
             where = _place(unquote(url.path))
             if "watch" in query:

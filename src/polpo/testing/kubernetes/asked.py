@@ -15,12 +15,13 @@ import msgspec
 from polpo.dns.corefile.block import ServerBlock
 from polpo.dns.corefile.parse import parse
 from polpo.dns.counts import Counts
+from polpo.dns.handing import Through
 from polpo.dns.plugins.kubernetes import handler, setup
 from polpo.dns.plugins.kubernetes.batch import batches
 from polpo.dns.plugins.kubernetes.index import Index
 from polpo.dns.plugins.kubernetes.options import Options
 from polpo.dns.plugins.kubernetes.store import Store
-from polpo.dns.query import Answer, Query
+from polpo.dns.query import Answer, Facts, Query
 from polpo.dns.turn import Turn
 from polpo.dns.wire.name import from_text, to_text
 from polpo.dns.wire.record import Rcode, Record, Reply, Type
@@ -56,8 +57,10 @@ class Here:
         self._elsewhere = elsewhere
         self.turn = Turn(lambda call: call())
         self.view = ""
-        self.facts: dict[str, Callable[[Query], str]] = {}
-        self.describe = self.facts.__setitem__
+        self.facts = Facts()
+        self.describe = self.facts.says.__setitem__
+        self.describe_family = self.facts.families.__setitem__
+        self.hands_on: Callable[[str, Through], None] = lambda plugin, through: None
 
     def now(self) -> float:
         return 0.0
@@ -75,6 +78,9 @@ class Here:
 
     def fed(self, plugin: str, receive: Callable[[bytes], Iterable[bytes]]) -> None:
         self.receive = receive
+
+    def tell(self, plugin: str, message: bytes) -> bool:
+        return False
 
     def provide(self, plugin: str, service: object) -> None:
         self.services[plugin] = service
@@ -100,7 +106,8 @@ class Asked:
     ) -> None:
         self.block: ServerBlock = parse(corefile)[0]
         self.options: Options = setup.parse(self.block.named("kubernetes"), self.block)
-        self.index = Index(self.options, addresses)
+        with_labels = bool(self.block.named("metadata"))
+        self.index = Index(self.options, addresses, with_labels=with_labels)
         self.place = Here(self.block.zones, elsewhere)
         self.handle = handler.make(self.options, self.place.resolve, self.place)
         put(self.index, items)

@@ -1,4 +1,5 @@
-"""NetworkPolicy as Kubernetes' documentation has it, word by word and on the API's own JSON.
+"""NetworkPolicy, and ClusterNetworkPolicy, as their documentation has them, word by word and on the
+API's own JSON.
 
 Tests compare with it what becomes of policies in the network. Nothing here is fast, or shares code
 with what is tested.
@@ -6,13 +7,19 @@ with what is tested.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from polpo.testing.kubernetes.objects import Object
 
 FIELDS = {"ingress": "from", "egress": "to"}
+KNOWN = {"namespaces", "pods", "networks", "nodes", "domainNames"}
+"""Kinds of peers: who does not know one is told to fail closed."""
+
+OLDER = {"AdminNetworkPolicy": "Admin", "BaselineAdminNetworkPolicy": "Baseline"}
+ADDRESSES = {"ipBlock", "networks", "nodes", "domainNames"}
 
 
 class Traffic(NamedTuple):
@@ -27,6 +34,12 @@ class Cluster(NamedTuple):
     """Their labels."""
     pods: list[Object]
     policies: list[Object]
+    cluster_policies: Sequence[Object] = ()
+    nodes: Sequence[Object] = ()
+    domains: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """What names stand for."""
+    older: Sequence[Object] = ()
+    """AdminNetworkPolicies and the BaselineAdminNetworkPolicy."""
 
     def allows(
         self, source: Object | str, destination: Object | str, traffic: Traffic
@@ -46,14 +59,84 @@ class Cluster(NamedTuple):
         """ "If no policies apply, everything is allowed; else what is in the union of rules." """
         if isinstance(end, str):
             return True
+        asked = end, direction, peer, traffic, receiver
+        action = self._tier("Admin", *asked)
+        if action in ("Accept", "Deny"):
+            return action == "Accept"
+        allowed = self._by_namespace(*asked)
+        if allowed is not None:
+            return allowed
+        return self._tier("Baseline", *asked) != "Deny"
+
+    def _by_namespace(
+        self,
+        end: Object,
+        direction: str,
+        peer: Object | str,
+        traffic: Traffic,
+        receiver: Object | str,
+    ) -> bool | None:
+        """ "v1.NetworkPolicy always makes a final decision for selected pods." """
         isolating = [p for p in self.policies if self._isolates(p, direction, end)]
-        return not isolating or any(
+        if not isolating:
+            return None
+        return any(
             (wanted is None or self._is_peer(wanted, policy, peer))
             and _has_port(rule.get("ports"), traffic, _named_by(wanted, direction, receiver))
             for policy in isolating
             for rule in policy["spec"].get(direction) or ()
             for wanted in rule.get(FIELDS[direction]) or (None,)
         )
+
+    def _tier(
+        self,
+        tier: str,
+        end: Object,
+        direction: str,
+        peer: Object | str,
+        traffic: Traffic,
+        receiver: Object | str,
+    ) -> str | None:
+        """The action of the first rule that is about it: by priority, then as they are written."""
+        for spec in self._specs(tier):
+            for rule in spec.get(direction, ()) if self._targets(spec["subject"], end) else ():
+                action = "Accept" if rule["action"] == "Allow" else str(rule["action"])
+                if any(_is_unknown(wanted, action) for wanted in rule[FIELDS[direction]]):
+                    if action == "Accept":
+                        continue  # "treat the rule as matching no traffic"
+                    return "Deny"  # "treat the rule as a 'Deny all' rule"
+                for wanted in rule[FIELDS[direction]]:
+                    named = _named_by(wanted, direction, receiver)
+                    if self._targets(wanted, peer) and _has_protocol(rule, traffic, named):
+                        return action
+        return None
+
+    def _specs(self, tier: str) -> list[Object]:
+        """By priority; the older baseline is the last of all."""
+        found = [p["spec"] for p in self.cluster_policies if p["spec"]["tier"] == tier]
+        found += [p["spec"] for p in self.older if OLDER[p["kind"]] == tier]
+        return sorted(found, key=lambda spec: int(spec.get("priority", 1001)))
+
+    def _targets(self, wanted: Object, end: Object | str) -> bool:
+        if "networks" in wanted:
+            return any(_inside(end, network) for network in wanted["networks"])
+        if "nodes" in wanted:
+            return address_of(end) in self._of_nodes(wanted["nodes"])
+        if "domainNames" in wanted:
+            return any(address_of(end) in self.domains.get(n, ()) for n in wanted["domainNames"])
+        if isinstance(end, str):
+            return False
+        labels = self.namespaces[end["metadata"]["namespace"]]
+        if "namespaces" in wanted:
+            return _selects(wanted["namespaces"], labels)
+        pods = wanted["pods"]
+        there = _selects(pods["namespaceSelector"], labels)
+        return there and _selects(pods["podSelector"], end["metadata"].get("labels", {}))
+
+    def _of_nodes(self, selector: Object) -> set[str]:
+        """ "It selects the nodeIPs [...] present in the node.Status.Addresses field." """
+        chosen = (n for n in self.nodes if _selects(selector, n["metadata"].get("labels", {})))
+        return {one["address"] for node in chosen for one in node["status"]["addresses"]}
 
     def _isolates(self, policy: Object, direction: str, pod: Object) -> bool:
         spec = policy["spec"]
@@ -79,10 +162,50 @@ class Cluster(NamedTuple):
         return there and _selects(peer.get("podSelector", {}), end["metadata"].get("labels", {}))
 
 
+def _is_unknown(peer: Object, action: str) -> bool:
+    """ "DomainNames is only supported for Accept rules." """
+    return not set(peer) <= KNOWN or ("domainNames" in peer and action != "Accept")
+
+
 def _named_by(peer: Object | None, direction: str, receiver: Object | str) -> Object | str:
     """Whose names of ports count. Addresses have none: policy/README.md."""
-    outside = direction == "egress" and peer is not None and "ipBlock" in peer
+    outside = direction == "egress" and not ADDRESSES.isdisjoint(peer or ())
     return address_of(receiver) if outside else receiver
+
+
+def _has_protocol(rule: Object, traffic: Traffic, receiver: Object | str) -> bool:
+    """ "If unspecified, protocol-specific attributes will not be used to match traffic." """
+    ports = rule.get("ports")
+    if ports:
+        return any(_is_older_port(port, traffic, receiver) for port in ports)
+    protocols = rule.get("protocols")
+    return protocols is None or any(_is_protocol(one, traffic, receiver) for one in protocols)
+
+
+def _is_protocol(wanted: Object, traffic: Traffic, receiver: Object | str) -> bool:
+    name = wanted.get("destinationNamedPort")
+    if name is not None:
+        return (name, traffic.protocol, traffic.port) in _named(receiver)
+    ports = wanted.get(traffic.protocol.lower())
+    if ports is None:
+        return False
+    to = ports.get("destinationPort")
+    if to is None:
+        return True
+    low, high = (
+        (to["number"],) * 2 if "number" in to else (to["range"]["start"], to["range"]["end"])
+    )
+    return int(low) <= traffic.port <= int(high)
+
+
+def _is_older_port(wanted: Object, traffic: Traffic, receiver: Object | str) -> bool:
+    """ "Protocol [...] If not specified, this field defaults to TCP." """
+    if "namedPort" in wanted:
+        return (wanted["namedPort"], traffic.protocol, traffic.port) in _named(receiver)
+    one = wanted.get("portNumber") or wanted["portRange"]
+    low, high = (one["port"],) * 2 if "port" in one else (one["start"], one["end"])
+    same = bool(one.get("protocol", "TCP") == traffic.protocol)
+    return same and int(low) <= traffic.port <= int(high)
 
 
 def address_of(end: Object | str) -> str:

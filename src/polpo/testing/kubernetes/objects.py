@@ -90,6 +90,39 @@ def labelled_pod(
     }
 
 
+def cluster_policy(name: str, tier: str = "Admin", priority: int = 0, **spec: Any) -> Object:
+    """A ClusterNetworkPolicy, of all pods if `spec` says no `subject`."""
+    return {
+        "kind": "ClusterNetworkPolicy",
+        "apiVersion": "policy.networking.k8s.io/v1beta1",
+        "metadata": {"name": name},
+        "spec": {"tier": tier, "priority": priority, "subject": {"namespaces": {}}} | spec,
+    }
+
+
+def admin_policy(name: str, priority: int = 0, **spec: Any) -> Object:
+    """An AdminNetworkPolicy of all pods; the baseline if its name is `default`."""
+    baseline = name == "default"
+    return {
+        "kind": f"{'Baseline' if baseline else ''}AdminNetworkPolicy",
+        "apiVersion": "policy.networking.k8s.io/v1alpha1",
+        "metadata": {"name": name},
+        "spec": ({} if baseline else {"priority": priority})
+        | {"subject": {"namespaces": {}}}
+        | spec,
+    }
+
+
+def node(name: str, *addresses: str, **labels: str) -> Object:
+    told = [{"type": "InternalIP", "address": address} for address in addresses]
+    return {
+        "kind": "Node",
+        "apiVersion": "v1",
+        "metadata": {"name": name, "labels": labels},
+        "status": {"addresses": told},
+    }
+
+
 def policy(name: str, namespace: str = "default", **spec: Any) -> Object:
     """A NetworkPolicy, of all pods of its namespace if `spec` says no `podSelector`."""
     return {

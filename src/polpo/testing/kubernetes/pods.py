@@ -16,7 +16,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-BRIDGE = "pods"
+from polpo.testing.kubernetes.logs import PORT, Logs
+
+BRIDGE, NODE = "pods", "here"
 NETWORK = "10.77.0"
 LOOK_S = 0.3
 Json = dict[str, Any]
@@ -33,6 +35,8 @@ class Pods:
         _run("ip", "link", "add", BRIDGE, "type", "bridge")
         _run("ip", "address", "add", f"{NETWORK}.1/24", "dev", BRIDGE)
         _run("ip", "link", "set", BRIDGE, "up")
+        self._logs = Logs(f"{NETWORK}.1")
+        self._node()
 
     def run(self) -> None:
         """Until the process ends."""
@@ -56,6 +60,16 @@ class Pods:
         for process in self._processes.values():
             process.kill()
             process.wait()
+        self._logs.end()
+
+    def _node(self) -> None:
+        """All pods' own: whom the API server asks what they have said."""
+        self._apply([{"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}])
+        status = {
+            "addresses": [{"type": "InternalIP", "address": f"{NETWORK}.1"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": PORT}},
+        }
+        self._patch(["node", NODE], status)
 
     def _pod(self, deployment: Json, number: int) -> None:
         meta, template = deployment["metadata"], deployment["spec"]["template"]
@@ -70,10 +84,14 @@ class Pods:
             _namespace(space, address)
             environment = self._environment(meta["namespace"], name, template["spec"])
             command = ["ip", "netns", "exec", space, str(self._program)]
-            with (self._folder / f"{space}.log").open("ab") as log:
-                self._processes[name] = subprocess.Popen(
-                    command, env=os.environ | environment, stdout=log, stderr=log
-                )
+            process = subprocess.Popen(
+                command,
+                env=os.environ | environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            self._processes[name] = process
+            self._logs.keep(f"{meta['namespace']}/{name}", process)
         self._tell(meta["namespace"], name, template, address)
 
     def _environment(self, namespace: str, name: str, spec: Json) -> dict[str, str]:
@@ -102,14 +120,17 @@ class Pods:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": name, "namespace": namespace, "labels": labels},
-            "spec": {"containers": [kept], "nodeName": "here"},
+            "spec": {"containers": [kept], "nodeName": NODE},
         }
         self._apply([pod])
         ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
         status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}
         status |= {"conditions": [ready]}
+        self._patch(["pod", "-n", namespace, name], status)
+
+    def _patch(self, what: list[str], status: Json) -> None:
         patch = ["--subresource=status", "--type=merge", "-p", json.dumps({"status": status})]
-        _run(*self._kubectl, "patch", "pod", "-n", namespace, name, *patch)
+        _run(*self._kubectl, "patch", *what, *patch)
 
     def _slices(self, service: Json, deployments: list[Json]) -> Iterable[Json]:
         meta, wanted = service["metadata"], service["spec"]["selector"].items()

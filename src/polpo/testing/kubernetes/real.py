@@ -105,16 +105,7 @@ class RealApiServer:
     def _etcd_command(self) -> list[str]:
         client = f"http://127.0.0.1:{self._etcd_port}"
         peer = f"http://127.0.0.1:{self._peer_port}"
-        return [
-            "etcd",
-            f"--data-dir={self._folder / 'etcd'}",
-            f"--listen-client-urls={client}",
-            f"--advertise-client-urls={client}",
-            f"--listen-peer-urls={peer}",
-            f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=default={peer}",
-            "--unsafe-no-fsync",
-        ]
+        return etcd_alone("etcd", self._folder / "etcd", client, peer)
 
     def _command(self) -> list[str]:
         key = str(self._server.key)
@@ -150,3 +141,17 @@ def running(folder: Path) -> Iterator[RealApiServer | None]:
         yield server
     finally:
         server.end()
+
+
+def etcd_alone(program: str, folder: Path, client: str, peer: str) -> list[str]:
+    """The command of one that has no peers: where it is, and who may ask it, by URL."""
+    return [
+        program,
+        f"--data-dir={folder}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--unsafe-no-fsync",
+    ]

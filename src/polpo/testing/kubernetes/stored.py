@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 from polpo.kube.selectors import matches, parse
 from polpo.testing.kubernetes.objects import Object
 
-CLUSTER_WIDE = {"namespaces", "nodes", "ingressclasses", "gatewayclasses"}
+CLUSTER_WIDE = {
+    *("namespaces", "nodes", "servicecidrs", "clusternetworkpolicies"),
+    *("adminnetworkpolicies", "baselineadminnetworkpolicies"),
+    *("ingressclasses", "gatewayclasses"),
+}
 PLURALS = {
     "Namespace": "namespaces",
     "Service": "services",
@@ -20,7 +24,11 @@ PLURALS = {
     "Lease": "leases",
     "Ingress": "ingresses",
     "NetworkPolicy": "networkpolicies",
+    "ClusterNetworkPolicy": "clusternetworkpolicies",
+    "AdminNetworkPolicy": "adminnetworkpolicies",
+    "BaselineAdminNetworkPolicy": "baselineadminnetworkpolicies",
     "Node": "nodes",
+    "ServiceCIDR": "servicecidrs",
     "IngressClass": "ingressclasses",
     "Secret": "secrets",
     "GatewayClass": "gatewayclasses",

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from polpo.agent.plugs import Limits
 from polpo.agent.pods.call import CniError, read
+from polpo.model.exposed import Exposed
+from polpo.target.rows import Limit
 
 GIVEN = {
     "CNI_COMMAND": "ADD",
@@ -38,6 +41,63 @@ def test_what_is_not_of_kubernetes_has_no_pods_name() -> None:
 def test_del_needs_no_namespace() -> None:
     assert read(sent(CNI_COMMAND="DEL", CNI_NETNS="")).netns == ""
     assert read(sent(CNI_COMMAND="DEL", CNI_NETNS="/proc/7/ns/net")).path == "/proc/7/ns/net"
+
+
+def test_ports_of_the_host_are_what_the_runtime_says() -> None:
+    mappings = [
+        {"hostPort": 8080, "containerPort": 80, "protocol": "TCP", "hostIP": "127.0.0.1"},
+        {"hostPort": 0, "containerPort": 81, "protocol": "tcp"},
+        {"HostPort": 53, "ContainerPort": 5353, "Protocol": "udp", "HostIP": ""},  # containerd's
+    ]
+    call = read(sent(CONFIG | {"runtimeConfig": {"portMappings": mappings}}))
+    found = Exposed("tcp", 8080, 80, "127.0.0.1"), Exposed("udp", 53, 5353)
+    assert call.config.exposed() == found
+    assert read(sent(CONFIG | {"runtimeConfig": {}})).config.exposed() == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"protocol": "sctp"}, "sctp"),
+        ({"hostPort": 70000}, "70000"),
+        ({"hostIP": "here"}, "here"),
+        ({"hostPort": "http"}, "hostport"),
+    ],
+)
+def test_ports_that_cannot_be_are_the_configurations_fault(
+    wrong: dict[str, object], words: str
+) -> None:
+    mapping = {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"} | wrong
+    call = read(sent(CONFIG | {"runtimeConfig": {"portMappings": [mapping]}}))
+    with pytest.raises(CniError, match=words) as failed:
+        call.config.exposed()
+    assert failed.value.code == 7
+
+
+def test_bandwidth_is_what_the_runtime_says_in_any_case() -> None:
+    said = {"ingressRate": 2_000_000, "ingressBurst": 400_000, "egressRate": 0, "egressBurst": 0}
+    call = read(sent(CONFIG | {"runtimeConfig": {"bandwidth": said}}))
+    assert call.config.limits() == Limits(ingress=Limit(2000, 400))
+    by_containerd = {"EgressRate": 10_000_000, "EgressBurst": 2**32 - 1}
+    call = read(sent(CONFIG | {"runtimeConfig": {"bandwidth": by_containerd}}))
+    assert call.config.limits() == Limits(egress=Limit(10_000, 8_000))
+    assert read(sent()).config.limits() == Limits()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ingressRate": 999},
+        {"ingressBurst": 5},
+        {"egressRate": 5000, "egressBurst": -1},
+        {"egressRate": "fast"},
+    ],
+)
+def test_a_bandwidth_that_cannot_be_is_the_configurations_fault(wrong: dict[str, object]) -> None:
+    call = read(sent(CONFIG | {"runtimeConfig": {"bandwidth": wrong}}))
+    with pytest.raises(CniError, match=r"bandwidth: .*gress") as failed:
+        call.config.limits()
+    assert failed.value.code == 7
 
 
 def test_gc_says_what_is_still_there() -> None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from polpo.agent.controller import Unreachable
+from polpo.agent.controller import Given, Unreachable
 from polpo.agent.plugs import Plug, Plugs, Pod
 from polpo.agent.pods.keeper import Keeper
 from polpo.agent.pods.pool import Pool
+from polpo.model.choice import Choice
 from polpo.target.rows import Port
 
 
@@ -23,20 +24,21 @@ class Controlled:
         self.keeper = Keeper(self, self.pool, ["k8s"], 2, lambda: self.ports.keys())
         self.said: list[dict[str, Any]] = []
         self.away = False
+        self.refused: dict[str, str] = {}
         self.heard = asyncio.Event()
         for _ in range(count):
             self.add()
 
-    def add(self) -> None:
+    def add(self, made_for: str = "") -> None:
         id = f"p{len(self.ports)}"
-        self.ports[id] = Port(id=id, vni=7, mac="", mtu=1450, policy=0, pods_of="k8s")
+        self.ports[id] = Port(id, 7, "", 1450, 0, pods_of="k8s", made_for=made_for)
 
-    async def pods(self, said: Mapping[str, object]) -> set[str]:
+    async def pods(self, said: Mapping[str, object]) -> Given:
         self.said.append(dict(said))
         self.heard.set()
         if self.away:
             raise Unreachable("nobody there")
-        return set(self.ports)
+        return Given(set(self.ports), self.refused)
 
     async def hears(self) -> dict[str, Any]:
         """The next word."""
@@ -94,3 +96,23 @@ async def test_a_controller_that_is_away_is_asked_again(tmp_path: Path) -> None:
         await it.hears()
         await it.hears()
         assert not it.keeper.trouble
+
+
+async def test_what_pods_choose_is_said_while_they_wait_and_given_back_after(
+    tmp_path: Path,
+) -> None:
+    it = Controlled(tmp_path, 0)
+    it.refused = {"s/eth0": "no such network"}
+    it.add(made_for="s/eth0")
+    async with running(it.keeper):
+        with it.keeper.choosing("k8s", "s/eth0", Choice("s", network="n")):
+            said = await it.hears()
+            assert said["chosen"] == {"s/eth0": Choice("s", network="n")}
+            assert said["released"] == []
+            assert it.pool.made_for("s/eth0") == "p0"
+            assert it.pool.waiting("k8s") == []
+            await it.hears()
+            assert it.keeper.refused["s/eth0"] == "no such network"
+        said = await it.hears()
+        assert "chosen" not in said
+        assert said["released"] == ["p0"]

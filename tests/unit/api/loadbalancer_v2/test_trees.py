@@ -71,6 +71,19 @@ async def test_a_whole_tree_is_made_at_once(balancers: LoadBalancerCloud) -> Non
     assert len(status["loadbalancer"]["listeners"]) == 2
 
 
+async def test_one_load_balancer_is_not_without_end(balancers: LoadBalancerCloud) -> None:
+    """All writers wait for one transaction, and all of a host's load balancers for one HAProxy."""
+    subnet = (await balancers.subnet())["id"]
+    ports = [{"protocol": "TCP", "protocol_port": n} for n in range(1, 1002)]
+    over = await refused(balancers.make("loadbalancer", vip_subnet_id=subnet, listeners=ports))
+    assert over.status == 403
+    assert over.message.endswith("Listener (a load balancer may have 1000)")
+    made = await balancers.make("loadbalancer", vip_subnet_id=subnet, listeners=ports[:1000])
+    assert len(made["listeners"]) == 1000
+    over = await refused(balancers.listener(made, "TCP", 1001))
+    assert over.status == 403
+
+
 @pytest.mark.parametrize(
     ("branch", "wrong"),
     [

@@ -183,3 +183,17 @@ async def test_admin_attributes_are_hidden_and_refused(cloud: NetworkCloud) -> N
 def test_there_is_a_path_for_every_resource() -> None:
     assert set(PATHS.values()) == set(RESOURCES)
     assert set(FILTERS) == {"tags", "tags-any", "not-tags", "not-tags-any"}
+
+
+@pytest.mark.parametrize("scope", ["unscoped", {"domain": {"id": "default"}}])
+async def test_a_token_of_no_project_is_not_the_clouds_own(cloud: NetworkCloud, scope: Any) -> None:
+    """Ports of gateways and floating IPs are in no project, and nobody's to see for that."""
+    gateway = {"network_id": (await _belongings(cloud))["floatingip"]["floating_network_id"]}
+    await cloud.make("router", external_gateway_info=gateway)
+    await cloud.identity.assign("mia", "member", "domain/default")
+    cloud.tokens["mia"] = await cloud.identity.token("mia", scope=scope)
+    paths = [f"/{path}" for path in PATHS.values()] + ["/load-balancer/v2/lbaas/loadbalancers"]
+    for path in paths:
+        assert (await cloud.raw("mia", "GET", path)).status_code == 403, path
+    response = await cloud.raw("mia", "POST", "/networks", {"network": {"name": "n"}})
+    assert response.status_code == 403

@@ -373,6 +373,20 @@ async def test_forwardings_do_not_collide(cloud: NetworkCloud) -> None:
         assert "Invalid input for external_port_range" in refused.message
 
 
+async def test_a_floating_ip_forwards_so_many_ports_and_no_more(cloud: NetworkCloud) -> None:
+    site = await Site.build(cloud)
+    forwardings = Forwardings(cloud, await site.fip(cloud))
+    to = {"internal_port_id": site.port["id"], "internal_port": 80}
+    refused = await _refused(forwardings.add(**to, external_port_range="1:65535"))
+    assert (refused.status, refused.type) == (400, "BadRequest")
+    assert "forwards 1000 ports at most, not 65535" in refused.message
+    made = await forwardings.add(**to, external_port_range="1:1000")
+    udp = {**to, "protocol": "udp"}
+    assert "not 1001" in (await _refused(forwardings.add(**udp, external_port=1))).message
+    await forwardings.change(made["id"], external_port_range="1:999")
+    await forwardings.add(**udp, external_port=1)
+
+
 async def test_all_forwardings_of_an_address_go_by_one_router(cloud: NetworkCloud) -> None:
     site = await Site.build(cloud)
     forwardings = Forwardings(cloud, await site.fip(cloud))
@@ -422,6 +436,29 @@ async def test_a_floating_ip_forwards_or_stands_for_a_port(cloud: NetworkCloud) 
     await cloud.ask("mia", "DELETE", f"{forwardings.path}/{made['id']}")
     assert (await cloud.show("floatingip", forwarding["id"]))["router_id"] is None
     await cloud.remove("floatingip", forwarding["id"])
+
+
+async def test_nobody_forwards_to_anothers_port(cloud: NetworkCloud) -> None:
+    """Who shares a network sees the ports on it, and neither exposes them nor keeps their owner
+    from giving them a floating IP.
+    """
+    site = await Site.build(cloud)
+    grant = {"object_type": "network", "object_id": site.network["id"]}
+    other = cloud.identity.project_id("other")
+    await cloud.make("rbac_policy", **grant, action="access_as_shared", target_tenant=other)
+    theirs = await cloud.make("port", "olaf", network_id=site.network["id"])
+    forwardings = Forwardings(cloud, await site.fip(cloud))
+    refused = await _refused(
+        forwardings.add(internal_port_id=theirs["id"], internal_port=80, external_port=80)
+    )
+    assert (refused.status, refused.type) == (400, "BadRequest")
+    assert "owned by a different tenant" in refused.message
+    made = await forwardings.add(
+        internal_port_id=site.port["id"], internal_port=80, external_port=80
+    )
+    refused = await _refused(forwardings.change(made["id"], internal_port_id=theirs["id"]))
+    assert "owned by a different tenant" in refused.message
+    assert (await site.fip(cloud, "olaf", port_id=theirs["id"]))["port_id"] == theirs["id"]
 
 
 async def test_forwardings_go_with_the_address_they_lead_to(cloud: NetworkCloud) -> None:

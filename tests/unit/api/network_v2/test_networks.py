@@ -198,6 +198,24 @@ async def test_pools_of_one_scope_do_not_overlap(cloud: NetworkCloud) -> None:
         await cloud.remove("address_scope", scope["id"])
 
 
+async def test_a_scope_that_all_may_see_is_not_theirs_to_fill(cloud: NetworkCloud) -> None:
+    """Gateways let its addresses out as they are: who chose them would choose anybody's."""
+    scope = await cloud.make("address_scope", "admin", name="s", ip_version=4, shared=True)
+    wish = {"name": "p", "address_scope_id": scope["id"], "prefixes": ["198.51.100.0/24"]}
+    with pytest.raises(Refused) as refused:
+        await cloud.make("subnetpool", **wish)
+    assert refused.value.status == 400
+    assert refused.value.type == "IllegalSubnetPoolAssociationToAddressScope"
+    own = await cloud.make("subnetpool", name="p", prefixes=["198.51.100.0/24"])
+    with pytest.raises(Refused, match="cannot be associated"):
+        await cloud.change("subnetpool", own["id"], address_scope_id=scope["id"])
+    assert (await cloud.show("subnetpool", own["id"]))["address_scope_id"] is None
+    grant = {"object_type": "address_scope", "object_id": scope["id"]}
+    shop = cloud.identity.project_id("shop")
+    await cloud.make("rbac_policy", "admin", **grant, action="access_as_shared", target_tenant=shop)
+    await cloud.make("subnetpool", **wish)
+
+
 async def test_prefixes_are_added_to_a_pool_and_taken_away(cloud: NetworkCloud) -> None:
     pool = await cloud.make("subnetpool", name="p", prefixes=["10.0.0.0/24"])
     path = f"/subnetpools/{pool['id']}"

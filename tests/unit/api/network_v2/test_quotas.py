@@ -60,6 +60,7 @@ async def test_agents_are_hosts_and_their_last_reports(cloud: NetworkCloud) -> N
     assert agent["heartbeat_timestamp"] == "2027-01-15 08:00:00"
     assert agent["configurations"]["devices"] == 3
     assert agent["configurations"]["bridge_mappings"] == {"p": "eth1"}
+    assert agent["configurations"]["error"] is None
     off = {"agent": {"admin_state_up": False}}
     agent = (await cloud.ask("admin", "PUT", f"/agents/{host.id}", off))["agent"]
     assert agent["admin_state_up"] is False

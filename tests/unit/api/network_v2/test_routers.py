@@ -167,6 +167,18 @@ async def test_a_port_in_anothers_subnet_must_be_of_its_pool(cloud: NetworkCloud
     await cloud.join(router["id"], port_id=inside["id"])
 
 
+async def test_anothers_port_on_ones_own_network_is_no_interface(cloud: NetworkCloud) -> None:
+    network = await cloud.network()
+    grant = {"object_type": "network", "object_id": network["id"], "action": "access_as_shared"}
+    await cloud.make("rbac_policy", **grant, target_tenant=cloud.identity.project_id("other"))
+    port = await cloud.make("port", "olaf", network_id=network["id"])
+    router = await cloud.make("router")
+    refused = await _refused(cloud.join(router["id"], port_id=port["id"]))
+    assert (refused.status, refused.type) == (400, "BadRequest")
+    assert "is not owned by project" in refused.message
+    assert await cloud.show("port", port["id"], "olaf") == port
+
+
 async def test_two_ipv4_subnets_need_two_ports(cloud: NetworkCloud) -> None:
     router = await cloud.make("router")
     first = await _subnet(cloud, "10.0.0.0/24")

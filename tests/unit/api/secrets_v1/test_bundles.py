@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from polpo.api.secrets_v1.bundles import NoCertificate, bundle
+from polpo.api.secrets_v1.bundles import NoCertificate, bundle, payloads
 from polpo.api.secrets_v1.sealing import Seal
 from polpo.model.secret import Secret, SecretContainer, SecretRef
 from polpo.model.snapshot import Snapshot
@@ -60,9 +60,12 @@ def secret(payload: bytes) -> Snapshot:
     return Snapshot().put(Secret(id="C", sealed=SEAL.close("C", payload)))
 
 
+def bundled(snapshot: Snapshot, ref: str = "C") -> bytes:
+    return bundle(payloads(SEAL, snapshot, ref))
+
+
 def test_a_container_is_certificate_key_and_chain() -> None:
-    found = bundle(
-        SEAL,
+    found = bundled(
         container(certificate=CERT, private_key=pem(KEY), intermediates=b"CHAIN\n"),
         "http://cloud/key-manager/v1/containers/C",
     )
@@ -71,21 +74,21 @@ def test_a_container_is_certificate_key_and_chain() -> None:
 
 def test_a_key_with_a_passphrase_is_opened() -> None:
     parts = {"certificate": CERT, "private_key": pem(KEY, b"word")}
-    found = bundle(SEAL, container(**parts, private_key_passphrase=b"word"), "C")
+    found = bundled(container(**parts, private_key_passphrase=b"word"), "C")
     assert b"ENCRYPTED" not in found
     with pytest.raises(NoCertificate):
-        bundle(SEAL, container(**parts), "C")
+        bundled(container(**parts))
     with pytest.raises(NoCertificate):
-        bundle(SEAL, container(**parts, private_key_passphrase=b"wrong"), "C")
+        bundled(container(**parts, private_key_passphrase=b"wrong"), "C")
 
 
 def test_pkcs12_is_as_good() -> None:
     packed = pkcs12.serialize_key_and_certificates(b"x", KEY, CERTIFICATE, None, NoEncryption())
-    assert bundle(SEAL, secret(packed), "C") == CERT + pem(KEY)
+    assert bundled(secret(packed), "C") == CERT + pem(KEY)
 
 
 def test_pem_in_one_secret_is_taken_as_it_is() -> None:
-    assert bundle(SEAL, secret(CERT + pem(KEY)), "C") == CERT + pem(KEY)
+    assert bundled(secret(CERT + pem(KEY)), "C") == CERT + pem(KEY)
 
 
 @pytest.mark.parametrize(
@@ -93,12 +96,12 @@ def test_pem_in_one_secret_is_taken_as_it_is() -> None:
     [
         (container(certificate=CERT, private_key=pem(OTHER)), "not the certificate's"),
         (container(private_key=pem(KEY)), "no certificate"),
-        (container(certificate=b"nonsense", private_key=pem(KEY)), "C: "),
-        (secret(b"nonsense"), "C: "),
+        (container(certificate=b"nonsense", private_key=pem(KEY)), "PEM"),
+        (secret(b"nonsense"), "PKCS12"),
         (Snapshot(), "no such secret"),
     ],
 )
 def test_what_is_none_is_told_without_what_is_secret(snapshot: Snapshot, why: str) -> None:
     with pytest.raises(NoCertificate, match=why) as caught:
-        bundle(SEAL, snapshot, "C")
+        bundled(snapshot, "C")
     assert "PRIVATE" not in str(caught.value)

@@ -111,9 +111,25 @@ async def test_who_is_let_in_sees_it_and_lets_nobody_in(keeper: Keeper) -> None:
     assert (await keeper.ask("olaf", "GET", ref)).status_code == 404
 
 
+async def test_who_is_let_in_to_read_neither_removes_nor_fills_it(keeper: Keeper) -> None:
+    ref, olaf = await keeper.store(), keeper.cloud.identity.user_id("olaf")
+    empty = (await keeper.ask("mia", "POST", "/secrets", {})).json()["secret_ref"]
+    body = {"type": "generic", "secret_refs": [{"secret_ref": ref}]}
+    held = (await keeper.ask("mia", "POST", "/containers", body)).json()["container_ref"]
+    for kept in (ref, empty, held):
+        await keeper.ask("mia", "PUT", f"{kept}/acl", {"read": {"users": [olaf]}})
+        assert (await keeper.ask("olaf", "GET", kept)).status_code == 200
+        assert (await keeper.ask("olaf", "DELETE", kept)).status_code == 403
+    text = {"headers": {"Content-Type": "text/plain"}, "content": b"another"}
+    assert (await keeper.ask("olaf", "PUT", empty, **text)).status_code == 403
+    assert (await keeper.ask("mia", "PUT", empty, **text)).status_code == 204
+    for kept in (held, ref, empty):
+        assert (await keeper.ask("mia", "DELETE", kept)).status_code == 204
+
+
 async def test_what_has_expired_is_not_there(keeper: Keeper) -> None:
     ref = await keeper.store(expiration="2026-11-27T09:00:00+01:00")
-    assert (await keeper.ask("mia", "GET", ref)).json()["expiration"] == "2026-11-27T08:00:00Z"
+    assert (await keeper.ask("mia", "GET", ref)).json()["expiration"] == "2026-11-27T08:00:00"
     keeper.now = "2026-11-27T08:00:01Z"
     assert (await keeper.ask("mia", "GET", ref)).status_code == 404
     assert (await keeper.ask("mia", "GET", "/secrets")).json()["total"] == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from polpo.dns.plugins.kubernetes.batch import LARGEST, batches, decode
+from polpo.dns.plugins.kubernetes.batch import LARGEST, Client, batches, decode
 from polpo.dns.wire.name import from_text, to_text
 from polpo.dns.wire.record import Record, Type
 from polpo.testing.kubernetes.asked import Asked, put
@@ -111,7 +111,8 @@ def test_messages_are_small_and_the_last_says_that_it_is() -> None:
         from_text(f"n{n}.x"): (Record(from_text(f"n{n}.x"), Type.A, 5, bytes(4)),)
         for n in range(1000)
     }
-    told = [decode(message) for message in batches(names.items(), {"10.0.0.1": "a"}, synced=True)]
+    clients = {"10.0.0.1": Client("a", "p")}
+    told = [decode(message) for message in batches(names.items(), clients, synced=True)]
     assert max(len(batch.names) for batch in told) <= LARGEST
     assert [batch.synced for batch in told] == [False] * (len(told) - 1) + [True]
     assert [decode(message).synced for message in batches((), synced=True)] == [True]

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from polpo.dns.plugins.cache.items import Item, Store, kind_of
+from polpo.dns.plugins.cache.items import Item, Store, kind_of, traits_of
 from polpo.dns.plugins.cache.setup import Bounds, Cache
 from polpo.dns.wire.name import from_text
 from polpo.dns.wire.record import Rcode, Record, Reply, Type
 from polpo.testing.resolver import Resolver
 from polpo.testing.upstream import FakeUpstream, addressed, always, silent
 
-Caching = Callable[[str], Resolver]
+Caching = Callable[..., Resolver]
 NAME = from_text("a.test")
 SOA = Record(NAME, Type.SOA, 600, b"\0\0" + bytes(16) + (120).to_bytes(4, "big"))
 VALUE = Cache((b"\0",), Bounds(10, 3600), Bounds(10, 1800))
@@ -27,10 +27,11 @@ async def upstream() -> AsyncIterator[FakeUpstream]:
 
 @pytest.fixture
 def caching_with(upstream: FakeUpstream, serve: Callable[[str], Resolver]) -> Caching:
-    """A resolver with these words behind `cache`."""
+    """A resolver with these words behind `cache`, and so much patience with its upstream."""
 
-    def make(cache: str) -> Resolver:
-        forward = f"forward . 127.0.0.1:{upstream.port} {{\n read_timeout 100ms\n max_fails 0\n}}"
+    def make(cache: str, patience: str = "30s") -> Resolver:
+        options = f"read_timeout {patience}\n max_fails 0"
+        forward = f"forward . 127.0.0.1:{upstream.port} {{\n {options}\n}}"
         return serve(f". {{\n cache {cache}\n {forward}\n}}")
 
     return make
@@ -73,7 +74,7 @@ async def test_bytes_are_kept_for_a_second_and_count_as_hits(
     ],
 )
 def test_what_is_kept_for_how_long(reply: Reply, kind: str, life_s: float) -> None:
-    found = kind_of(reply, NAME, VALUE)
+    found = kind_of(traits_of(reply), NAME, VALUE)
     assert (found.name, found.life_s) == (kind, life_s)
 
 
@@ -103,7 +104,7 @@ async def test_ttls_are_kept_as_they_came(upstream: FakeUpstream, caching_with: 
 async def test_a_stale_reply_is_served_when_the_upstream_is_away(
     upstream: FakeUpstream, caching_with: Caching
 ) -> None:
-    caching = caching_with("1 {\n success 100 1 0\n serve_stale 1h\n}")
+    caching = caching_with("1 {\n success 100 1 0\n serve_stale 1h\n}", "500ms")
     await caching.ask("a.test")
     upstream.answers = silent
     await asyncio.sleep(1.1)
@@ -116,7 +117,7 @@ async def test_a_stale_reply_is_served_when_the_upstream_is_away(
 
 
 async def test_verify_asks_first(upstream: FakeUpstream, caching_with: Caching) -> None:
-    caching = caching_with("1 {\n success 100 1 0\n serve_stale 1h verify\n}")
+    caching = caching_with("1 {\n success 100 1 0\n serve_stale 1h verify\n}", "2s")
     await caching.ask("a.test")
     await asyncio.sleep(1.1)
     upstream.answers = addressed(b"\x0a\0\0\1")

@@ -55,7 +55,7 @@ async def test_a_dead_upstream_is_passed_over(start: Start, serve: Serve) -> Non
 
 async def test_a_silent_upstream_is_passed_over(start: Start, serve: Serve) -> None:
     quiet, alive = await start(silent), await start()
-    options = "policy sequential\n read_timeout 100ms\n max_fails 1\n health_check 50ms"
+    options = "policy sequential\n read_timeout 1s\n max_fails 1\n health_check 50ms"
     resolver = serve(corefile(quiet, alive, options=options))
     assert len((await resolver.ask("a.test")).answer) == 1
     down = resolver.count("coredns_proxy_healthcheck_failures_total")

@@ -8,7 +8,7 @@ import pytest
 from polpo.dns.corefile.block import CorefileError
 from polpo.dns.plugins.view.expression import compile_expression
 from polpo.dns.plugins.view.setup import FUNCTIONS, Asked
-from polpo.dns.query import Query
+from polpo.dns.query import Facts, Query
 from polpo.dns.wire.name import from_text
 from polpo.dns.wire.record import Rcode
 from polpo.testing.resolver import Resolver, shown
@@ -98,7 +98,8 @@ def test_expressions_have_values(text: str, value: object) -> None:
         size=1232,
         message=b"\1\2abc",
     )
-    query.facts = {"a/b": lambda query: "fact"}
+    query.facts = Facts()
+    query.facts.says["a/b"] = lambda query: "fact"
     assert compile_expression(text, FUNCTIONS)(Asked(query, "dns://10.0.0.1:53")) == value
 
 

@@ -140,11 +140,26 @@ def test_weights_are_shares_and_nought_for_all_is_an_error() -> None:
 
 
 def test_a_filter_that_we_do_not_know_refuses_the_route() -> None:
-    mirror = {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "tea", "port": 80}}}
-    made = found(http("r", rule("/", "tea:80", filters=[mirror])), http("s", rule("/s", "tea:80")))
+    new = {"type": "ExternalAuth", "externalAuth": {"protocol": "GRPC"}}
+    made = found(http("r", rule("/", "tea:80", filters=[new])), http("s", rule("/s", "tea:80")))
     assert made.of_route("HTTPRoute", "r")["Accepted"] == "!UnsupportedValue"
     assert made.where(80, HOST, "/") == ""
     assert made.where(80, HOST, "/s") == "tea"
+
+
+def test_a_mirror_that_is_not_there_is_said_and_the_route_goes_on() -> None:
+    def mirror(name: str) -> Object:
+        return {
+            "type": "RequestMirror",
+            "requestMirror": {"backendRef": {"name": name, "port": 80}, "percent": 50},
+        }
+
+    there = found(http("r", rule("/", "tea:80", filters=[mirror("coffee")])))
+    gone = found(http("r", rule("/", "tea:80", filters=[mirror("nobody")])))
+    assert there.of_route("HTTPRoute", "r")["ResolvedRefs"] == "ResolvedRefs"
+    assert gone.of_route("HTTPRoute", "r")["ResolvedRefs"] == "!BackendNotFound"
+    assert there.where(80, HOST, "/") == gone.where(80, HOST, "/") == "tea"
+    assert {b.target.service for b in there.table.backends.values() if b.target} >= {"coffee"}
 
 
 def test_a_header_that_breaks_out_of_its_line_refuses_the_route() -> None:

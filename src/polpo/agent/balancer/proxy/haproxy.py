@@ -36,7 +36,8 @@ from polpo.runtime.files import replace_file
 from polpo.target.balancer import Balancer
 from polpo.target.changes import Changes
 
-CHECK_S, BEGIN_S = 10.0, 5.0
+CHECK_S = 10.0
+BEGIN_S = 20.0  # a busy host is slow; who is killed for that has to begin anew
 AGAIN_S = 30.0  # a configuration that no worker could begin with is tried again
 BEGINS = "polpo: is to begin\n"
 NO_STATES = "1\n"  # the version of the format
@@ -329,9 +330,8 @@ class Haproxy:
             return
         candidate = instance.settings.place / "candidate.cfg"
         replace_file(candidate, configuration.encode())
-        wrong = processes.check(
-            instance.netns, [PROGRAM, "-c", "-q", "-f", str(candidate)], CHECK_S
-        )
+        command = [PROGRAM, "-c", "-f", str(candidate)]  # -q would hide what is wrong
+        wrong = processes.check(instance.netns, command, CHECK_S)
         candidate.unlink()
         if wrong:
             raise ValueError(_first_alert(wrong))

@@ -9,10 +9,11 @@ from __future__ import annotations
 from polpo.dns.counts import Metric
 from polpo.dns.plugin import Place
 from polpo.dns.plugins.cache import setup
-from polpo.dns.plugins.cache.items import Item, Key, Kind, Store, kind_of, with_ttl
+from polpo.dns.plugins.cache.items import Item, Key, Kind, Store, kind_of, traits_of, with_ttl
+from polpo.dns.plugins.cache.relaying import Relaying
 from polpo.dns.plugins.cache.setup import Cache
 from polpo.dns.query import Answer, Handler, Query
-from polpo.dns.wire.message import CD, TC, opened
+from polpo.dns.wire.message import CD, TC, Malformed, opened
 from polpo.dns.wire.name import within_any
 from polpo.dns.wire.record import Rcode, Reply, Type
 
@@ -20,7 +21,9 @@ _NEVER = frozenset({Type.AXFR, Type.IXFR})
 
 
 def make(value: Cache, next: Handler, place: Place) -> Handler:
-    return Caching(value, next, place).handle
+    caching = Caching(value, next, place)
+    place.hands_on("cache", Relaying(value, caching).relay)
+    return caching.handle
 
 
 class Caching:
@@ -32,6 +35,8 @@ class Caching:
             "success": Store(value.success.capacity),
             "denial": Store(value.denial.capacity),
         }
+        self._successes = self._stores["success"].items
+        self._denials = self._stores["denial"].items
         self._cached = {kind: f"{kind} {value.label}" for kind in self._stores}
         self._make_slots()
 
@@ -70,12 +75,20 @@ class Caching:
         for kind, store in self._stores.items():
             item = store.items.get(key)
             if item is not None:
-                if item.ends + self._value.stale_s > now:
+                if item.ends + self._value.stale_s > now and _is_readable(item):
                     store.items.move_to_end(key)
                     return kind, item
                 del store.items[key]
                 self._values[self._entries[kind]] = len(store.items)
         return "", None
+
+    def knows(self, key: Key) -> bool:
+        """Is there anything, fresh or not?"""
+        return key in self._successes or key in self._denials
+
+    def count_misses(self, times: int) -> None:
+        self._values[self._requests] += times
+        self._values[self._misses] += times
 
     def _hit(
         self, query: Query, key: Key, kind: str, item: Item, now: float, answer: Answer
@@ -166,10 +179,14 @@ class Caching:
         query.cached = self._cached[kind]
 
     def _keep(self, query: Query, key: Key, reply: Reply) -> Kind:
-        kind = kind_of(reply, query.name, self._value)
+        kind = kind_of(traits_of(reply), query.name, self._value)
         if not kind.name or not kind.life_s:
             return Kind("")
-        kept = reply._replace(authoritative=True, message=b"")
+        self.put(key, kind, reply._replace(authoritative=True, message=b""))
+        return kind
+
+    def put(self, key: Key, kind: Kind, kept: Reply) -> None:
+        """In the store of its kind, and no other."""
         store = self._stores[kind.name]
         for name, other in self._stores.items():
             if name != kind.name and other.items.pop(key, None) is not None:
@@ -177,4 +194,11 @@ class Caching:
         evicted = store.put(key, Item(kept, kind.life_s, self._place.now()))
         self._values[self._evictions[kind.name]] += evicted
         self._values[self._entries[kind.name]] = len(store.items)
-        return kind
+
+
+def _is_readable(item: Item) -> bool:
+    try:
+        item.open()
+    except Malformed:
+        return False
+    return True

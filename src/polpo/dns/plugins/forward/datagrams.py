@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from polpo.dns.plugins.forward.pending import Deadlines, Ids, Pending, Relayed
 from polpo.dns.plugins.forward.setup import Target
 from polpo.dns.turn import Turn
-from polpo.kernel.datagrams import SLOT_BYTES, Connected
+from polpo.kernel.datagrams import BATCHES_AT_ONCE, MANY, SLOT_BYTES
+from polpo.kernel.posting import Connected
 
 SOCKETS = 4  # of one upstream at a time: so many ports at once that a forger has to guess
 MOST_PENDING = 16_384  # of one socket
@@ -47,21 +48,27 @@ class _Port:
             return
         number = self._datagrams.ids.new(self.pending)
         self.pending[number] = pending
-        self.connected.queue(number + asked)
+        self.connected.queue.append(number + asked)
 
     def relay(self, many: list[Relayed]) -> None:
-        new, waiting, queue = self._datagrams.ids.new, self.pending, self.connected.queue
-        for relayed in many:
-            number = new(waiting)
-            waiting[number] = relayed
-            queue(number + relayed.asked)
+        numbers = self._datagrams.ids.several(len(many), self.pending)
+        self.pending.update(zip(numbers, many, strict=True))
+        self.connected.queue += [
+            number + relayed.asked for number, relayed in zip(numbers, many, strict=True)
+        ]
 
     def _read(self) -> None:
-        try:
-            messages = self.connected.receive()
-        except OSError as failed:
-            self.fail(failed.strerror or str(failed))
-            return
+        for _ in range(BATCHES_AT_ONCE):
+            try:
+                messages = self.connected.receive()
+            except OSError as failed:
+                self.fail(failed.strerror or str(failed))
+                return
+            self._take(messages)
+            if len(messages) < MANY:
+                return
+
+    def _take(self, messages: list[bytes]) -> None:
         self._datagrams.turn.now = time.monotonic()
         find = self.pending.pop
         relayed: list[tuple[Relayed, bytes | None]] = []
@@ -70,7 +77,8 @@ class _Port:
             pending = find(number, None)
             if pending is None:
                 continue
-            if not pending.answers(message):
+            plainly = message.startswith(pending.question, 12) and message[2] & 0x80
+            if not plainly and not pending.answers(message):
                 self.pending[number] = pending
             elif isinstance(pending, Relayed):
                 if pending.is_open:

@@ -95,14 +95,16 @@ class Forwarding:
             upstream = self.choose(())
         if upstream is None:
             return set()
-        begun, known = self._place.turn.now, self._relayed
+        begun, known, give_back = self._place.turn.now, self._relayed, self._give_back
         new = []
-        for _, asked, question, _, waiter in queries:
+        for _, asked, question, _, _, _, waiter in queries:
             relayed = known.get(asked)
-            if relayed is None:
-                relayed = known[asked] = Relayed(asked, question, begun, upstream, self._give_back)
-                new.append(relayed)
-            relayed.waiting.append((back, waiter))
+            if relayed is not None:
+                relayed.waiting.append((back, waiter))
+                continue
+            relayed = Relayed(asked, question, begun, upstream, give_back, (back, waiter))
+            known[asked] = relayed
+            new.append(relayed)
         upstream.relay(new)
         return {query[3] for query in queries}
 

@@ -34,6 +34,19 @@ class Ids:
             elif number not in taken:
                 return number
 
+    def several(self, count: int, taken: dict[bytes, Pending]) -> list[bytes]:
+        """So many at once."""
+        pool = os.urandom(2 * count)
+        numbers = [pool[at : at + 2] for at in range(0, 2 * count, 2)]
+        if len(set(numbers)) == count and taken.keys().isdisjoint(numbers):
+            return numbers
+        numbers = []
+        for _ in range(count):
+            while (number := self.new(taken)) in numbers:
+                pass
+            numbers.append(number)
+        return numbers
+
 
 class Pending:
     """One message on its way, with its question's bytes. `done` is called once."""
@@ -71,14 +84,20 @@ class Relayed(Pending):
     __slots__ = ("give_back", "upstream", "waiting")
 
     def __init__(
-        self, asked: bytes, question: bytes, begun: float, upstream: Any, give_back: GiveBack
+        self,
+        asked: bytes,
+        question: bytes,
+        begun: float,
+        upstream: Any,
+        give_back: GiveBack,
+        waiter: tuple[Back, Any],
     ) -> None:
         self.asked = asked
         self.question = question
         self.begun = begun
         self.is_open = True
         self.upstream = upstream
-        self.waiting: list[tuple[Back, Any]] = []
+        self.waiting = [waiter]
         self.give_back = give_back
 
     def finish(self, message: bytes | None, error: str = "") -> None:

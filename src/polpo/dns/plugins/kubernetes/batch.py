@@ -21,12 +21,22 @@ class Rrs(NamedTuple):
     packed: bytes | None
 
 
+class Client(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A pod that may ask. Its labels are told only where somebody can ask for them."""
+
+    namespace: str
+    pod: str
+    labels: dict[str, str] = {}
+
+
+Clients = Mapping[str, Client | None]  # by address; None for a pod that is gone
+
+
 class Batch(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """`clients` are namespaces by the address of a pod, "" for a pod that is gone. `synced`: with
-    this, all that there is has been told once."""
+    """`synced`: with this, all that there is has been told once."""
 
     names: list[Rrs] = []
-    clients: dict[str, str] = {}
+    clients: dict[str, Client | None] = {}
     synced: bool = False
 
 
@@ -58,7 +68,7 @@ decode = _decoder.decode
 
 def batches(
     names: Iterable[tuple[bytes, tuple[Record, ...] | None]],
-    clients: Mapping[str, str] | None = None,
+    clients: Clients | None = None,
     *,
     synced: bool = False,
 ) -> Iterator[bytes]:
@@ -87,7 +97,7 @@ def _by_names(names: Iterable[tuple[bytes, tuple[Record, ...] | None]]) -> Itera
         yield Batch(piece)
 
 
-def _by_clients(clients: Mapping[str, str]) -> Iterator[Batch]:
-    items: Iterable[tuple[str, str]] = iter(clients.items())
+def _by_clients(clients: Clients) -> Iterator[Batch]:
+    items = iter(clients.items())
     while piece := dict(islice(items, LARGEST)):
         yield Batch([], piece)

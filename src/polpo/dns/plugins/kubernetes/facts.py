@@ -15,7 +15,19 @@ PARTS = ("endpoint", "kind", "namespace", "port-name", "protocol", "service")
 def describe(place: Place, store: Store) -> None:
     for part in PARTS:
         place.describe(f"kubernetes/{part}", partial(_part, store, part))
-    place.describe("kubernetes/client-namespace", lambda query: store.namespace(query.client))
+    place.describe("kubernetes/client-namespace", partial(_client, store, "namespace"))
+    place.describe("kubernetes/client-pod-name", partial(_client, store, "pod"))
+    place.describe_family("kubernetes/client-label", partial(_client_label, store))
+
+
+def _client(store: Store, part: str, query: Query) -> str:
+    client = store.client(query.client)
+    return str(getattr(client, part)) if client is not None else ""
+
+
+def _client_label(store: Store, label: str, query: Query) -> str:
+    client = store.client(query.client)
+    return client.labels.get(label, "") if client is not None else ""
 
 
 def _part(store: Store, part: str, query: Query) -> str:

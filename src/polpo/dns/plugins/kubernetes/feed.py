@@ -27,7 +27,13 @@ def make_feed(value: Options, outlet: Outlet, block: ServerBlock) -> KubernetesF
     """Raises CorefileError where no API can be found."""
     (directive,) = block.named("kubernetes")
     try:
-        return KubernetesFeed(value, cluster_of(value), outlet, own_addresses(block))
+        return KubernetesFeed(
+            value,
+            cluster_of(value),
+            outlet,
+            own_addresses(block),
+            with_labels=bool(block.named("metadata")),
+        )
     except ConfigurationError as error:
         raise directive.wrong(str(error)) from error
 
@@ -52,10 +58,12 @@ class KubernetesFeed:
         outlet: Outlet,
         addresses: Iterable[str] = (),
         now: Callable[[], float] = time.time,
+        *,
+        with_labels: bool = False,
     ) -> None:
         self.startup_timeout_s = options.startup_timeout_s
         self._outlet, self._now = outlet, now
-        self._index = Index(options, addresses)
+        self._index = Index(options, addresses, with_labels=with_labels)
         requests = Requests(outlet.counts)
         self._watching = Watching(options, cluster, self._index, self._news, requests, outlet.say)
         self._told_synced = False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from polpo.dns.handing import Relay
 from polpo.dns.plugin import Place
 from polpo.dns.plugins.kubernetes.aliases import Aliases
 from polpo.dns.plugins.kubernetes.batch import unpack
@@ -30,7 +32,13 @@ def make(value: Any, next: Handler, place: Place) -> Handler:
     place.fed(NAME, store.receive)
     place.provide(NAME, store)
     describe(place, store)
+    place.hands_on(NAME, partial(_all_but, store))
     return Answers(options, store, next, place).handle
+
+
+def _all_but(store: Store, next: Relay) -> Relay:
+    """What is handed on: names outside of the zones."""
+    return lambda queries, back: next([q for q in queries if store.zone_of(q[0]) is None], back)
 
 
 class Answers:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from polpo.dns.plugins.kubernetes.apex import zone_records
+from polpo.dns.plugins.kubernetes.batch import Clients
 from polpo.dns.plugins.kubernetes.catalogue import Catalogue
 from polpo.dns.plugins.kubernetes.options import (
     DISABLED,
@@ -31,9 +32,12 @@ Changes = dict[bytes, tuple[Record, ...] | None]
 
 
 class Index:
-    """`addresses` are the server's own: a Service with such an endpoint is what NS records name."""
+    """`addresses` are the server's own: a Service with such an endpoint is what NS records name.
+    `with_labels`: those of pods are wanted."""
 
-    def __init__(self, options: Options, addresses: Iterable[str] = ()) -> None:
+    def __init__(
+        self, options: Options, addresses: Iterable[str] = (), *, with_labels: bool = False
+    ) -> None:
         self._options = options
         self._addresses = tuple(addresses)
         self._exposed: set[str] = set()
@@ -42,7 +46,7 @@ class Index:
         self._services = Catalogue(SERVICE_NAME, options.local, options, exposed, is_own)
         self._imports = Catalogue(IMPORT_NAME, options.multicluster, options, exposed, is_own)
         self._reverse = Reverse(options.ttl_s, self._services.targets)
-        self._pods = Pods(options, exposed)
+        self._pods = Pods(options, exposed, with_labels)
         self._own: set[str] = set()  # Services of the server itself
         self._namespaces: dict[str, bool] = {}  # touched; was it exposed?
         self._apex: Table = {}
@@ -83,11 +87,11 @@ class Index:
         return None if service is None else service.headless
 
     @property
-    def clients(self) -> dict[str, str]:
-        """Namespaces of pods by address, where pods are watched (for autopath)."""
+    def clients(self) -> Clients:
+        """Pods by address, where pods are watched (for autopath and metadata)."""
         return self._pods.clients
 
-    def take_clients(self) -> dict[str, str]:
+    def take_clients(self) -> Clients:
         """Changes of `clients` since the last time."""
         return self._pods.take_clients()
 

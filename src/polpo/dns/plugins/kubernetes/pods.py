@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from polpo.dns.plugins.kubernetes.batch import Client, Clients
 from polpo.dns.plugins.kubernetes.options import POD, Options
 from polpo.dns.plugins.kubernetes.records import address, label
 from polpo.dns.plugins.kubernetes.views import dashed
@@ -17,17 +18,17 @@ Place = tuple[str, str]  # namespace, address
 class Pods:
     """Several pods may have one address: those in their host's network."""
 
-    def __init__(self, options: Options, exposed: set[str]) -> None:
-        self._options, self._exposed = options, exposed
+    def __init__(self, options: Options, exposed: set[str], with_labels: bool = False) -> None:
+        self._options, self._exposed, self._with_labels = options, exposed, with_labels
         self._addresses: dict[str, tuple[str, ...]] = {}  # by pod
         self._pods: dict[Place, set[str]] = {}
         self._in_namespace: dict[str, set[str]] = {}  # addresses
         self._touched: dict[Place, bool] = {}  # was there a pod before?
-        self.clients: dict[str, str] = {}  # namespaces by address, of pods with their own network
+        self.clients: dict[str, Client] = {}  # by address, of pods with their own network
         self._clients_touched: set[str] = set()
 
     def pod(self, key: str, item: objects.Pod | None) -> None:
-        namespace = key.partition("/")[0]
+        namespace, _, name = key.partition("/")
         old, new = self._addresses.pop(key, ()), _addresses(item)
         for text in (*old, *new):
             self._touch((namespace, text))
@@ -39,13 +40,14 @@ class Pods:
             self._pods.setdefault((namespace, text), set()).add(key)
             self._in_namespace.setdefault(namespace, set()).add(text)
             if item is not None and not item.spec.host_network:
-                self.clients[text] = namespace
+                labels = item.metadata.labels if self._with_labels else None
+                self.clients[text] = Client(namespace, name, labels or {})
                 self._clients_touched.add(text)
 
-    def take_clients(self) -> dict[str, str]:
-        """Changes of `clients` since the last time, "" for those that are no more."""
+    def take_clients(self) -> Clients:
+        """Changes of `clients` since the last time, None for those that are no more."""
         touched, self._clients_touched = self._clients_touched, set()
-        return {text: self.clients.get(text, "") for text in touched}
+        return {text: self.clients.get(text) for text in touched}
 
     def touch_namespace(self, namespace: str) -> None:
         """It is about to be exposed, or no more."""
@@ -88,7 +90,8 @@ class Pods:
         namespace, text = place
         del self._pods[place]
         self._in_namespace[namespace].discard(text)
-        if self.clients.get(text) == namespace:
+        client = self.clients.get(text)
+        if client is not None and client.namespace == namespace:
             del self.clients[text]
             self._clients_touched.add(text)
 

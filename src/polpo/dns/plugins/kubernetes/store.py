@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from polpo.dns.plugins.kubernetes.apex import soa
-from polpo.dns.plugins.kubernetes.batch import decode, unpack
+from polpo.dns.plugins.kubernetes.batch import Client, decode, unpack
 from polpo.dns.plugins.kubernetes.options import SVC, Options
 from polpo.dns.plugins.kubernetes.records import ZONAL, label
 from polpo.dns.wire.name import ROOT
@@ -21,7 +21,7 @@ class Store:
         self.names: dict[bytes, bytes] = {}  # records packed
         self.synced = False
         self._options = options
-        self._clients: dict[str, str] = {}
+        self._clients: dict[str, Client] = {}
         self._soa = {zone: soa(zone, 0, options) for zone in options.zones}
         self._longest_first = sorted(options.zones, key=len, reverse=True)
 
@@ -36,9 +36,9 @@ class Store:
                 names[owner] = packed
                 if owner in self._soa:
                     self._soa[owner] = unpack(owner, packed, _SOA)[0]
-        for address, namespace in batch.clients.items():
-            if namespace:
-                self._clients[address] = namespace
+        for address, client in batch.clients.items():
+            if client is not None:
+                self._clients[address] = client
             else:
                 self._clients.pop(address, None)
         self.synced = self.synced or batch.synced
@@ -74,16 +74,16 @@ class Store:
         records = (r for n in shown for r in self.records(n) if r.type != Type.SOA)
         return (self.soa(name), *records)
 
-    def namespace(self, client: str) -> str:
-        """A pod's, by its address; "" if no such pod is known."""
-        return self._clients.get(client, "")
+    def client(self, address: str) -> Client | None:
+        """The pod with this address, if it is known."""
+        return self._clients.get(address)
 
     def search_path(self, client: str) -> tuple[bytes, ...]:
         """What a pod's resolver tries, by the pod's address (`autopath @kubernetes`); empty if no
         such pod is known."""
-        namespace = self._clients.get(client)
-        if namespace is None:
+        pod = self._clients.get(client)
+        if pod is None:
             return ()
         zone = self._options.local[0]
-        own = (label(namespace.encode()) + SVC + zone, SVC + zone, zone)
+        own = (label(pod.namespace.encode()) + SVC + zone, SVC + zone, zone)
         return (*own, *self._options.search, ROOT)

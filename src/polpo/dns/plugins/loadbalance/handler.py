@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from functools import partial
 from ipaddress import ip_address
 
+from polpo.dns import handing
+from polpo.dns.handing import Back, Relay, Returned
 from polpo.dns.plugin import Place
 from polpo.dns.plugins.loadbalance.setup import LoadBalance, Networks
 from polpo.dns.plugins.loadbalance.weights import Weights, first_by_weight, from_message
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.message import opened
 from polpo.dns.wire.record import Record, Reply, Type
+from polpo.dns.wire.skim import HEADER_BYTES, shuffled, skim
 
 ORDERS = 8
 _SHUFFLED = frozenset({Type.A, Type.AAAA, Type.MX})
+_AT_MOST_ONE = (b"\0\1\0\0", b"\0\1\0\1")  # a question and so many answers
 _WHOLE = frozenset({Type.AXFR, Type.IXFR})
 
 
@@ -33,6 +38,8 @@ def make(value: LoadBalance, next: Handler, place: Place) -> Handler:
         return before ^ set(weights)
 
     place.fed("loadbalance", receive)
+    if not value.preferred:
+        place.hands_on("loadbalance", partial(_through, weights, bool(value.weight_file)))
 
     def loadbalance(query: Query, answer: Answer) -> None:
         if query.type in _WHOLE:
@@ -62,6 +69,32 @@ def make(value: LoadBalance, next: Handler, place: Place) -> Handler:
         next(query, answered)
 
     return loadbalance
+
+
+def _through(weights: Weights, as_they_are: bool, next: Relay) -> Relay:
+    """Addresses of what is handed on by batches change places in the message itself."""
+
+    def take_back(back: Back, returned: list[Returned]) -> None:
+        back(
+            [
+                (waiter, reply if reply is None or as_they_are else _turned(reply, end), seconds)
+                for (waiter, end), reply, seconds in returned
+            ]
+        )
+
+    def relay(queries: list[handing.Query], back: Back) -> set[int]:
+        fit = [q for q in queries if q[4] != Type.MX and q[0] not in weights]
+        own = [(*q[:6], (q[6], HEADER_BYTES + len(q[2]))) for q in fit]
+        return next(own, partial(take_back, back)) if own else set()
+
+    return relay
+
+
+def _turned(message: bytes, end: int) -> bytes:
+    if message[4:8] in _AT_MOST_ONE:
+        return message
+    places = skim(message, end) if message[4:6] == b"\0\1" else None
+    return shuffled(message, places) if places else message
 
 
 def _fixed(records: tuple[Record, ...]) -> list[Record]:

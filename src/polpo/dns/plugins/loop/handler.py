@@ -13,6 +13,7 @@ import os
 import socket
 from pathlib import Path
 
+from polpo.dns.handing import Relay
 from polpo.dns.plugin import Place
 from polpo.dns.query import Answer, Handler, Query
 from polpo.dns.wire.name import join, labels, to_text
@@ -23,7 +24,9 @@ AGAIN_S = 60.0
 
 
 def make(value: None, next: Handler, place: Place) -> Handler:
-    return Probing(next, place).handle
+    probing = Probing(next, place)
+    place.hands_on("loop", probing.relay)
+    return probing.handle
 
 
 class Probing:
@@ -50,6 +53,11 @@ class Probing:
             return
         self._say(query.client)
         answer(Reply(Rcode.REFUSED, authoritative=False, plugin="loop"))
+
+    def relay(self, next: Relay) -> Relay:
+        """All but probes."""
+        own = self._name
+        return lambda queries, back: next([each for each in queries if each[0] != own], back)
 
     def _say(self, client: str) -> None:
         now = self._place.now()

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 
 from polpo.lab.checks import Check
 from polpo.lab.kubernetes.checks import (
+    ingress,
     killed,
     load_balancers,
+    masters,
+    node_ports,
     nodes,
     pods,
     policies,
@@ -22,7 +25,10 @@ PROOFS: tuple[Callable[[Cluster], Iterator[Check]], ...] = (
     pods.prove,
     services.prove,
     policies.prove,
+    node_ports.prove,
     load_balancers.prove,
+    ingress.prove,
+    masters.prove,
     killed.prove,
 )
 

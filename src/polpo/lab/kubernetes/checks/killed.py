@@ -15,6 +15,7 @@ PATIENCE_S = 30.0
 PODS = {
     "app.kubernetes.io/name=polpo-services": "polpo-services",
     "app.kubernetes.io/name=polpo-policy": "polpo-policy",
+    "app.kubernetes.io/name=polpo-cloud-controller": "polpo-cloud-controller",
     "k8s-app=kube-dns": "coredns",
 }
 

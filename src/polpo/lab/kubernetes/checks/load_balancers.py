@@ -56,15 +56,11 @@ def asks(cluster: Cluster, address: str) -> str | None:
 
 
 def _manifest(**spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": NAME, "namespace": "default"},
-        "spec": {
-            "type": "LoadBalancer",
-            "selector": {"app": "box"},
-            "ipFamilyPolicy": "RequireDualStack",
-            "ports": [{"port": 80, "targetPort": boxes.PORT}],
-            **spec,
-        },
-    }
+    return boxes.service(
+        NAME,
+        type="LoadBalancer",
+        selector={"app": "box"},
+        ipFamilyPolicy="RequireDualStack",
+        ports=[{"port": 80, "targetPort": boxes.PORT}],
+        **spec,
+    )

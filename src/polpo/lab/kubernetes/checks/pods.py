@@ -14,15 +14,29 @@ def prove(cluster: Cluster) -> Iterator[Check]:
     first, second = boxes.usual(cluster)[:2]
     for family in (4, 6):
         yield reach_each_other(cluster, first, second, family)
+    yield reach_neighbours(cluster, first)
     yield reach_the_outside(cluster, first)
 
 
 def are_ready(cluster: Cluster) -> Check:
     """One on each node, with httpd; kubelet's probes come by the host's own port."""
     begun = time.monotonic()
-    boxes.run(cluster, *boxes.usual(cluster))
+    boxes.run(cluster, *boxes.usual(cluster), neighbour(cluster))
     took = time.monotonic() - begun
     return Check("Kubernetes: a pod on each node is Ready", True, f"{took:.1f} s after apply")
+
+
+def neighbour(cluster: Cluster) -> Box:
+    """Of the first box, on the same node; it is no Service's."""
+    return Box("neighbour", cluster.at.nodes[0].name, {"app": "neighbour"})
+
+
+def reach_neighbours(cluster: Cluster, box: Box) -> Check:
+    other = neighbour(cluster)
+    found = [boxes.address(cluster, other, family) for family in (4, 6)]
+    said = [boxes.get(cluster, box, address) for address in found]
+    what = "Kubernetes: pod to pod on one host, IPv4 and IPv6"
+    return Check(what, said == [other.name, other.name], f"{' and '.join(found)} say {said[0]!r}")
 
 
 def reach_each_other(cluster: Cluster, first: Box, second: Box, family: int) -> Check:

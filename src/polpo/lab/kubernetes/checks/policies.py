@@ -1,12 +1,15 @@
 """NetworkPolicies, in a namespace of which pods nobody may reach but for what a policy allows."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from polpo.lab.checks import Check
+from polpo.lab.command import run
 from polpo.lab.kubernetes import boxes
 from polpo.lab.kubernetes.boxes import Box
 from polpo.lab.kubernetes.cluster import Cluster
+from polpo.lab.running import PROJECT, polpo
 
 NAMESPACE = "guarded"
 
@@ -23,6 +26,7 @@ def prove(cluster: Cluster) -> Iterator[Check]:
     yield Check(what, True, "readiness by HTTP, on both nodes")
     cluster.apply(_policy("friends", {"app": "server"}, [_from({"role": "friend"}, boxes.PORT)]))
     yield _told_apart(cluster, server, friend, stranger)
+    yield _shown(cluster, server, stranger)
     yield _at_once(cluster, boxes.address(cluster, server, 4))
 
 
@@ -48,6 +52,27 @@ def _told_apart(cluster: Cluster, server: Box, friend: Box, stranger: Box) -> Ch
     )
     what = "Kubernetes: a NetworkPolicy lets one in, to one port"
     return Check(what, refused and elsewhere, "another pod and another port are refused")
+
+
+def _shown(cluster: Cluster, server: Box, stranger: Box) -> Check:
+    """`polpo denied` names the pods and the policies."""
+    settings = f"OS_CLIENT_CONFIG_FILE={cluster.running.lab.clouds}"
+    command = ("env", settings, *polpo("denied", "--cloud", PROJECT, "--json"))
+    wanted = (f"{NAMESPACE}/{server.name}", f"{stranger.namespace}/{stranger.name}", boxes.PORT)
+    policies = [f"{NAMESPACE}/friends", f"{NAMESPACE}/nobody"]
+
+    def is_shown() -> bool:
+        found = [json.loads(line) for line in run(*command).splitlines()]
+        return any(_facts(one) == wanted and one["policies"] == policies for one in found)
+
+    cluster.until(is_shown, "polpo denied shows what was refused")
+    what = "Kubernetes: polpo denied names pods and policies"
+    return Check(what, True, f"{wanted[1]} to {wanted[0]}: {', '.join(policies)}")
+
+
+def _facts(one: dict[str, Any]) -> tuple[str, str, int | None]:
+    peer = one["peer"] or {"name": ""}
+    return one["port"]["name"], peer["name"], one.get("destination_port")
 
 
 def _policy(name: str, selects: dict[str, str], ingress: list[dict[str, Any]]) -> dict[str, Any]:

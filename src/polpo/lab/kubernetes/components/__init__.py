@@ -3,7 +3,12 @@
 A new one is a module with a `COMPONENT`, and its place in `COMPONENTS`.
 """
 
-from polpo.lab.kubernetes.components import cloud, controllers, dns
+from polpo.lab.kubernetes.components import cloud, controllers, dns, ingress
 from polpo.lab.kubernetes.components.component import Component
 
-COMPONENTS: tuple[Component, ...] = (controllers.COMPONENT, dns.COMPONENT, cloud.COMPONENT)
+COMPONENTS: tuple[Component, ...] = (
+    controllers.COMPONENT,
+    dns.COMPONENT,
+    cloud.COMPONENT,
+    ingress.COMPONENT,
+)

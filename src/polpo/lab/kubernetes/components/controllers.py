@@ -3,8 +3,7 @@
 from polpo.lab import secrets
 from polpo.lab.kubernetes.cluster import Cluster
 from polpo.lab.kubernetes.components.component import Component
-
-PROJECT = "polpo"
+from polpo.lab.running import PROJECT
 
 
 def start(cluster: Cluster) -> None:

@@ -1,0 +1,8 @@
+// CNI's own client, for tests of the plugin (`programs` builds it).
+module polpo.example/cni
+
+go 1.26
+
+tool github.com/containernetworking/cni/cnitool
+
+require github.com/containernetworking/cni v1.3.0 // indirect
