@@ -99,3 +99,9 @@ def is_seen(step: Step, trace: Trace, sender: str, sighted: Sighted) -> bool | N
         case Kind.DROP:
             return f"{DROPPED}{trace.reason}" in here
     return None
+
+
+def is_whole(trace: Trace, sender: str, sighted: Sighted) -> bool:
+    """Whether the packet was seen to take each step of the trace that can be seen, to its end."""
+    seen = [is_seen(step, trace, sender, sighted) for step in trace.steps]
+    return outcome(sender, sighted).agrees(trace) and False not in seen

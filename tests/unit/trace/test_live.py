@@ -8,7 +8,7 @@ from polpo.model.object import Object
 from polpo.model.probe import Probe, ProbePlace
 from polpo.testing.traced import GATEWAY, PORTS, snapshot
 from polpo.trace.engine import trace
-from polpo.trace.live import Mark, Outcome, Sighted, is_seen, outcome, probe
+from polpo.trace.live import Mark, Outcome, Sighted, is_seen, is_whole, outcome, probe
 from polpo.trace.values import Question, Trace
 from polpo.trace.workload import frame
 from polpo.trace.world import Seen, World
@@ -95,3 +95,11 @@ def test_steps_that_can_be_seen_are() -> None:
     assert not is_seen(dropped.steps[-1], dropped, "a1", {"h1": {"dropped/ingress_policy"}})
     answered = replace(found, steps=(replace(found.steps[-1], kind="answer"),))
     assert is_seen(answered.steps[-1], answered, "a1", {"h1": {"to/a1"}})
+
+
+def test_it_is_followed_until_each_host_on_the_way_has_said_so() -> None:
+    """The last host's word may come before that of one on the way."""
+    found, _ = asked("10.1.0.22")
+    assert not is_whole(found, "a1", {"h1": {"sent", "out"}, "h2": {"to/b2"}})
+    assert not is_whole(found, "a1", {"h2": {"in", "to/b2"}})
+    assert is_whole(found, "a1", {"h1": {"sent", "out"}, "h2": {"in", "to/b2"}})

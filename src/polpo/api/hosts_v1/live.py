@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from polpo.api.hosts_v1.parts import Parts
 from polpo.model.probe import Probe
 from polpo.store.transaction import Transaction
-from polpo.trace.live import Mark, Sighted, outcome, probe
+from polpo.trace.live import Mark, Sighted, is_whole, probe
 from polpo.trace.values import Question, Trace
 from polpo.trace.world import World
 
@@ -51,12 +51,13 @@ def _clock(later: timedelta = timedelta()) -> str:
 
 
 async def _follow(parts: Parts, question: Question, found: Trace, made: Probe) -> Sighted:
-    """As long as it does not agree with the trace; what there is after a while."""
+    """Until it was seen to take each step, whoever of the hosts says so last; what there is after a
+    while.
+    """
     deadline = asyncio.get_running_loop().time() + SEEN_S
     while True:
         sighted = _sighted(parts, made)
-        seen = outcome(question.port, sighted)
-        if seen.agrees(found) or asyncio.get_running_loop().time() > deadline:
+        if is_whole(found, question.port, sighted) or asyncio.get_running_loop().time() > deadline:
             return sighted
         await asyncio.sleep(LOOK_S)
 
