@@ -4,7 +4,6 @@ PYTHON ?= python3
 MASTERS ?= 1
 BIN := .venv/bin
 BESIDE := -n auto --dist loadfile   # files side by side
-APART := --dist loadfile --tx '2*popen//python=tools/apart'   # each with namespaces of its own
 SWITCH := src/polpo/dataplane/switch.bpf.c
 
 .PHONY: up down test check fix conformance conformance-gateway conformance-policy conformance-terraform \
@@ -20,7 +19,7 @@ down:              ## leave nothing behind
 test: setup        ## everything: style, types, layers, units, the API with real clients, real packets
 	@$(MAKE) --no-print-directory check
 	$(BIN)/pytest -q $(BESIDE) tests/contract tests/property tests/dataplane
-	$(BIN)/pytest -q $(APART) tests/netns tests/faults
+	tools/network-tests
 
 check: setup       ## quick: run it all the time
 	$(BIN)/ruff check .
