@@ -15,13 +15,13 @@ from polpo.dataplane.tiers import allowed
 from polpo.kube.reflection import Change
 from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule, TieredRule
 from polpo.model.snapshot import Snapshot
+from polpo.model.told import Group, Rule
 from polpo.policy import objects
 from polpo.policy.addresses import Places, node_addresses
 from polpo.policy.index import Index
 from polpo.policy.members import member
 from polpo.policy.older import KINDS, as_newer
 from polpo.policy.older_objects import Older
-from polpo.policy.rules import Group, Rule
 from polpo.policy.wanted import AnyPolicy, Wanted, wanted
 from polpo.target.rows import Policy
 from polpo.testing.kubernetes.network_policy import Cluster, Traffic, address_of

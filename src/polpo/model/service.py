@@ -7,7 +7,7 @@ import msgspec
 from polpo.model.object import IndexEntry, Object
 
 
-class ServiceBackend(msgspec.Struct, frozen=True, array_like=True):
+class ServiceBackend(msgspec.Struct, frozen=True, array_like=True, order=True):
     """Where packets go; `host` is the name of the host (node) that it is on, "" if unknown.
 
     One that is not `up` takes no new flows; one that is `spare` only where no other does. `zones`

@@ -10,25 +10,16 @@ from collections.abc import Iterable, Mapping, Set
 from ipaddress import ip_address
 from typing import NamedTuple
 
-import msgspec
-
 from polpo.kube.selectors import LabelSelector, matches, parse
+from polpo.model.told import Addresses, Group
 from polpo.policy.members import Labels, selected, text_of
 from polpo.policy.objects import Node
-from polpo.policy.rules import Group
 
 NODES, DOMAIN = "nodes/", "domain/"
 WILDCARD = "*."
 """Before a name: all names below it, however far, and not itself (network-policy-api)."""
 NO_ADDRESSES = ("Hostname", "InternalDNS", "ExternalDNS")
 """Types of a node's addresses that are names."""
-
-
-class Addresses(msgspec.Struct, frozen=True):
-    """`addresses` are prefixes of one address each; sorted."""
-
-    key: str
-    addresses: tuple[str, ...] = ()
 
 
 class NodeAddresses(NamedTuple):

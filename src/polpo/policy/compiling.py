@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from polpo.kube.selectors import LabelSelector
+from polpo.model.told import Group, Rule
 from polpo.policy.blocks import prefixes
 from polpo.policy.members import Members, Named, port_suffix, selected
 from polpo.policy.objects import Egress, Ingress, NetworkPolicy, Peer, Port
-from polpo.policy.rules import Group, Remote, Rule, rules, traffic
+from polpo.policy.rules import Remote, rules, traffic
 
 Numbers = Callable[[str, str, str], Iterable[int]]
 """namespace ("" for all), name and protocol of a port -> the numbers that pods have for it"""

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from polpo.kube.reflection import Change
+from polpo.model.told import Group, Membership
 from polpo.policy.addresses import keys_of
 from polpo.policy.compiling import Entry
 from polpo.policy.members import Labels, Member, Members, member, named_groups
@@ -18,8 +19,7 @@ from polpo.policy.objects import ClusterNetworkPolicy, Namespace, NetworkPolicy,
 from polpo.policy.older import Kind, as_newer, name_of
 from polpo.policy.older_objects import Older
 from polpo.policy.places import PlaceIndex
-from polpo.policy.rules import Group
-from polpo.policy.wanted import ALWAYS, AnyPolicy, Membership, entries_of, groups_of, membership
+from polpo.policy.wanted import ALWAYS, AnyPolicy, entries_of, groups_of, membership
 
 Alike = tuple[object, ...]
 """What pods have in common that are in the same groups."""

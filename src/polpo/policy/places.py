@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Set
 
 from polpo.kube.reflection import Change
+from polpo.model.told import Addresses
 from polpo.policy.addresses import (
     NODES,
-    Addresses,
     NodeAddresses,
     Places,
     addresses,

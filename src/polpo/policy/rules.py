@@ -4,34 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from polpo.model.told import Rule
+
 FAMILIES = ("IPv4", "IPv6")
 EVERY_PORT = (1, 65535)
-
-
-class Rule(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
-    """In Neutron's words, but that remote groups, of ports or addresses, go by their keys.
-
-    `tier` is admin or baseline, of rules in an order, whose action may be deny or pass.
-    """
-
-    direction: str
-    ethertype: str
-    protocol: str = ""
-    port_range_min: int = 0
-    port_range_max: int = 0
-    remote_ip_prefix: str = ""
-    remote_group: str = ""
-    remote_addresses: str = ""
-    tier: str = ""
-    action: str = ""
-    order: int = 0
-
-
-class Group(msgspec.Struct, frozen=True):
-    """`key` is what a cluster's policies call it; its rules are sorted."""
-
-    key: str
-    rules: tuple[Rule, ...] = ()
 
 
 class Traffic(msgspec.Struct, frozen=True):

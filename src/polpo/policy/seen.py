@@ -10,7 +10,8 @@ from ipaddress import ip_network
 
 import structlog
 
-from polpo.policy.addresses import Addresses, domain_of
+from polpo.model.told import Addresses
+from polpo.policy.addresses import domain_of
 from polpo.policy.places import PlaceIndex
 from polpo.runtime.clock import Clock, monotonic
 

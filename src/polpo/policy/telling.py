@@ -7,11 +7,9 @@ from typing import Any
 
 import msgspec
 
-from polpo.policy.addresses import Addresses
+from polpo.model.told import Addresses, Group, Membership
 from polpo.policy.index import Index
-from polpo.policy.rules import Group
 from polpo.policy.telling_addresses import TellingAddresses
-from polpo.policy.wanted import Membership
 
 MOST = 500
 """Groups and pods in one request."""

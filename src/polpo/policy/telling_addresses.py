@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from polpo.policy.addresses import Addresses
+from polpo.model.told import Addresses
 from polpo.policy.places import PlaceIndex
 
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from polpo.kube.selectors import LabelSelector
+from polpo.model.told import Group, Rule
 from polpo.policy.addresses import WILDCARD, domain_key, nodes_key
 from polpo.policy.blocks import prefixes
 from polpo.policy.compiling import ALL, Entry, Numbers, peer_key
@@ -26,7 +27,7 @@ from polpo.policy.objects import (
     TieredEgress,
     TieredIngress,
 )
-from polpo.policy.rules import Group, Remote, Rule, Traffic, rules, traffic
+from polpo.policy.rules import Remote, Traffic, rules, traffic
 
 TIERS = {"Admin": "admin", "Baseline": "baseline"}
 ACTIONS = {"Accept": "allow", "Deny": "deny", "Pass": "pass"}

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-import msgspec
-
-from polpo.policy.addresses import NOWHERE, Addresses, Places, addresses, keys_of
+from polpo.model.told import Addresses, Group, Membership
+from polpo.policy.addresses import NOWHERE, Places, addresses, keys_of
 from polpo.policy.compiling import Entry, Numbers, entries
 from polpo.policy.members import Labels, Member
 from polpo.policy.objects import ClusterNetworkPolicy, NetworkPolicy
-from polpo.policy.rules import Group, Remote, Traffic, rules
+from polpo.policy.rules import Remote, Traffic, rules
 from polpo.policy.tiers import tiered_entries
 
 AnyPolicy = NetworkPolicy | ClusterNetworkPolicy
@@ -30,18 +29,6 @@ def _always() -> tuple[Group, ...]:
 
 ALWAYS = {group.key: group for group in _always()}
 """Groups that are there without any policy."""
-
-
-class Membership(msgspec.Struct, frozen=True):
-    """A pod's groups, by their keys. `name` is <namespace>/<name>.
-
-    `security_groups`: those of the project that annotations name, by their ids or names.
-    """
-
-    name: str
-    uid: str
-    groups: tuple[str, ...]
-    security_groups: tuple[str, ...] = ()
 
 
 class Wanted(NamedTuple):

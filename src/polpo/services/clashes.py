@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from polpo.services.wanted import Port, Wanted
+from polpo.model.service import ServicePort
+from polpo.model.told import ToldService
 
 
 class Place(NamedTuple):
@@ -35,7 +36,7 @@ class Rank(NamedTuple):
     name: str
 
 
-def places_of(found: Wanted, since: str) -> dict[Place, Rank]:
+def places_of(found: ToldService, since: str) -> dict[Place, Rank]:
     """All that it wants; `since` is when it was made, as the API server writes it."""
     outer, own = Rank(True, since, found.name), Rank(False, since, found.name)
     places: dict[Place, Rank] = {}
@@ -48,7 +49,7 @@ def places_of(found: Wanted, since: str) -> dict[Place, Rank]:
     return places
 
 
-def without(found: Wanted, lost: dict[Place, str]) -> Wanted:
+def without(found: ToldService, lost: dict[Place, str]) -> ToldService:
     """The Service as it is without the places that others have."""
     if not lost:
         return found
@@ -56,7 +57,7 @@ def without(found: Wanted, lost: dict[Place, str]) -> Wanted:
     return msgspec.structs.replace(found, ports=ports)
 
 
-def _without(found: Wanted, port: Port, lost: dict[Place, str]) -> Port:
+def _without(found: ToldService, port: ServicePort, lost: dict[Place, str]) -> ServicePort:
     at = port.protocol, port.port
     others = tuple(address for address in _outer(found) if Place(address, *at) in lost)
     is_lost = Place("", port.protocol, port.node_port) in lost
@@ -64,7 +65,7 @@ def _without(found: Wanted, port: Port, lost: dict[Place, str]) -> Port:
     return msgspec.structs.replace(port, node_port=node_port, without=others)
 
 
-def _outer(found: Wanted) -> Iterator[str]:
+def _outer(found: ToldService) -> Iterator[str]:
     yield from sorted({*found.external, *found.balanced} - {*found.addresses})
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from polpo.kube.objects import EndpointSlice, Service
 from polpo.kube.reflection import Change
+from polpo.model.told import ToldService
 from polpo.services.clashes import Clashes, Place, Rank, places_of, without
-from polpo.services.wanted import HEADLESS, Wanted, left_out, wanted
+from polpo.services.wanted import HEADLESS, left_out, wanted
 
 SERVICE_NAME = "kubernetes.io/service-name"
 
@@ -63,7 +64,7 @@ class Index:
             del self._slices[service]
         self.touched.add(service)
 
-    def wanted(self, key: str) -> Wanted | None:
+    def wanted(self, key: str) -> ToldService | None:
         service = self._services.get(key)
         if service is None:
             return None
@@ -79,7 +80,7 @@ class Index:
         service = self._services.get(key)
         return left_out(service) if service is not None else ()
 
-    def all_wanted(self) -> Iterator[Wanted]:
+    def all_wanted(self) -> Iterator[ToldService]:
         for key in self._services:
             found = self.wanted(key)
             if found is not None:

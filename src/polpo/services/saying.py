@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import structlog
 
 from polpo.kube.events import About, Events
+from polpo.model.told import ToldService
 from polpo.services.clashes import Place
 from polpo.services.index import Index
-from polpo.services.wanted import Wanted
 
 log = structlog.get_logger()
 
@@ -20,12 +20,12 @@ class Saying:
         self._lost: dict[str, dict[Place, str]] = {}
         self._left_out: dict[str, tuple[str, ...]] = {}
 
-    async def refused(self, service: Wanted, reason: str) -> None:
+    async def refused(self, service: ToldService, reason: str) -> None:
         """One that the network can't carry keeps no other from being carried."""
         log.error("a Service can't be carried", service=service.name, reason=reason)
         await self._say(service, "NotCarried", reason)
 
-    async def clashes(self, services: Iterable[Wanted]) -> None:
+    async def clashes(self, services: Iterable[ToldService]) -> None:
         """Once for each time that a Service has lost other places than before."""
         for service in services:
             lost = self._index.lost(service.name)
@@ -36,7 +36,7 @@ class Saying:
             if lost:
                 self._lost[service.name] = lost
 
-    async def left_out(self, services: Iterable[Wanted]) -> None:
+    async def left_out(self, services: Iterable[ToldService]) -> None:
         """Once for each time that a Service has other ports than before that are not carried."""
         for service in services:
             ports = self._index.left_out(service.name)
@@ -47,7 +47,7 @@ class Saying:
             if ports:
                 self._left_out[service.name] = ports
 
-    async def _say(self, service: Wanted, reason: str, note: str) -> None:
+    async def _say(self, service: ToldService, reason: str, note: str) -> None:
         namespace, _, name = service.name.partition("/")
         what = "Warning", reason, "Carry", note
         await self._events.say(About("Service", "v1", namespace, name, service.id, *what))

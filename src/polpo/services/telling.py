@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from polpo.model.told import ToldService
 from polpo.services.index import Index
-from polpo.services.wanted import Wanted
 
 MOST = 500
 """Services in one request."""
@@ -17,14 +17,14 @@ MOST = 500
 class Batch(msgspec.Struct, frozen=True):
     """The body of a POST: Services that are new or different, and ids of those that are gone."""
 
-    put: tuple[Wanted, ...] = ()
+    put: tuple[ToldService, ...] = ()
     remove: tuple[str, ...] = ()
 
 
 class Telling:
     """`told` is by id, as the network's API says it; keys are the index's."""
 
-    def __init__(self, index: Index, told: Iterable[Wanted]) -> None:
+    def __init__(self, index: Index, told: Iterable[ToldService]) -> None:
         self._index = index
         self._told = {one.id: one for one in told}
         self._ids: dict[str, set[str]] = {}
@@ -34,7 +34,7 @@ class Telling:
 
     def next(self) -> Batch:
         """What differs, or some of it; empty if nothing does. It is to be told before the next."""
-        put: list[Wanted] = []
+        put: list[ToldService] = []
         remove: list[str] = []
         settled: set[str] = set()
         for key in sorted(self._index.touched):
@@ -59,6 +59,6 @@ class Telling:
             self._ids.setdefault(one.name, set()).add(one.id)
 
 
-def read(body: Any) -> list[Wanted]:
+def read(body: Any) -> list[ToldService]:
     """What `GET /v1/clusters/{cluster}/services` has answered."""
-    return msgspec.convert(body["services"], list[Wanted])
+    return msgspec.convert(body["services"], list[ToldService])

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-import msgspec
-
 from polpo.kube.objects import Endpoint, EndpointSlice, Hints, Service, ServicePort
+from polpo.model.service import ServiceBackend as Backend
+from polpo.model.service import ServicePort as Port
+from polpo.model.told import ToldService
 
 PROXY = "service.kubernetes.io/service-proxy-name"
 HEADLESS = "service.kubernetes.io/headless"
@@ -19,55 +20,14 @@ WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 PROTOCOLS = {"TCP": "tcp", "UDP": "udp"}
 
 
-class Backend(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """Address, port, node. One that is not `up` keeps what it has; a `spare` one is second best.
-
-    `zones` and `nodes` are its hints, sorted.
-    """
-
-    address: str
-    port: int
-    host: str = ""
-    up: bool = True
-    spare: bool = False
-    zones: tuple[str, ...] = ()
-    nodes: tuple[str, ...] = ()
-
-
-class Port(msgspec.Struct, frozen=True):
-    """`without`: outer addresses at which another Service has the port."""
-
-    protocol: str
-    port: int
-    backends: tuple[Backend, ...] = ()
-    node_port: int = 0
-    without: tuple[str, ...] = ()
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """One Service as the network's API takes it (model/service.py); `id` is its uid."""
-
-    id: str
-    name: str
-    addresses: tuple[str, ...]
-    ports: tuple[Port, ...]
-    external: tuple[str, ...] = ()
-    balanced: tuple[str, ...] = ()
-    sticks_s: int = 0
-    local: bool = False
-    guests: str = ""
-    sources: tuple[str, ...] = ()
-    health_port: int = 0
-
-
-def wanted(service: Service, slices: Iterable[EndpointSlice]) -> Wanted | None:
+def wanted(service: Service, slices: Iterable[EndpointSlice]) -> ToldService | None:
     """None where there is nothing to carry."""
     spec, meta, given = service.spec, service.metadata, list(slices)
     if spec.cluster_ip in NO_ADDRESS or spec.type == "ExternalName" or is_another_proxys(service):
         return None
     balanced = balanced_of(service)
     guests = _guests(service, balanced)
-    return Wanted(
+    return ToldService(
         id=meta.uid,
         name=f"{meta.namespace}/{meta.name}",
         addresses=tuple(sorted(spec.cluster_ips or (spec.cluster_ip,))),

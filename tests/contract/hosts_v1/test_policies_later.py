@@ -13,7 +13,7 @@ from tests.contract.hosts_v1.test_policy import GROUPS, PATH, PEER, OnePort, a_p
 from polpo.api.hosts_v1.parts import Parts
 from polpo.model.cluster import has_policies, host_of
 from polpo.model.port import Port
-from polpo.policy.rules import Group
+from polpo.model.told import Group
 from polpo.policy.wanted import ALWAYS, NODES
 from polpo.policy.wanted import OPEN as OPEN_GROUPS
 

@@ -22,10 +22,10 @@ from polpo.kube.configuration import Cluster
 from polpo.model.cluster import PodGroups, host_of
 from polpo.model.port import Port
 from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule, TieredRule
+from polpo.model.told import Group
 from polpo.policy.controller import Controller
 from polpo.policy.hearing import Place
 from polpo.policy.names import Answer
-from polpo.policy.rules import Group
 from polpo.policy.wanted import ALWAYS, NODES
 from polpo.policy.wanted import OPEN as OPEN_GROUPS
 from polpo.target import rows as target

@@ -8,8 +8,8 @@ import pytest
 from polpo.kube.domains import Meeting, meeting_of
 from polpo.kube.objects import Meta, Secret
 from polpo.kube.reflection import Change
+from polpo.model.told import Addresses
 from polpo.policy import seen
-from polpo.policy.addresses import Addresses
 from polpo.policy.answers import SILENT_S, Answers
 from polpo.policy.index import Index
 from polpo.policy.objects import ClusterNetworkPolicy

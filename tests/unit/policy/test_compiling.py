@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
+from polpo.model.told import Rule
 from polpo.policy import objects
 from polpo.policy.compiling import Entry, entries
 from polpo.policy.members import Named, member
-from polpo.policy.rules import Rule
 from polpo.testing.kubernetes.objects import Object, labelled_pod, policy
 
 

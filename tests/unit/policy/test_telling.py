@@ -3,11 +3,10 @@
 import msgspec
 
 from polpo.kube.reflection import Change
+from polpo.model.told import Group, Membership
 from polpo.policy import objects
 from polpo.policy.index import Index
-from polpo.policy.rules import Group
 from polpo.policy.telling import Batch, Telling
-from polpo.policy.wanted import Membership
 from polpo.testing.kubernetes.objects import labelled_pod, policy
 
 

@@ -2,18 +2,19 @@
 
 from itertools import permutations
 
+from polpo.model.service import ServicePort as Port
+from polpo.model.told import ToldService
 from polpo.services.clashes import Clashes, Place, places_of, without
-from polpo.services.wanted import Port, Wanted
 
 SHOWN = "203.0.113.7"
 
 
-def one(name: str, address: str = "10.254.0.1", port: int = 80, node_port: int = 0) -> Wanted:
+def one(name: str, address: str = "10.254.0.1", port: int = 80, node_port: int = 0) -> ToldService:
     ports = (Port("tcp", port, node_port=node_port), Port("udp", 53))
-    return Wanted(name, name, (address,), ports, external=(SHOWN,))
+    return ToldService(name, name, (address,), ports, external=(SHOWN,))
 
 
-def losers(*given: tuple[Wanted, str]) -> dict[str, dict[Place, str]]:
+def losers(*given: tuple[ToldService, str]) -> dict[str, dict[Place, str]]:
     """The same in each order."""
     found = []
     for order in permutations(given):
@@ -32,7 +33,7 @@ def test_who_was_made_first_has_the_place() -> None:
 
 
 def test_a_cluster_ip_is_nobody_elses() -> None:
-    thief = Wanted("t", "t", ("10.254.0.9",), (Port("tcp", 80),), external=("10.254.0.1",))
+    thief = ToldService("t", "t", ("10.254.0.9",), (Port("tcp", 80),), external=("10.254.0.1",))
     found = losers((thief, "1"), (one("web"), "2"))
     assert found == {"t": {Place("10.254.0.1", "tcp", 80): "web"}}
 

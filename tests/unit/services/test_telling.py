@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from polpo.kube import objects
 from polpo.kube.reflection import Change
+from polpo.model.told import ToldService
 from polpo.services.index import Index
 from polpo.services.telling import Batch, Telling
-from polpo.services.wanted import Wanted
 from polpo.testing.kubernetes.objects import endpoints, service
 
 
@@ -18,7 +18,7 @@ class Network:
     """What it has been told."""
 
     def __init__(self) -> None:
-        self.has: dict[str, Wanted] = {}
+        self.has: dict[str, ToldService] = {}
         self.batches: list[Batch] = []
 
     def settle(self, telling: Telling, index: Index) -> None:

@@ -6,11 +6,14 @@ import msgspec
 import pytest
 
 from polpo.kube import objects
-from polpo.services.wanted import Backend, Port, Wanted, left_out, wanted
+from polpo.model.service import ServiceBackend as Backend
+from polpo.model.service import ServicePort as Port
+from polpo.model.told import ToldService
+from polpo.services.wanted import left_out, wanted
 from polpo.testing.kubernetes.objects import Object, endpoints, external, service
 
 
-def of(given: Object, *slices: Object) -> Wanted | None:
+def of(given: Object, *slices: Object) -> ToldService | None:
     given["metadata"]["uid"] = "u"
     found = msgspec.convert(given, objects.Service)
     return wanted(found, [msgspec.convert(s, objects.EndpointSlice) for s in slices])
@@ -34,12 +37,16 @@ def test_a_port_has_the_endpoints_of_its_name_and_their_port() -> None:
     given = service(*WEB, ports="http:tcp:80 dns:udp:53")
     first = endpoints("a", "web", ports="http:tcp:8080 dns:udp:5353", addresses=["10.100.0.1"])
     other = endpoints("b", "web", ports="http:tcp:9090", endpoints=[end("10.100.0.2", "n1")])
-    assert of(given, first, other) == Wanted(
+    assert of(given, first, other) == ToldService(
         "u",
         "default/web",
         ("10.254.0.1",),
         (
-            Port("tcp", 80, (Backend("10.100.0.1", 8080), Backend("10.100.0.2", 9090, "n1"))),
+            Port(
+                "tcp",
+                80,
+                (Backend("10.100.0.1", 8080), Backend("10.100.0.2", 9090, "n1")),
+            ),
             Port("udp", 53, (Backend("10.100.0.1", 5353),)),
         ),
     )
@@ -139,7 +146,7 @@ def test_a_node_port_is_at_every_host() -> None:
     assert found is not None
     assert (found.ports[0].node_port, found.guests, found.health_port) == (30080, "local", 0)
     given["spec"]["type"] = "ClusterIP"  # whatever is left of what it was
-    assert of(given) == Wanted("u", "default/web", ("10.254.0.1",), (Port("tcp", 80),))
+    assert of(given) == ToldService("u", "default/web", ("10.254.0.1",), (Port("tcp", 80),))
 
 
 def test_a_load_balancers_addresses_are_the_services_unless_it_is_a_proxy() -> None:

@@ -6,7 +6,6 @@ a pod that was there before its cluster had policies keeps the groups that it ha
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
 from msgspec.structs import replace
 
 from polpo.api.clusters_v1.pod_choices import FOR_PODS
@@ -17,22 +16,15 @@ from polpo.model.cluster import GOVERNED, Cluster, PodGroups, has_policies, pod_
 from polpo.model.port import Port
 from polpo.model.security_group import SecurityGroup
 from polpo.model.snapshot import Snapshot
+from polpo.model.told import Membership as ToldMembership
 from polpo.store.transaction import Transaction
 
 OF_HOSTS = ("nodes", "open-egress", "open-ingress")
 """Keys of the groups that hosts' own ports are in, as the cluster's controller makes them."""
 
 
-class Membership(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A pod's groups by their keys; `name` is <namespace>/<name>.
-
-    security_groups  more groups of the project, by ids or names, that are for pods (`FOR_PODS`)
-    """
-
-    name: str
-    uid: str
-    groups: tuple[str, ...] = ()
-    security_groups: tuple[str, ...] = ()
+class Membership(ToldMembership, frozen=True, forbid_unknown_fields=True):
+    """And nothing else."""
 
 
 def pods_groups(snapshot: Snapshot, cluster: Cluster) -> Iterable[PodGroups]:

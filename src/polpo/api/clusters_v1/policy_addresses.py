@@ -6,7 +6,6 @@ is a row of them, and no rule's business.
 
 from collections.abc import Iterable
 
-import msgspec
 from msgspec.structs import replace
 
 from polpo.api.clusters_v1.policy_groups import DESCRIPTION, group_id, name_of
@@ -15,14 +14,12 @@ from polpo.api.network_v2 import values
 from polpo.model.cluster import Cluster
 from polpo.model.security_group import AddressGroup, all_rules
 from polpo.model.snapshot import Snapshot
+from polpo.model.told import Addresses as ToldAddresses
 from polpo.store.transaction import Transaction
 
 
-class Addresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Prefixes, as the Network API writes them; sorted."""
-
-    key: str
-    addresses: tuple[str, ...] = ()
+class Addresses(ToldAddresses, frozen=True, forbid_unknown_fields=True):
+    """And nothing else."""
 
 
 def address_groups_of(snapshot: Snapshot, cluster: Cluster) -> Iterable[AddressGroup]:

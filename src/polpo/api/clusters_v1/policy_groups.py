@@ -23,6 +23,8 @@ from polpo.model.security_group import (
     all_rules,
 )
 from polpo.model.snapshot import Snapshot
+from polpo.model.told import Group as ToldGroup
+from polpo.model.told import Rule as ToldRule
 from polpo.store.transaction import Transaction
 from polpo.target.rows import ACTIONS, ADMIN, BASELINE
 
@@ -34,25 +36,11 @@ LAST = (1 << 30) - 2
 DESCRIPTION = "Kept by polpo policy: what is changed here by hand does not stay."
 
 
-class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """In Neutron's words; a remote group, and a remote address group, go by their keys. With a
-    `tier` it is a `TieredRule`."""
-
-    direction: str
-    ethertype: str
-    protocol: str = ""
-    port_range_min: int = 0
-    port_range_max: int = 0
-    remote_ip_prefix: str = ""
-    remote_group: str = ""
-    remote_addresses: str = ""
-    tier: str = ""
-    action: str = ""
-    order: int = 0
+class Rule(ToldRule, frozen=True, forbid_unknown_fields=True):
+    """With a `tier` it is a `TieredRule`."""
 
 
-class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    key: str
+class Group(ToldGroup, frozen=True, forbid_unknown_fields=True):
     rules: tuple[Rule, ...] = ()
 
 

@@ -18,26 +18,15 @@ from polpo.api.hosts_v1.json import answer
 from polpo.api.hosts_v1.parts import Parts
 from polpo.model.cluster import Cluster, Node
 from polpo.model.service import Service, ServicePort
+from polpo.model.told import ToldService
 from polpo.store.transaction import Transaction
 
 MOST_BACKENDS = 4096
 """What the switch has room for (dataplane.tables: PAGE * PAGES)."""
 
 
-class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`name` is <namespace>/<name>, `id` the uid; the rest as in model.service."""
-
-    id: str
-    name: str
-    addresses: tuple[str, ...]
-    ports: tuple[ServicePort, ...] = ()
-    external: tuple[str, ...] = ()
-    balanced: tuple[str, ...] = ()
-    sticks_s: int = 0
-    local: bool = False
-    guests: str = ""
-    sources: tuple[str, ...] = ()
-    health_port: int = 0
+class Told(ToldService, frozen=True, forbid_unknown_fields=True):
+    """And nothing else."""
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
