@@ -15,6 +15,7 @@ from typing import Any
 
 import openstack
 import pytest
+from tests.contract import databases
 
 from polpo.testing.controller_process import ControllerProcess
 from polpo.testing.postgresql import PostgreSQL
@@ -35,10 +36,7 @@ def new_controller(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
-@pytest.fixture(
-    scope="module",
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
-)
+@pytest.fixture(scope="module", params=databases.EACH)
 def controller(request: pytest.FixtureRequest, new_controller: Run) -> Iterator[ControllerProcess]:
     """One for the module's tests: they use names of their own."""
     database = None

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.contract import databases
 
-pytestmark = pytest.mark.usefixtures("hosts")
+pytestmark = [databases.ONE, pytest.mark.usefixtures("hosts")]
 
 
 def test_a_user_builds_a_tree_waits_for_it_and_takes_it_away(command: Any) -> None:

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx2
+from tests.contract import databases
 
 from polpo.testing.controller_process import ControllerProcess
+
+pytestmark = databases.ONE
 
 
 def test_a_user_makes_a_guarded_port_and_takes_everything_away(command: Any) -> None:
