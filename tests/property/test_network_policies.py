@@ -12,6 +12,7 @@ from polpo.dataplane.frames import Transport
 from polpo.dataplane.knowledge import covers, is_about
 from polpo.dataplane.tables import pack_address
 from polpo.dataplane.tiers import allowed
+from polpo.kube.objects import Node
 from polpo.kube.reflection import Change
 from polpo.model.security_group import AddressGroup, SecurityGroup, SecurityGroupRule, TieredRule
 from polpo.model.snapshot import Snapshot
@@ -347,7 +348,7 @@ def of(cluster: Cluster) -> Wanted:
         kind = next(kind for kind in KINDS if kind.resource.kind == one["kind"])
         read.append(as_newer(msgspec.convert(one, Older), kind))
     members = (member(msgspec.convert(pod, objects.Pod)) for pod in cluster.pods)
-    found = {n["metadata"]["name"]: msgspec.convert(n, objects.Node) for n in cluster.nodes}
+    found = {n["metadata"]["name"]: msgspec.convert(n, Node) for n in cluster.nodes}
     books = {name: node_addresses(node) for name, node in found.items()}
     places = Places(books, {name: frozenset(to) for name, to in cluster.domains.items()})
     return wanted(read, cluster.namespaces, filter(None, members), places=places)
@@ -407,7 +408,7 @@ events: st.SearchStrategy[Event] = st.one_of(
 TYPES = {
     "policies": objects.NetworkPolicy,
     "cluster policies": objects.ClusterNetworkPolicy,
-    "nodes": objects.Node,
+    "nodes": Node,
     "pods": objects.Pod,
     "namespaces": objects.Namespace,
 }

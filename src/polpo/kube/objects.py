@@ -188,6 +188,24 @@ class Pod(Struct, frozen=True):
     status: PodStatus = PodStatus()
 
 
+class NodeAddress(Struct, frozen=True):
+    """`type` is InternalIP, ExternalIP or Hostname."""
+
+    type: str = ""
+    address: str = ""
+
+
+class NodeStatus(Struct, frozen=True):
+    addresses: tuple[NodeAddress, ...] | None = None
+
+
+class Node(Struct, frozen=True):
+    """v1 Node, as far as it is somewhere."""
+
+    metadata: Meta
+    status: NodeStatus = NodeStatus()
+
+
 class Secret(Struct, frozen=True):
     """`data` is base64."""
 

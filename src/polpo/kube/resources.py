@@ -48,6 +48,7 @@ NAMESPACES: Resource[objects.Namespace] = Resource(
 )
 SERVICES: Resource[objects.Service] = Resource("", "v1", "services", "Service", objects.Service)
 PODS: Resource[objects.Pod] = Resource("", "v1", "pods", "Pod", objects.Pod)
+NODES: Resource[objects.Node] = Resource("", "v1", "nodes", "Node", objects.Node, namespaced=False)
 SECRETS: Resource[objects.Secret] = Resource("", "v1", "secrets", "Secret", objects.Secret)
 ENDPOINT_SLICES: Resource[objects.EndpointSlice] = Resource(
     "discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", objects.EndpointSlice

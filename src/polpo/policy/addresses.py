@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Set
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from polpo.kube.objects import Node
 from polpo.kube.selectors import LabelSelector, matches, parse
 from polpo.model.told import Addresses, Group
 from polpo.policy.members import Labels, selected, text_of
-from polpo.policy.objects import Node
 
 NODES, DOMAIN = "nodes/", "domain/"
 WILDCARD = "*."

@@ -19,12 +19,12 @@ from polpo.kube.lease import own_identity
 from polpo.kube.optional import Optional
 from polpo.kube.reflection import Change
 from polpo.kube.reflector import Reflector, all_synced
-from polpo.kube.resources import NAMESPACES, Object
+from polpo.kube.resources import NAMESPACES, NODES, Object
 from polpo.policy.answers import Answers
 from polpo.policy.hearing import Hearing, Place
 from polpo.policy.index import Index
 from polpo.policy.names import Ask, Names
-from polpo.policy.objects import CLUSTER_POLICIES, NODES, PODS, POLICIES
+from polpo.policy.objects import CLUSTER_POLICIES, PODS, POLICIES
 from polpo.policy.older import KINDS
 from polpo.policy.reach import Reach
 from polpo.policy.reporting import Domains, Reporting

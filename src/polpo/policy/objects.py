@@ -142,24 +142,6 @@ class ClusterNetworkPolicy(Struct, frozen=True):
     status: Standing = Standing()
 
 
-class NodeAddress(Struct, frozen=True):
-    """v1 NodeAddress."""
-
-    type: str = ""
-    address: str = ""
-
-
-class NodeStatus(Struct, frozen=True):
-    addresses: tuple[NodeAddress, ...] | None = None
-
-
-class Node(Struct, frozen=True):
-    """v1 Node."""
-
-    metadata: Meta
-    status: NodeStatus = NodeStatus()
-
-
 class Container(Struct, frozen=True):
     """`restart_policy` is Always for an init container that runs beside the others."""
 
@@ -194,5 +176,4 @@ CLUSTER_POLICIES: tuple[Resource[ClusterNetworkPolicy], ...] = tuple(
     )
     for version in ("v1beta1", "v1alpha2")  # the same but for the name
 )
-NODES: Resource[Node] = Resource("", "v1", "nodes", "Node", Node, namespaced=False)
 PODS: Resource[Pod] = Resource("", "v1", "pods", "Pod", Pod)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Set
 
+from polpo.kube.objects import Node
 from polpo.kube.reflection import Change
 from polpo.model.told import Addresses
 from polpo.policy.addresses import (
@@ -16,7 +17,6 @@ from polpo.policy.addresses import (
     domain_of,
     node_addresses,
 )
-from polpo.policy.objects import Node
 
 
 class PlaceIndex:

@@ -12,12 +12,12 @@ from polpo.kube.backoff import Backoff
 from polpo.kube.client import Client
 from polpo.kube.events import Events
 from polpo.kube.lease import Election, own_identity
-from polpo.kube.objects import EndpointSlice, Service
+from polpo.kube.objects import EndpointSlice, Node, Service
 from polpo.kube.reflection import Change
 from polpo.kube.reflector import Reflector, all_synced
-from polpo.kube.resources import ENDPOINT_SLICES, SERVICES
+from polpo.kube.resources import ENDPOINT_SLICES, NODES, SERVICES
 from polpo.services.index import Index
-from polpo.services.nodes import NODES, Node, Nodes
+from polpo.services.nodes import Nodes
 from polpo.services.saying import Saying
 from polpo.services.telling import Batch, Telling, read
 
