@@ -4,7 +4,7 @@ PYTHON ?= python3
 MASTERS ?= 1
 BIN := .venv/bin
 BESIDE := -n auto --dist loadfile   # files side by side
-SWITCH := src/polpo/dataplane/switch.bpf.c
+SWITCH := src/polpo/dataplane/switch.bpf.c $(wildcard src/polpo/dataplane/switch/*.h)
 
 .PHONY: up down test check fix conformance conformance-gateway conformance-policy conformance-terraform \
         bench bench-lb bench-dns bench-kube bench-ingress \

@@ -32,7 +32,8 @@ def test_what_is_no_python_comes_without(tmp_path: Path) -> None:
 
 def test_polpo_itself_is_in_it_with_the_switch() -> None:
     found = dict(python.package(Path(polpo.__file__).parent))
-    assert f"{python.PACKAGES}/polpo/dataplane/switch.bpf.c" in found
+    source = f"{python.PACKAGES}/polpo/dataplane/switch"
+    assert {f"{source}.bpf.c", f"{source}.bpf.o", f"{source}/tables.h"} <= found.keys()
     assert not [path for path in found if "__pycache__" in path]
 
 
