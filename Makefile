@@ -18,8 +18,8 @@ down:              ## leave nothing behind
 
 test: setup        ## everything: style, types, layers, units, the API with real clients, real packets
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -q $(BESIDE) tests/contract tests/property tests/dataplane
-	tools/network-tests
+	tools/twice tests/contract tests/property tests/dataplane
+	tools/twice --apart tests/netns tests/faults
 
 check: setup       ## quick: run it all the time
 	$(BIN)/ruff check .
