@@ -39,11 +39,17 @@ def inside(netns: str, command: str) -> str:
     return sh(f"nsenter --net=/run/netns/{netns} {command}")
 
 
-async def until(true: Callable[[], Any], what: str = "", deadline_s: float = 30.0) -> None:
-    """Wait for a condition, never for a time."""
+async def until(
+    true: Callable[[], Any],
+    what: str = "",
+    deadline_s: float = 30.0,
+    said: Callable[[], Any] = str,
+) -> None:
+    """Wait for a condition, never for a time. `said`: what there is instead, in the message."""
     end = time.monotonic() + deadline_s
     while not true():
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what or true}"
+        in_time = time.monotonic() < end
+        assert in_time, f"not within {deadline_s} s: {what or true} {said()}"
         await asyncio.sleep(0.01)
 
 

@@ -129,7 +129,12 @@ async def whole(cloud: BalancerCloud, host: HostUnderTest) -> None:
     await eventually(active, "active again")
     await cloud.change(placement(number[host.name], priority=HIGH), behind)
     await cloud.settled()
-    await until(lambda: holders(cloud) == holders(cloud, VIP6) == [host.name], "the one holder")
+
+    def held() -> dict[str, list[str]]:
+        return {VIP: holders(cloud), VIP6: holders(cloud, VIP6)}
+
+    alone = {VIP: [host.name], VIP6: [host.name]}
+    await until(lambda: held() == alone, "the one holder", said=held)
     await until(serves, "a client is answered")
     for vip, word in ((VIP, "ip"), (VIP6, "ip6")):
         assert f"elements = {{ {vip} }}" in inside(
