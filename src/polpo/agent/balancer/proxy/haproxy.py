@@ -102,6 +102,7 @@ class Haproxy:
         self._directory, self._instances = directory, instances
         self._watch, self._unwatch, self._soon, self._clock = watch, unwatch, soon, clock
         self._running: dict[int, Process] = {}
+        self._begun: set[int] = set()  # those that have listened, at some time
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._starts, self._group, self._texts = Starts(clock), group, Texts()
         self._places = Places(directory)
@@ -165,6 +166,8 @@ class Haproxy:
 
     def _note_health(self, vni: int) -> None:
         """Well, from when it answers: before, nobody listens. The guard says when it is over."""
+        if self.listens(vni):
+            self._begun.add(vni)
         if vni not in self._instances or self.listens(vni):
             return
         try:
@@ -174,8 +177,10 @@ class Haproxy:
             self._soon()
         else:
             replace_file(self._place(vni) / "health", WELL)
+            self._begun.add(vni)
 
     def _forget(self, vni: int) -> None:
+        self._begun.discard(vni)
         self._reloads.pop(vni, None)
         self._failed.pop(vni, None)
         process = self._running.pop(vni)
@@ -241,10 +246,10 @@ class Haproxy:
             log.write(BEGINS)
 
     def _wait_for(self, vni: int, running: Process | None) -> None:
-        """What is under way comes to its end first."""
+        """What is under way comes to its end first; one that has listened has begun."""
         if self._begins(vni) or vni in self._reloads:
             raise BlockingIOError(11, "its worker has to begin first")
-        if running is None or self.listens(vni):
+        if running is None or vni in self._begun:
             return
         if self._clock() - self._starts.at.get(vni, 0.0) > BEGIN_S:
             running.signal(signal.SIGKILL)
