@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 
 
 def reaches(guest: Guest, there: Guest) -> bool:
-    return all(guest.pings(there.address(family)) for family in (4, 6))
+    return all(guest.reaches(there.address(family)) for family in (4, 6))
 
 
 def reaches_neither(guest: Guest, there: Guest) -> bool:
@@ -160,5 +160,5 @@ def test_what_advertises_the_network_is_the_router(scene: Scene) -> None:
     assert "Router lifetime           :         1800" in said
     source = said.rpartition(" from ")[2].strip()
     scene.red1.run("ip", "-6", "route", "add", "fd02::/64", "via", source, "dev", "eth0")
-    assert scene.red1.pings(scene.green2.address(6))
-    assert scene.red1.pings(f"{source}%eth0")
+    assert scene.red1.reaches(scene.green2.address(6))
+    assert scene.red1.reaches(f"{source}%eth0")
