@@ -31,7 +31,7 @@ def test_ping_and_http_between_networks(scene: Scene, family: int) -> None:
     for there in others(scene):
         assert scene.red1.reaches(there.address(family))
         assert there.reaches(scene.red1.address(family))
-        got = probes.get(scene.red1.netns, there.address(family))
+        got = probes.get(scene.red1.netns, there.address(family), patience_s=20)
         assert got.text == f"{there.port['name']} to {scene.red1.address(family)}"
 
 
