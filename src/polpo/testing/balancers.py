@@ -114,9 +114,9 @@ class BalancerCloud:
         found: list[HostUnderTest] = []
 
         async def one() -> bool:
-            found[:] = await self.active(vni)
-            said = [await host.status() for host in self.homes]
-            whole = all(vni in s.get("ready", ()) and not s.get("error") for s in said)
+            said = {host: await host.status() for host in self.homes}
+            found[:] = [host for host, s in said.items() if vni in s.get("active", ())]
+            whole = all(vni in s.get("ready", ()) and not s.get("error") for s in said.values())
             return len(found) == 1 and whole
 
         await eventually(one, "one of two active, both ready")
