@@ -6,6 +6,7 @@ from operator import add
 
 from polpo.api.context import Carrying, Instance
 from polpo.api.hosts_v1.reports import Report, Reports
+from polpo.compiler.view import View
 from polpo.model.host import Host
 from polpo.model.load_balancer import Listener, LoadBalancer
 from polpo.model.placement import Placement
@@ -21,7 +22,7 @@ class Balanced:
     """One look; each load balancer costs what it has of instances."""
 
     def __init__(self, reports: Reports, snapshot: Snapshot) -> None:
-        self._reports, self._snapshot = reports, snapshot
+        self._reports, self._snapshot, self._view = reports, snapshot, View(snapshot)
 
     def carrying(self, balancer: LoadBalancer) -> Carrying:
         placements = list(self._snapshot.by(Placement, "function", balancer.id))
@@ -38,24 +39,36 @@ class Balanced:
         )
 
     def _reached(self, balancer: LoadBalancer, live: Mapping[str, Report]) -> int:
-        """What all that live have. A host may have come far before an instance is bound there,
-        which is after the load balancer is written: it has nothing of it before it has that, too.
+        """What all that live have, and the switches that carry some of it. A host may have come far
+        before an instance is bound there, which is after the load balancer is written: it has
+        nothing of it before it has that, too.
         """
         said = [(r.status.revision, self._bound(id)) for id, r in live.items()]
         begun = [had >= bound or bound <= balancer.wiring for had, bound in said]
         if not any(begun):
             return -1
-        return min(had if has else 0 for (had, _), has in zip(said, begun, strict=True))
+        have = [had if has else 0 for (had, _), has in zip(said, begun, strict=True)]
+        return min([*have, *self._switches(balancer)])
 
     def _bound(self, instance: str) -> int:
         """The revision that had its ports on the host where it is."""
         ports = self._snapshot.by(Port, "device", instance)
         return max((port.wiring for port in ports), default=0)
 
+    def _switches(self, balancer: LoadBalancer) -> Iterator[int]:
+        """What each live host has whose switch may carry it: a client may be on any of them."""
+        if self._switched(balancer):
+            carriers = self._view.carriers(balancer.vip_network_id)
+            yield from map(self._reports.revision, filter(self._reports.is_alive, carriers))
+
+    def _switched(self, balancer: LoadBalancer) -> set[str]:
+        """Its listeners that switches carry."""
+        listeners = self._snapshot.by(Listener, "load_balancer", balancer.id)
+        return {one.id for one in listeners if one.is_switched(balancer.provider)}
+
     def _served(self, balancer: LoadBalancer) -> Iterator[Mapping[str, Flow]]:
         """What the switches of all hosts have carried of it."""
-        listeners = self._snapshot.by(Listener, "load_balancer", balancer.id)
-        ids = {one.id for one in listeners if one.is_switched(balancer.provider)}
+        ids = self._switched(balancer)
         if ids:
             statuses = (report.status for _, report in self._reports.items())
             yield from ({id: s.served[id] for id in ids & s.served.keys()} for s in statuses)

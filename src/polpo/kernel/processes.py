@@ -120,6 +120,7 @@ def end(found: Iterable[Process], within_s: float) -> None:
     for process in processes:
         if not process.ended(max(0.0, until - time.monotonic())):
             process.signal(signal.SIGKILL)
+            process.ended(within_s)
         process.close()
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 
 EVERY_S, PATIENCE_S = 0.005, 0.5
+LAST_S = 5.0  # for the last datagrams' answers
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 
 
@@ -40,7 +41,9 @@ class Datagrams:
 
     def answered(self) -> int:
         """Once no more are to be sent."""
-        self._take(PATIENCE_S)
+        end = time.monotonic() + LAST_S
+        while self._answered < self.sent and time.monotonic() < end:
+            self._take(EVERY_S)
         return self._answered
 
     def _take(self, patience_s: float) -> None:

@@ -13,7 +13,7 @@ from polpo.lab.command import inside
 from polpo.lab.layout import Lab, LabHost
 from polpo.lab.processes import Processes
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 PROJECT = "polpo"
 
 

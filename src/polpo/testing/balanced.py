@@ -153,7 +153,7 @@ async def echo(port: int, name: str) -> None:
 
 def datagram(address: str, port: int) -> None:
     own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    own.settimeout(3.0)
+    own.settimeout(10.0)
     own.connect((address, port))
     own.send(b"?")
     print(own.recv(2048).decode())

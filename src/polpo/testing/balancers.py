@@ -26,7 +26,7 @@ from polpo.model.host import Host
 from polpo.model.load_balancer import INSTANCE, Listener, LoadBalancer, Member, Pool, Vip
 from polpo.model.network import Network, Subnet
 from polpo.model.object import Object
-from polpo.model.placement import HIGH, LOW, Placement, instance_id
+from polpo.model.placement import HIGH, LOW, MOVING, Placement, instance_id
 from polpo.model.port import AddressPair, FixedIP, Port
 from polpo.model.security_group import SecurityGroupRule
 from polpo.model.snapshot import Snapshot
@@ -96,10 +96,10 @@ class BalancerCloud:
         return await self.controller.write()
 
     async def reached(self, revision: int) -> None:
-        """Both homes have it, and nothing of it has failed."""
+        """All hosts have it, also the client's, whose switch may carry it; nothing has failed."""
 
         async def there() -> bool:
-            said = [await host.status() for host in self.homes if host.running]
+            said = [await host.status() for host in self.hosts.values() if host.running]
             return all(s["revision"] >= revision and not s.get("error") for s in said)
 
         await eventually(there, f"revision {revision}")
@@ -114,13 +114,27 @@ class BalancerCloud:
         found: list[HostUnderTest] = []
 
         async def one() -> bool:
-            found[:] = await self.active(vni)
-            said = [await host.status() for host in self.homes]
-            whole = all(vni in s.get("ready", ()) and not s.get("error") for s in said)
+            said = {host: await host.status() for host in self.homes}
+            found[:] = [host for host, s in said.items() if vni in s.get("active", ())]
+            whole = all(vni in s.get("ready", ()) and not s.get("error") for s in said.values())
             return len(found) == 1 and whole
 
         await eventually(one, "one of two active, both ready")
         return found[0], next(host for host in self.homes if host is not found[0])
+
+    async def move(self) -> tuple[HostUnderTest, HostUnderTest]:
+        """On purpose: (the active one now, the one before)."""
+        before, other = await self.settled()
+        number = {host: instance for instance, host in HOMES.items()}
+        ahead = placement(number[other.name], priority=MOVING, preempt=True)
+        await self.change(ahead, placement(number[before.name], priority=LOW))
+
+        async def moved() -> bool:
+            return await self.active() == [other]
+
+        await eventually(moved, "moved")
+        await self.change(replace(ahead, priority=HIGH, preempt=False))
+        return await self.settled()
 
     def get(self, url: str, *options: str) -> str:
         """What curl gets, from the client's namespace."""

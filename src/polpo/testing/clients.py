@@ -69,7 +69,7 @@ class Machine:
     def udhcpc(self, *options: str) -> dict[str, str]:
         """busybox's client."""
         words = " ".join(options)
-        self._client(f"udhcpc -i eth0 -f -n -q -t 5 -T 1 -s {self.script} {words}")
+        self._client(f"udhcpc -i eth0 -f -n -q -t 30 -T 1 -s {self.script} {words}")
         return self._told()
 
     def dhcpcd(self, *options: str) -> dict[str, str]:

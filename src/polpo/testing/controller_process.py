@@ -12,7 +12,7 @@ from polpo.client.clouds import Cloud
 from polpo.client.session import ApiError, Session
 from polpo.testing import free
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class ControllerProcess:

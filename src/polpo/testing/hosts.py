@@ -183,6 +183,12 @@ async def eventually(
         await asyncio.sleep(every_s)
 
 
-def pings(netns: str, address: str) -> bool:
-    command = f"nsenter --net=/run/netns/{netns} ping -n -c 1 -W 1 {address}"
+def pings(netns: str, address: str, patience_s: int = 1) -> bool:
+    """Whether one packet is answered in this time."""
+    command = f"nsenter --net=/run/netns/{netns} ping -n -c 1 -W {patience_s} {address}"
     return subprocess.run(command.split(), capture_output=True, check=False).returncode == 0
+
+
+def reaches(netns: str, address: str) -> bool:
+    """The same where one packet has to be answered: a busy machine takes its time."""
+    return pings(netns, address, 20)

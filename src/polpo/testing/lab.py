@@ -44,6 +44,10 @@ class Guest(msgspec.Struct, frozen=True):
         words = ("ping", "-n", "-c", "1", "-W", "2", *options, address)
         return attempt(*inside(self.netns, *words))[0] == 0
 
+    def reaches(self, address: str) -> bool:
+        """The same where one packet has to be answered: a busy machine takes its time."""
+        return self.pings(address, "-W", "20")
+
 
 class User:
     """One of the lab's users: `make` and `change` are calls of the Network API."""

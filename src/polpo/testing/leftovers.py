@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from polpo.testing.hosts import PREFIX
 NAMES = Path("/run/netns")
 RUNTIME = f"/run/polpo/{PREFIX}"
 HOSTS = ("a", "b", "c")
+ENDING_S = 10.0  # a child of one that was killed notices it by itself
 
 
 @contextlib.contextmanager
@@ -21,7 +23,9 @@ def nothing_left() -> Iterator[None]:
     """What a run that was killed left is removed first; what is left of this one is an error."""
     sweep()
     yield
-    left = [*_mounts(), *_names(), *_processes()]
+    end = time.monotonic() + ENDING_S
+    while (left := [*_mounts(), *_names(), *_processes()]) and time.monotonic() < end:
+        time.sleep(0.05)
     sweep()
     assert not left
 

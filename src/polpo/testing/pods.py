@@ -122,6 +122,10 @@ class Pod:
         words = ("ping", "-n", "-c", "1", "-W", "2", *options, address)
         return attempt(*inside(self.netns, *words))[0] == 0
 
+    def reaches(self, address: str) -> bool:
+        """The same where one packet has to be answered: a busy machine takes its time."""
+        return self.pings(address, "-W", "20")
+
     def end(self) -> None:
         """The namespace goes, as when its last process has ended."""
         attempt("ip", "netns", "delete", self.netns)

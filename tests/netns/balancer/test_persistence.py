@@ -1,5 +1,6 @@
 """A client comes to the member that it had, whatever becomes of the instance that knew which."""
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -32,9 +33,17 @@ async def sticking(cloud: BalancerCloud) -> AsyncIterator[BalancerCloud]:
     await cloud.reached(await cloud.change(POOL))
 
 
-def member(cloud: BalancerCloud, address: str) -> str:
-    """Who answers: to the client that has two addresses."""
-    return cloud.get(f"http://{address}/").partition('"member": "')[2].partition('"')[0]
+async def member(cloud: BalancerCloud, address: str) -> str:
+    """Who answers: to the client that has two addresses. For a moment that may be nobody."""
+    said: list[str] = []
+
+    async def answers() -> bool:
+        with contextlib.suppress(AssertionError):
+            said.append(cloud.get(f"http://{address}/"))
+        return bool(said)
+
+    await eventually(answers, "an answer")
+    return said[0].partition('"member": "')[2].partition('"')[0]
 
 
 async def known(cloud: BalancerCloud, host: HostUnderTest) -> None:
@@ -54,7 +63,7 @@ async def known(cloud: BalancerCloud, host: HostUnderTest) -> None:
 async def test_a_failover_leaves_everybody_where_it_was(sticking: BalancerCloud) -> None:
     """The one that came last asks first: who knows nothing would begin with the first member."""
     active, standby = await sticking.settled()
-    before = {address: member(sticking, address) for address in (VIP, f"[{VIP6}]")}
+    before = {address: await member(sticking, address) for address in (VIP, f"[{VIP6}]")}
     assert len(set(before.values())) == CLIENTS
     await known(sticking, standby)
     pid_files.kill(sticking.files(active) / "haproxy.pid")
@@ -64,5 +73,5 @@ async def test_a_failover_leaves_everybody_where_it_was(sticking: BalancerCloud)
 
     await eventually(moved, "the standby has the address")
     for address in reversed(before):
-        assert member(sticking, address) == before[address]
+        assert await member(sticking, address) == before[address]
     await sticking.settled()

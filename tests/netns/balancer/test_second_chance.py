@@ -8,13 +8,11 @@ from functools import partial
 
 import pytest
 import pytest_asyncio
-from msgspec.structs import replace
 
 from polpo.dataplane.frames import checksum
 from polpo.kernel import netns
-from polpo.model.placement import HIGH, LOW, MOVING
-from polpo.testing.balancers import CLIENT, HOMES, VIP, VIP6, BalancerCloud, placement
-from polpo.testing.hosts import HostUnderTest, eventually, inside, until
+from polpo.testing.balancers import CLIENT, HOMES, VIP, VIP6, BalancerCloud
+from polpo.testing.hosts import HostUnderTest, inside, pings, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.asyncio(loop_scope="module")]
 
@@ -105,21 +103,6 @@ def segments(name: str, device: str) -> Iterator[Segments]:
         found.close()
 
 
-async def move(cloud: BalancerCloud) -> tuple[HostUnderTest, HostUnderTest]:
-    """On purpose: (the active one now, the one before)."""
-    before, other = await cloud.settled()
-    number = {host: instance for instance, host in HOMES.items()}
-    ahead = placement(number[other.name], priority=MOVING, preempt=True)
-    await cloud.change(ahead, placement(number[before.name], priority=LOW))
-
-    async def moved() -> bool:
-        return await cloud.active() == [other]
-
-    await eventually(moved, "moved")
-    await cloud.change(replace(ahead, priority=HIGH, preempt=False))
-    return await cloud.settled()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def active(cloud: BalancerCloud) -> HostUnderTest:
     """One that gives its peer a second chance."""
@@ -127,7 +110,7 @@ async def active(cloud: BalancerCloud) -> HostUnderTest:
     await until(lambda: "dup to" in inside(cloud.netns(found), "nft list ruleset"))
     for host in cloud.homes:  # each has spoken to the other
         peer = "169.254.0.4" if host.name == HOMES[3] else "169.254.0.3"
-        inside(cloud.netns(host), f"ping -n -c 1 -W 1 {peer}")
+        await until(partial(pings, cloud.netns(host), peer), "they reach each other")
     return found
 
 
@@ -153,13 +136,13 @@ async def test_a_connection_goes_on_and_hears_of_the_paths_mtu_after_a_move(
 ) -> None:
     family = socket.AF_INET6 if ":" in vip else socket.AF_INET
     with netns.inside(CLIENT, partial(socket.socket, family, socket.SOCK_STREAM)) as client:
-        client.settimeout(5.0)
+        client.settimeout(30.0)
         with segments(CLIENT, "eth0") as seen:
             client.connect((vip, PORT))
             client.sendall(REQUEST)
             assert b"200 OK" in client.recv(4000)
             port = client.getsockname()[1]
-            now, before = await move(cloud)
+            now, before = await cloud.move()
             assert now is not before
             client.sendall(REQUEST)
             assert b"200 OK" in client.recv(4000), "the one before has answered"

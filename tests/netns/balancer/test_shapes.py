@@ -1,8 +1,6 @@
 """Load balancers of other shapes: with members in another network, and with one instance only."""
 
-import os
 import re
-import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -30,7 +28,6 @@ from polpo.testing.balancers import (
     member,
     placement,
     serving,
-    worker,
     workload,
 )
 from polpo.testing.hosts import PREFIX, HostUnderTest, eventually, inside, until
@@ -144,8 +141,7 @@ async def test_an_additional_address_serves_and_the_vips_qos_policy_is_on_what_l
         inside(CLIENT, "nft delete table ip marked")
         assert [int(x) > 0 for x in re.findall(r"packets (\d+)", listed)] == [True, True]
         assert 0 < downloaded() < OFFERED // 2
-        os.kill(worker(cloud, (await cloud.settled())[0]), signal.SIGKILL)
-        await cloud.settled()
+        await cloud.move()
 
 
 def single() -> Iterator[Object]:

@@ -134,7 +134,7 @@ async def test_a_member_that_does_not_answer_is_seen_and_gets_nothing_new(
 
     async def seen() -> bool:
         active, _ = await switched.settled()
-        balancing = (await active.status())["balancing"].get(str(BALANCER.vni), {})
+        balancing = (await active.status()).get("balancing", {}).get(str(BALANCER.vni), {})
         members = balancing.get("members", {})
         return (members.get("member-24"), members.get("member-21")) == ("DOWN", "UP")
 

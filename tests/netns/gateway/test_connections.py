@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from polpo.kernel import connections, netns
-from polpo.testing.hosts import PREFIX, inside, pings, sh
+from polpo.testing.hosts import PREFIX, inside, reaches, sh
 
 pytestmark = pytest.mark.netns
 CLIENT, OLD, NEW, SERVER = (f"{PREFIX}{name}" for name in ("cc", "co", "cn", "cs"))
@@ -87,7 +87,7 @@ def test_what_the_server_says_first_arrives_by_the_new_router(routers: None) -> 
     ours, theirs = outward()
     with ours, theirs:
         assert theirs.getpeername()[1] in (40000, 40001)
-        assert pings(CLIENT, "192.0.2.7")
+        assert reaches(CLIENT, "192.0.2.7")
         dumped = netns.inside(OLD, connections.dump)
         router(NEW)
         restore = partial(connections.restore, dumped)

@@ -68,9 +68,9 @@ def forget_paths(where: str) -> None:
 @BOTH
 async def test_what_is_too_large_for_a_link_outside_is_told(workload: str) -> None:
     forget_paths(workload)
-    told = said(workload, f"ping -n -c 1 -W 5 -M do -s 1352 {FAR}")
+    told = said(workload, f"ping -n -c 1 -W 20 -M do -s 1352 {FAR}")
     assert f"From {SERVER} icmp_seq=1 Frag needed and DF set (mtu = {NARROW})" in told
-    told = said(workload, f"ping -n -c 1 -W 5 -M do -s 1332 {FAR6}")
+    told = said(workload, f"ping -n -c 1 -W 20 -M do -s 1332 {FAR6}")
     assert f"From {SERVER6} icmp_seq=1 Packet too big: mtu={NARROW}" in told
 
 
@@ -99,16 +99,16 @@ async def test_a_connection_finds_its_way_through(address: str, workload: str) -
 
 async def test_a_floating_ip_tells_the_far_end_of_its_own_links_mtu() -> None:
     """And what comes to it through the narrow link, in fragments, arrives."""
-    assert pings(FAR_NETNS, FLOATING)
-    assert "1 received" in said(FAR_NETNS, f"ping -n -c 1 -W 5 -s 3000 {FLOATING}")
-    assert "mtu = 1400" in said(OUTSIDE, f"ping -n -c 1 -W 5 -M do -s 1400 {FLOATING}")
+    await until(lambda: pings(FAR_NETNS, FLOATING))
+    assert "1 received" in said(FAR_NETNS, f"ping -n -c 1 -W 20 -s 3000 {FLOATING}")
+    assert "mtu = 1400" in said(OUTSIDE, f"ping -n -c 1 -W 20 -M do -s 1400 {FLOATING}")
 
 
 @BOTH
 async def test_a_packet_that_dies_outside_is_told(workload: str) -> None:
-    told = said(workload, f"ping -n -c 1 -W 5 -t 2 {FAR}")
+    told = said(workload, f"ping -n -c 1 -W 20 -t 2 {FAR}")
     assert f"From {SERVER} icmp_seq=1 Time to live exceeded" in told
-    told = said(workload, f"ping -n -c 1 -W 5 -t 2 {FAR6}")
+    told = said(workload, f"ping -n -c 1 -W 20 -t 2 {FAR6}")
     assert f"From {SERVER6} icmp_seq=1 Time exceeded: Hop limit" in told
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -97,8 +98,8 @@ def lives(pid: int) -> bool:
         return False
 
 
-async def drift(host: HostUnderTest, kind: str) -> int:
-    return int((await host.status()).get("drift", {}).get(kind, 0))
+def drift(status: dict[str, Any], kind: str) -> int:
+    return int(status.get("drift", {}).get(kind, 0))
 
 
 async def whole(scene: Scene, host: HostUnderTest) -> None:
@@ -126,12 +127,13 @@ async def whole(scene: Scene, host: HostUnderTest) -> None:
 async def test_sabotage_is_repaired_and_counted(sabotage: str, scene: Scene) -> None:
     kind, damage = SABOTAGES[sabotage]
     active, _ = await scene.cloud.settled()
-    before = await drift(active, kind)
+    before = drift(await active.status(), kind)
     damage(scene, active, scene.cloud.netns(active))
 
     async def repaired() -> bool:
+        """By one word of the agent's: it may see what has been done between two."""
         status = await active.status()
-        return status.get("error") is None and await drift(active, kind) > before
+        return status.get("error") is None and drift(status, kind) > before
 
     await eventually(repaired, f"{sabotage} repaired")
     await whole(scene, active)

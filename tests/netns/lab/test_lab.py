@@ -1,6 +1,5 @@
 """The lab as a user meets it: up, up again, the tools, down; beside the user's own lab."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -15,7 +14,7 @@ import pytest
 from polpo.lab import probes
 from polpo.lab.kubernetes.image import BOX
 from polpo.lab.kubernetes.programs import find
-from polpo.testing.hosts import until
+from polpo.testing.waiting import until
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(600)]
 
@@ -143,13 +142,14 @@ def test_a_namespace_chooses_the_network_of_its_pods(lab: UsersLab) -> None:
     within = ("--namespace", "db")
     run_db = (*within, "run", "db", f"--image={BOX}")
     try:
-        asyncio.run(until(lambda: chosen in lab.kubectl(*run_db, "--dry-run=server", "-o", "json")))
+        tried = (*run_db, "--dry-run=server", "-o", "json")
+        until(lambda: chosen in lab.kubectl(*tried), "pods are given the annotation")
         lab.kubectl(*run_db, "--", "sleep", "1000")
-        lab.kubectl(*within, "wait", "--for=condition=Ready", "--timeout=60s", "pod/db")
+        lab.kubectl(*within, "wait", "--for=condition=Ready", "--timeout=120s", "pod/db")
         address = lab.kubectl(*within, "get", "pod", "db", "-o", "jsonpath={.status.podIP}")
         assert address.startswith("10.8.0.")
     finally:
-        lab.kubectl("delete", "namespace", "db", "--timeout=60s")
+        lab.kubectl("delete", "namespace", "db", "--timeout=120s")
         lab.kubectl("delete", "-f", "-", stdin=manifest)
 
 
@@ -178,14 +178,19 @@ def test_the_openstack_client_makes_a_port_and_polpo_plugs_it(lab: UsersLab) -> 
     group = lab.openstack("security", "group", "create", "g1")
     lab.openstack("security", "group", "rule", "create", "--protocol", "tcp", group["id"])
     lab.call("polpo", "plug", "p1", "--netns", f"{PREFIX}-p1", "--host", f"{PREFIX}-h1")
+
+    def has(status: str) -> bool:
+        """The hosts' reports come a moment later."""
+        return bool(lab.openstack("port", "show", "p1")["status"] == status)
+
     try:
-        assert lab.openstack("port", "show", "p1")["status"] == "ACTIVE"
+        until(lambda: has("ACTIVE"), "the port is ACTIVE")
         here = json.loads(run("ip", "-netns", f"{PREFIX}-p1", "-json", "address", "show", "eth0"))
         assert here[0]["address"] == port["mac_address"]
     finally:
         lab.call("polpo", "unplug", "p1", "--host", f"{PREFIX}-h1")
     assert f"{PREFIX}-p1" not in traces()["namespaces"]
-    assert lab.openstack("port", "show", "p1")["status"] == "DOWN"
+    until(lambda: has("DOWN"), "the port is DOWN")
 
 
 def test_the_admin_sees_agents_and_status(lab: UsersLab) -> None:
@@ -238,7 +243,7 @@ def test_a_trace_is_what_curl_finds(lab: UsersLab, to: str, port: int, verdict: 
     found = json.loads(done.stdout)
     assert found["verdict"] == verdict, found
     expected = verdict != "dropped" and to != "10.0.9.9"
-    patience_s = 10 if expected else 1
+    patience_s = 30 if expected else 1
     served = probes.get(f"{PREFIX}-client", to, port, patience_s).text is not None
     assert served == expected
 

@@ -19,8 +19,8 @@ def test_pods_of_two_hosts_reach_each_other_over_both_families(scene: Scene) -> 
     scene.h1.add(one)
     result = scene.h2.add(two)
     four, six = addresses(result)
-    assert one.pings(four)
-    assert one.pings(six)
+    assert one.reaches(four)
+    assert one.reaches(six)
     end = result["interfaces"][result["ips"][0]["interface"]]
     assert (end["name"], end["sandbox"]) == ("eth0", f"/var/run/netns/{two.netns}")
     assert result["ips"][0]["gateway"] == "10.100.0.1"
@@ -59,7 +59,7 @@ def test_fifty_pods_at_once_have_addresses_of_their_own_and_end_without_a_contro
     assert len(set(found)) == 100
     witness = scene.pod("witness")
     scene.h2.add(witness)
-    assert all(witness.pings(addresses(result)[0]) for result in results[::10])
+    assert all(witness.reaches(addresses(result)[0]) for result in results[::10])
     until(lambda: {p.sandbox for p in pods} <= scene.pods("h1").keys(), "the controller knows")
     scene.running.processes.stop("controller")
     try:
@@ -96,7 +96,7 @@ def test_pods_start_and_end_while_the_controller_is_away(scene: Scene) -> None:
         scene.h1.delete(old)
         last = scene.pod("last")
         four = addresses(scene.h1.add(last))[0]
-        assert pods[0].pings(four)
+        assert pods[0].reaches(four)
     finally:
         scene.revive()
     names = {pod.sandbox: f"default/{pod.name}" for pod in [*pods, last]}
@@ -120,7 +120,7 @@ def test_an_agent_killed_in_the_middle_of_add_doubles_and_leaks_nothing(scene: S
     scene.h1.delete(broken)
     witness = scene.pod("witness")
     scene.h2.add(witness)
-    assert witness.pings(addresses(result)[0])
+    assert witness.reaches(addresses(result)[0])
     until(lambda: whole.sandbox in scene.pods("h1"), "the new one is known")
     until(lambda: broken.sandbox not in scene.pods("h1"), "the broken one is freed")
     scene.h1.delete(whole)
@@ -134,8 +134,8 @@ def test_after_a_reboot_its_pods_ports_wait_again_and_others_did_not_notice(scen
     scene.reboot("h1", lost)
     until(lambda: lost.sandbox not in scene.pods("h1"), "its port is freed")
     result = scene.h1.add(new)
-    assert new.pings(there)
-    assert far.pings(addresses(result)[0])
+    assert new.reaches(there)
+    assert far.reaches(addresses(result)[0])
     held = {tuple(sorted(f["ip_address"] for f in p["fixed_ips"])) for p in scene.ports("h1")}
     assert tuple(sorted(former)) in held  # it waits, and is nobody else's
     own = "h1"  # the host's own port is known by its name
@@ -211,7 +211,7 @@ def test_a_pods_annotations_choose_its_address_and_its_bandwidth_holds(scene: Sc
     result = scene.h1.add(pod, runtimeConfig=chooses | slow)
     assert addresses(result)[0] == "10.100.7.2"
     there = addresses(scene.h2.add(other))[0]
-    assert other.pings("10.100.7.2")
+    assert other.reaches("10.100.7.2")
     big = ("ping", "-n", "-q", "-c", "100", "-i", "0.002", "-s", "1400", "-W", "1", there)
     answered = int(re.findall(r"(\d+) received", attempt(*inside(pod.netns, *big))[1])[0])
     assert 20 < answered < 80  # 70 kB at once, and then a kilobyte a second
@@ -237,7 +237,7 @@ def test_cnis_own_client_adds_checks_and_deletes(chain: Chain, scene: Scene, ver
     assert result["cniVersion"] == version
     chain.call("check", pod)
     scene.h2.add(other)
-    assert other.pings(addresses(result)[0])
+    assert other.reaches(addresses(result)[0])
     chain.call("del", pod)
     chain.call("del", pod)
     assert "eth0" not in pod.run("ip", "-o", "link")

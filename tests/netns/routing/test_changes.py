@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.timeout(300)]
 
 
 def reaches(guest: Guest, there: Guest) -> bool:
-    return all(guest.pings(there.address(family)) for family in (4, 6))
+    return all(guest.reaches(there.address(family)) for family in (4, 6))
 
 
 def reaches_neither(guest: Guest, there: Guest) -> bool:
@@ -88,7 +88,7 @@ def test_next_hops_of_one_destination_share_its_connections(scene: Scene) -> Non
     before = scene.user.show("router", scene.west)["routes"]
     scene.route(scene.west, *((r["destination"], r["nexthop"]) for r in before), *hops)
     scene.cloud.converge()
-    answers = [probes.get(scene.red1.netns, SHARED).text for _ in range(40)]
+    answers = [probes.get(scene.red1.netns, SHARED, patience_s=20).text for _ in range(40)]
     red = scene.red1.address(4)
     assert set(answers) == {f"green1 to {red}", f"green2 to {red}"}
     scene.user.change("router", scene.west, routes=before)
@@ -107,8 +107,8 @@ def test_an_address_that_moves_is_followed_by_hosts_that_only_route_to_it(scene:
         name = guest.port["name"]
         guest.run("ip", "address", "add", f"{MOVING}/32", "dev", "eth0")
         netns.inside(guest.netns, lambda mac=guest.port["mac_address"]: announce(mac))  # type: ignore[misc]
-        got = probes.get(scene.blue3.netns, MOVING)
-        assert got.text == f"{name} to {scene.blue3.address(4)}"
+        said = f"{name} to {scene.blue3.address(4)}"
+        until(lambda said=said: probes.get(scene.blue3.netns, MOVING).text == said, said)  # type: ignore[misc]
         guest.run("ip", "address", "delete", f"{MOVING}/32", "dev", "eth0")
 
 
@@ -150,7 +150,8 @@ def test_tenants_with_the_same_addresses_do_not_meet(scene: Scene) -> None:
     scene.cloud.converge()
     address = scene.green2.address(4)
     for guest, name in ((guests[0], "theirs2"), (scene.red1, "green2")):
-        assert probes.get(guest.netns, address).text == f"{name} to {scene.red1.address(4)}"
+        got = probes.get(guest.netns, address, patience_s=20)
+        assert got.text == f"{name} to {scene.red1.address(4)}"
 
 
 def test_what_advertises_the_network_is_the_router(scene: Scene) -> None:
@@ -160,5 +161,5 @@ def test_what_advertises_the_network_is_the_router(scene: Scene) -> None:
     assert "Router lifetime           :         1800" in said
     source = said.rpartition(" from ")[2].strip()
     scene.red1.run("ip", "-6", "route", "add", "fd02::/64", "via", source, "dev", "eth0")
-    assert scene.red1.pings(scene.green2.address(6))
-    assert scene.red1.pings(f"{source}%eth0")
+    assert scene.red1.reaches(scene.green2.address(6))
+    assert scene.red1.reaches(f"{source}%eth0")

@@ -50,6 +50,22 @@ def test_it_has_reached_what_both_have_once_one_is_active() -> None:
     assert world.look().reached == 9, "who is dead holds nobody up"
 
 
+def test_what_switches_carry_has_been_reached_when_all_that_have_its_network_have_it() -> None:
+    """A client may be on any of them; who is dead holds nobody up."""
+    world = World()
+    client = Port(id="client", network_id="N", mac_address="", host="c")
+    world.snapshot = world.snapshot.put(client)
+    for host in "abc":
+        world.say(host, 7 if host == "c" else 9, active=host == "a")
+    assert world.look().reached == 9, "HAProxy is on a and b"
+    datagrams = Listener(id="u", load_balancer_id="B", protocol="UDP", protocol_port=53)
+    world.snapshot = world.snapshot.put(datagrams)
+    assert world.look().reached == 7
+    world.time += ALIVE_S + 1
+    world.say("a", 9, active=True)
+    assert world.look().reached == 9
+
+
 def test_a_host_has_nothing_of_it_before_its_instance_was_placed_there() -> None:
     """Placements are written after the load balancer: a host may have reached that meanwhile."""
     world = World()

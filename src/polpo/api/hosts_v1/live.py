@@ -19,7 +19,8 @@ from polpo.trace.live import Mark, Sighted, is_whole, probe
 from polpo.trace.values import Question, Trace
 from polpo.trace.world import World
 
-READY_S, SEEN_S, LOOK_S, LIFE_S = 5.0, 3.0, 0.02, 60.0
+READY_S, SEEN_S, LOOK_S, LIFE_S = 10.0, 10.0, 0.02, 60.0
+"""A busy host may say a second time only, with its periodic report, what it has dropped."""
 PORTS = range(49152, 65536)
 
 

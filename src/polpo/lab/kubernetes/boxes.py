@@ -3,6 +3,7 @@
 At `WHO` httpd says whom it sees besides.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 from polpo.lab.command import CommandFailed
 from polpo.lab.kubernetes.cluster import Cluster
 from polpo.lab.kubernetes.image import BOX
+from polpo.lab.probes import SOON_S
 
 PORT, ECHO = 8080, 9000
 WHO = "/cgi-bin/who"
@@ -85,6 +87,14 @@ def get(cluster: Cluster, box: Box, host: str, port: int = PORT, patience_s: int
     """
     ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w {patience_s} {host} {port}"
     return sh(cluster, box, ask).strip().rpartition("\n")[2]
+
+
+def soon(cluster: Cluster, box: Box, host: str, port: int = PORT) -> str:
+    """The same, the first time that it is something; "" for nothing in a while."""
+    end = time.monotonic() + SOON_S
+    while not (said := get(cluster, box, host, port)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return said
 
 
 def resolve(cluster: Cluster, box: Box, name: str) -> str:

@@ -74,8 +74,13 @@ def killed(cluster: Cluster) -> Check:
 
 def _serves(cluster: Cluster, what: str, address: str, shown_s: float) -> Check:
     ask = partial(outsider.ask, cluster.at.lab.outside, address, HOST)
-    cluster.until(lambda: bool(ask("/tea")), f"{address} answers", WITHIN_S)
-    said = {path: ask(f"/{path}") for path in ("tea", "coffee")}
+    said: dict[str, str] = {}
+
+    def answers() -> bool:
+        said.update((path, ask(f"/{path}")) for path in ("tea", "coffee"))
+        return all(said.values())
+
+    cluster.until(answers, f"{address} answers", WITHIN_S)
     passed = all(text == f"{path} for {WORLD}, asked for /{path}" for path, text in said.items())
     return Check(what, passed, f"{address} shown after {shown_s:.1f} s: {said['tea']}")
 

@@ -11,7 +11,7 @@ from polpo.lab.kubernetes.cluster import Cluster
 
 LINES, EVERY_US = 500, 10_000
 SPEAK = f"i=0; while [ $i -lt {LINES} ]; do echo $i; i=$((i+1)); usleep {EVERY_US}; done; sleep 1"
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 PODS = {
     "app.kubernetes.io/name=polpo-services": "polpo-services",
     "app.kubernetes.io/name=polpo-policy": "polpo-policy",
@@ -23,7 +23,14 @@ PODS = {
 def prove(cluster: Cluster) -> Iterator[Check]:
     """What was killed is back in the end, and DNS answers."""
     box = boxes.usual(cluster)[0]
-    address = boxes.resolve(cluster, box, FULL_NAME)
+    address = ""
+
+    def answers() -> bool:
+        nonlocal address
+        address = boxes.resolve(cluster, box, FULL_NAME)
+        return bool(address)
+
+    cluster.until(answers, "DNS answers")
     speaking = cluster.start_in(box.name, f"({SPEAK}) | nc {address} {boxes.ECHO} | wc -l")
     time.sleep(1)
     killed = sum(cluster.kill(label) for label in PODS) + _kill_processes(cluster)

@@ -28,6 +28,7 @@ def is_reached(cluster: Cluster) -> Check:
     four, six = addresses(cluster)
     cluster.until(lambda: asks(cluster, four) is not None, f"{four} answers", WITHIN_S)
     took_s = time.monotonic() - begun
+    cluster.until(lambda: asks(cluster, six) is not None, f"{six} answers", WITHIN_S)
     names = {asks(cluster, address) or "" for address in (four, four, four, four, six)}
     what = "Kubernetes: a Service of type LoadBalancer, from outside"
     said = f"{four} shown after {shown_s:.2f} s, first answer after {took_s:.2f} s"

@@ -34,18 +34,18 @@ def neighbour(cluster: Cluster) -> Box:
 def reach_neighbours(cluster: Cluster, box: Box) -> Check:
     other = neighbour(cluster)
     found = [boxes.address(cluster, other, family) for family in (4, 6)]
-    said = [boxes.get(cluster, box, address) for address in found]
+    said = [boxes.soon(cluster, box, address) for address in found]
     what = "Kubernetes: pod to pod on one host, IPv4 and IPv6"
     return Check(what, said == [other.name, other.name], f"{' and '.join(found)} say {said[0]!r}")
 
 
 def reach_each_other(cluster: Cluster, first: Box, second: Box, family: int) -> Check:
     address = boxes.address(cluster, second, family)
-    said = boxes.get(cluster, first, address)
+    said = boxes.soon(cluster, first, address)
     what = f"Kubernetes: pod to pod across hosts, IPv{family}"
     return Check(what, said == second.name, f"{address} says {said!r}")
 
 
 def reach_the_outside(cluster: Cluster, box: Box) -> Check:
-    said = boxes.get(cluster, box, WORLD, 80)
+    said = boxes.soon(cluster, box, WORLD, 80)
     return Check("Kubernetes: a pod reaches the outside by SNAT", bool(said), f"{WORLD}: {said!r}")
