@@ -1,7 +1,8 @@
 """Ingresses -> what HAProxy is to do, and what is wrong with them. Pure.
 
 The older Ingress has what two want: a path of a host, a certificate for it (by creation, then by
-name). What is wrong with one path, one certificate, one annotation affects only that.
+name). What is wrong with one path, one certificate, one annotation affects only that. What is about
+a host as a whole (its TLS, or that it is passed on) is for the namespace that had the host first.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class _Compiling:
         self._certificates: dict[str, tuple[str, Certificate]] = {}  # by host: whose it is
         self._passed: dict[str, Backend] = {}
         self._complaints: dict[Complaint, None] = {}
+        self._homes = _homes(ingresses)
 
     def all(self) -> Compiled:
         for ingress in self._ingresses:
@@ -87,12 +89,20 @@ class _Compiling:
                 self._complain(ingress, INVALID, f"TLS: {wrong}")
                 continue
             for name in hosts:
+                if not self._is_at_home(ingress, name):
+                    note = f"TLS: {name} is a host of namespace {self._homes[name]}"
+                    self._complain(ingress, CONFLICT, note)
+                    continue
                 owner, before = self._certificates.setdefault(
                     name, (key(ingress.metadata), certificate)
                 )
                 if before != certificate:
                     note = f"TLS: {name} has the certificate of the older Ingress {owner}"
                     self._complain(ingress, CONFLICT, note)
+
+    def _is_at_home(self, ingress: Ingress, name: str) -> bool:
+        """Whether what is about the whole host is for this one to say."""
+        return self._homes.get(name, ingress.metadata.namespace) == ingress.metadata.namespace
 
     def _certificate(self, ingress: Ingress, name: str) -> Certificate:
         namespace = ingress.metadata.namespace
@@ -145,6 +155,10 @@ class _Compiling:
         for rule in ingress.spec.rules or ():
             paths = rule.http.paths or () if rule.http else ()
             for name in self._names(ingress, rule, []) if paths else ():
+                if not self._is_at_home(ingress, name):
+                    note = f"{name} is a host of namespace {self._homes[name]}: not passed on"
+                    self._complain(ingress, CONFLICT, note)
+                    continue
                 try:
                     target = self._target(ingress, paths[0].backend, given)
                 except Wrong as wrong:
@@ -215,7 +229,7 @@ class _Compiling:
         asking = Asking(
             namespace,
             name,
-            self._has_tls(name),
+            self._has_tls(namespace, name),
             path.text,
             path.how,
             lambda secret: self._secret(namespace, secret),
@@ -248,9 +262,12 @@ class _Compiling:
             self._complain(ingress, MISSING, f"Service {target.service} has no port {port}")
         return target
 
-    def _has_tls(self, name: str) -> bool:
-        _, dot, rest = name.partition(".")
-        return name in self._certificates or (bool(dot) and f"*.{rest}" in self._certificates)
+    def _has_tls(self, namespace: str, name: str) -> bool:
+        """A wildcard's certificate says nothing of hosts of other namespaces."""
+        if name in self._certificates:
+            return True
+        owner, _ = self._certificates.get(f"*.{name.partition('.')[2]}", ("", None))
+        return owner.partition("/")[0] == namespace
 
     def _secret(self, namespace: str, name: str) -> Secret:
         self._state.used_secrets.add(f"{namespace}/{name}")
@@ -281,10 +298,12 @@ class _Compiling:
                         of = self._sites.get(name, {}).get((path.how, path.key))
                         if of is None:
                             raise Wrong("a canary has to have the path of another Ingress")
+                        if of.owner.partition("/")[0] != ingress.metadata.namespace:
+                            raise Wrong(f"a canary of {of.owner}, which is in another namespace")
                         main = of.shares[0].backend
                         target = self._target(ingress, found.backend, given)
                         other = Backend(target, main.policy, main.protocol, main.problem)
-                        entries = canary.entries(given, of, other)
+                        entries = [*canary.entries(given, of, other)]
                     except Wrong as wrong:
                         self._complain(ingress, INVALID, f"{name}{found.path}: {wrong}")
                         continue
@@ -294,6 +313,15 @@ class _Compiling:
         for entry in entries:
             at = path if not entry.conditions else f"{path} {entry.rank}"
             self._sites[name][(entry.how, at)] = entry
+
+
+def _homes(ingresses: list[Ingress]) -> dict[str, str]:
+    """The namespace of the oldest Ingress with rules for a host, by host."""
+    homes: dict[str, str] = {}
+    for ingress in ingresses:
+        for name in _hosts(ingress):
+            homes.setdefault(name.lower(), ingress.metadata.namespace)
+    return homes
 
 
 def _flag(given: Annotations, key: str) -> bool:

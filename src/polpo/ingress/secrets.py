@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from polpo.ingress.wrong import Wrong
 from polpo.kube.objects import Secret
 from polpo.runtime.self_signed import self_signed
+from polpo.runtime.tls import server_context
 
 
 def text_of(secret: Secret, name: str) -> str:
@@ -45,7 +47,18 @@ def _checked(certificate: str, key: str, name: str) -> str:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    return (public + written).decode()
+    return _accepted(public + written, name).decode()
+
+
+def _accepted(pem: bytes, name: str) -> bytes:
+    """The same. Wrong if OpenSSL, as HAProxy has it, does not take it (a key that is too small):
+    HAProxy would take no change of anybody's with it.
+    """
+    try:
+        server_context(pem)
+    except ssl.SSLError as error:
+        raise Wrong(f"Secret {name}: its certificate can't be used: {error.reason}") from None
+    return pem
 
 
 def authority(text: str) -> str:

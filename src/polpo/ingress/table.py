@@ -89,8 +89,9 @@ class _Placed:
             made.prefix[f"{site}{bare}/"] = self._named([*entries, *self._after(path, True)])
 
     def _ordered(self) -> list[tuple[str, list[Entry]]]:
-        """Regular expressions, and prefixes as such, with the entries of each."""
-        found = [(len(path), f"(?i){path}", of) for path, of in self._regex.items()]
+        """Regular expressions, and prefixes as such, with the entries of each. In a group: its
+        alternatives are alternatives of a path, not of the site before it."""
+        found = [(len(path), f"(?i:{path})", of) for path, of in self._regex.items()]
         found += [(len(path), pattern(path), of) for path, of in self._prefix.items()]
         return [(text, of) for _, text, of in sorted(found, key=lambda x: (-x[0], x[1]))]
 

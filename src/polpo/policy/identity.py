@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import ssl
 from typing import NamedTuple
 
 from polpo.kube.domains import SERVER_NAME
 from polpo.runtime.self_signed import self_signed
+from polpo.runtime.tls import server_context
 
 
 class Identity(NamedTuple):
@@ -21,17 +21,5 @@ class Identity(NamedTuple):
 
 def new_identity() -> Identity:
     made = self_signed(SERVER_NAME, SERVER_NAME)
-    context = _context(made.certificate + made.key)
+    context = server_context(made.certificate + made.key)
     return Identity(context, made.certificate.decode(), secrets.token_urlsafe())
-
-
-def _context(pair: bytes) -> ssl.SSLContext:
-    """OpenSSL reads a key from files only, and we may write none: this one is in memory."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    file = os.memfd_create("identity")
-    try:
-        os.write(file, pair)
-        context.load_cert_chain(f"/proc/self/fd/{file}")
-    finally:
-        os.close(file)
-    return context

@@ -130,6 +130,17 @@ async def test_passwords_are_known_as_htpasswd_writes_them(
     assert ingresses.get("/", CAFE, headers=named("ann", "")).status == 401
 
 
+async def test_a_password_that_htpasswd_would_not_take_is_not_hashed_for_a_stranger(
+    api: ApiServer, ingresses: Running
+) -> None:
+    sha = [base64.b64encode(hashlib.sha1(b"x" * n).digest()).decode() for n in (255, 256)]
+    file = f"fits:{{SHA}}{sha[0]}\nlong:{{SHA}}{sha[1]}\n"
+    api.put(secret("users", auth=file), to_tea("a", CAFE, auth_type="basic", auth_secret="users"))
+    await ingresses.eventually("/", CAFE, wanted=401)
+    assert ingresses.get("/", CAFE, headers=named("fits", "x" * 255)).by == "tea"
+    assert ingresses.get("/", CAFE, headers=named("long", "x" * 256)).status == 401
+
+
 def apr1(password: str) -> str:
     words = ("openssl", "passwd", "-apr1", "-stdin", "-salt", "abc.DE/1")
     return subprocess.run(words, input=password, text=True, capture_output=True).stdout.strip()

@@ -35,7 +35,7 @@ class Rewrite(Feature, frozen=True):
             yield from self._other_prefix()
         elif self.pattern:
             to = _REFERENCE.sub(r"\\\1", self.target.replace("\\", "\\\\").replace("%", "%%"))
-            yield f"http-request replace-path {word(f'(?i)^{self.pattern}')} {word(to)}"
+            yield f"http-request replace-path {word(f'(?i)^(?:{self.pattern})')} {word(to)}"
         elif self.target:
             yield f"http-request set-path {fmt(self.target)}"
         if self.host:

@@ -21,9 +21,16 @@ def passing(plan: Plan, doors: list[Door], settings: Settings) -> Iterator[Itera
     for door in doors:
         names = names_of(plan, door)
         if names:
-            inside = [site.host for site in plan.sites if site.door == door.name]
-            yield _front(door, names, inside, settings)
+            yield _front(door, names, _inside_hosts(plan, door, names), settings)
             yield _inside(door)
+
+
+def _inside_hosts(plan: Plan, door: Door, names: list[Passed]) -> list[str]:
+    """Who is not passed. Where nobody else has what is left, those that a wildcard would take."""
+    if not door.shared:
+        return [site.host for site in plan.sites if site.door == door.name]
+    ends = tuple(passed.host[1:] for passed in names if passed.host.startswith("*"))
+    return [s.host for s in plan.sites if not s.door and s.host.endswith(ends)] if ends else []
 
 
 def inner(door: Door) -> str:
