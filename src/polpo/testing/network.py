@@ -85,11 +85,11 @@ class NetworkCloud:
         for name, role, project in people:
             await cloud.identity.add(name, role, project)
         for name, project in (("admin", "admin"), *((n, p) for n, _, p in people)):
-            cloud.tokens[name] = cloud._token(name, project)
+            cloud.tokens[name] = cloud.token(name, project)
         return cloud
 
-    def _token(self, name: str, project: str) -> str:
-        """Without the password's check, which is slow on purpose."""
+    def token(self, name: str, project: str) -> str:
+        """Scoped to it. Without the password's check, which is slow on purpose."""
         scope = f"project/{self.identity.project_id(project)}"
         user = self.identity.user_id(name)
         token, _ = self.identity.identity.issue(user, scope, ("password",))

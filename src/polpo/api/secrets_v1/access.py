@@ -81,9 +81,9 @@ async def _write(call: Call, seen: Guarded, change: Callable[[Guarded], Guarded]
 
 
 def _to_change(call: Call, kind: type[Guarded]) -> Guarded:
-    """Whoever may read it must not let others in: its maker may, and the project's writers."""
+    """Whoever may read it must not let others in: in its project its maker may, and writers."""
     obj = call.find(kind)
-    user = call.context.user_id
-    if user != obj.creator_id and (obj.project_id != call.project_id or not call.context.may_write):
+    is_maker = call.context.user_id == obj.creator_id
+    if obj.project_id != call.project_id or not (is_maker or call.context.may_write):
         raise forbidden("ACL change")
     return obj

@@ -61,11 +61,14 @@ class Call(msgspec.Struct, frozen=True):
         return obj
 
     def may_see(self, obj: Guarded) -> bool:
-        """The cloud's admin sees no more than others: what is secret is its project's."""
+        """The cloud's admin sees no more than others: what is secret is its project's. So whoever
+        has made it sees it as long as they are of the project.
+        """
         user = self.context.user_id
-        if user == obj.creator_id or user in obj.readers:
+        if user in obj.readers:
             return True
-        return obj.project_access and obj.project_id == self.project_id
+        own = obj.project_access or user == obj.creator_id
+        return own and obj.project_id == self.project_id
 
     async def body(self) -> bytes:
         raw = bytearray()

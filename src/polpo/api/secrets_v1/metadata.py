@@ -1,12 +1,13 @@
 """What users note about a secret, by key (Barbican API v1, "Secret Metadata API")."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import replace
 from starlette.responses import Response
 
 from polpo.api.secrets_v1.call import Call, answer
+from polpo.api.secrets_v1.errors import not_found
 from polpo.model.secret import Secret
 
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00]*\Z")]
@@ -23,10 +24,17 @@ async def show(call: Call) -> Response:
 
 async def update(call: Call) -> Response:
     """In the place of what there is."""
-    call.check_writer("Secret metadata update")
-    secret = call.find(Secret)
+    secret = call.find_own(Secret, "Secret metadata update")
     noted = {key.lower(): value for key, value in (await _body(call)).items()}
-    await call.controller.store.write(lambda tx: tx.put(replace(secret, metadata=noted)))
+
+    def act(tx: Any) -> None:
+        """Beside what has become of it while the body came: who may read it, its payload."""
+        now = tx.snapshot.get(Secret, secret.id)
+        if now is None:
+            raise not_found("secret")
+        tx.put(replace(now, metadata=noted))
+
+    await call.controller.store.write(act)
     return answer({"metadata_ref": call.url(f"/secrets/{secret.id}/metadata")}, 201)
 
 

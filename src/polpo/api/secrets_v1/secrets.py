@@ -98,9 +98,9 @@ def _expiration(said: str | None, now: str) -> str:
         return ""
     try:
         moment = datetime.fromisoformat(said)
-    except ValueError:
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise bad_request(f"'expiration' is not a date of ISO 8601: {said!r}.") from None
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     found = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     if found <= now:
         raise bad_request("'expiration' is before current time.")

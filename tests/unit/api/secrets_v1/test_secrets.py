@@ -157,6 +157,7 @@ async def test_what_has_expired_is_not_there(keeper: Keeper) -> None:
         ({"payload": "x" * 70_000}, 413, "too large"),
         ({"expiration": "soon"}, 400, "'expiration'"),
         ({"expiration": "2020-01-01T00:00:00"}, 400, "'expiration' is before"),
+        ({"expiration": "0001-01-01T00:00:00+01:00"}, 400, "'expiration'"),
         ({"color": "red"}, 400, "color"),
         ({"name": "\0"}, 400, "name"),
     ],
@@ -214,3 +215,36 @@ async def test_notes_are_kept_beside_it(keeper: Keeper) -> None:
     assert (await keeper.ask("mia", "PUT", f"{ref}/metadata", noted)).status_code == 201
     shown = (await keeper.ask("mia", "GET", f"{ref}/metadata")).json()
     assert shown == {"metadata": {"color": "red"}}
+
+
+async def test_who_is_let_in_to_read_does_not_write_notes(keeper: Keeper) -> None:
+    ref, olaf = await keeper.store(), keeper.cloud.identity.user_id("olaf")
+    await keeper.ask("mia", "PUT", f"{ref}/acl", {"read": {"users": [olaf]}})
+    noted = {"metadata": {"color": "red"}}
+    assert (await keeper.ask("olaf", "PUT", f"{ref}/metadata", noted)).status_code == 403
+    assert (await keeper.ask("olaf", "GET", f"{ref}/metadata")).json() == {"metadata": {}}
+
+
+async def test_notes_that_come_slowly_do_not_let_in_again_who_has_been_shut_out(
+    keeper: Keeper,
+) -> None:
+    ref, olaf = await keeper.store(), keeper.cloud.identity.user_id("olaf")
+    await keeper.ask("mia", "PUT", f"{ref}/acl", {"read": {"users": [olaf]}})
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"metadata": '
+        assert (await keeper.ask("mia", "DELETE", f"{ref}/acl")).status_code == 200
+        yield b"{}}"
+
+    assert (await keeper.ask("mia", "PUT", f"{ref}/metadata", content=slowly())).status_code == 201
+    assert (await keeper.ask("olaf", "GET", f"{ref}/payload")).status_code == 404
+
+
+async def test_who_has_left_the_project_does_not_see_what_they_have_made(keeper: Keeper) -> None:
+    """Their token is of another one."""
+    ref, cloud = await keeper.store(), keeper.cloud
+    await cloud.identity.add("mia", "member", "other")
+    cloud.tokens["mia"] = cloud.token("mia", "other")
+    assert (await keeper.ask("mia", "GET", f"{ref}/payload")).status_code == 404
+    open_to = {"read": {"users": [cloud.identity.user_id("olaf")]}}
+    assert (await keeper.ask("mia", "PUT", f"{ref}/acl", open_to)).status_code == 404
