@@ -68,10 +68,15 @@ class Services:
             self._unsettled.add((name, row.service))
 
     def _put_node(self, name: str, row: Node) -> None:
-        scopes = (*self._scopes(name), GUESTS)
-        self._claims.put((*NODE, name, row.key), own_entries(row, scopes))
+        self._claim_node(name, row)
         self._nodes[name][row.key] = row
         self._nodes_moved(name)
+
+    def _claim_node(self, name: str, row: Node) -> None:
+        """A cluster without pods here has no say in what guests of this host reach."""
+        scopes = self._scopes(name)
+        scopes += [GUESTS] if self._door(name) else []
+        self._claims.put((*NODE, name, row.key), own_entries(row, scopes))
 
     def _nodes_moved(self, name: str) -> None:
         """Of a slice: who was meant for a zone, or is on a host, may be found elsewhere now."""
@@ -111,8 +116,11 @@ class Services:
             self._checked[name, row.id] = row
 
     def checked(self) -> dict[int, str]:
-        """Ports at which the host says how many backends it has, and of which Services."""
-        return {row.health_port: row.name for row in self._checked.values()}
+        """Ports at which the host says how many backends it has, and of which Services: of clusters
+        that it has pods of. Others, that it only leads packets to, open no ports of its own.
+        """
+        rows = ((row, name) for (name, _), row in self._checked.items())
+        return {row.health_port: row.name for row, name in rows if self._door(name)}
 
     def ready_here(self, health_port: int) -> int:
         """Backends on this host that are ready, of the Service that is checked at the port."""
@@ -124,6 +132,9 @@ class Services:
     def doors_moved(self) -> None:
         """Guests come in by another way."""
         self._unsettled |= self._for_guests
+        for name, nodes in self._nodes.items():
+            for node in nodes.values():
+                self._claim_node(name, node)
 
     def set_router(self, number: int, interfaces: Iterable[Interface]) -> None:
         """The networks that a router is in: who sends by it finds their services."""

@@ -3,6 +3,7 @@
 StoreError
 +-- Taken         a claim is held by another object
 +-- Missing       the object to change or remove is not there
++-- Unfit         the database has no place for it: a text that is too long, or has a zero in it
 +-- Unavailable   the database cannot be written now (disk full, connection lost): try again
 """
 
@@ -25,6 +26,10 @@ class Missing(StoreError):
     def __init__(self, kind: str, id: str) -> None:
         super().__init__(f"no {kind} {id}")
         self.kind, self.id = kind, id
+
+
+class Unfit(StoreError):
+    """The database's own words are in the text. Trying again changes nothing."""
 
 
 class Unavailable(StoreError):

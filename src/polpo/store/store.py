@@ -14,13 +14,13 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from polpo.model.change import Change
 from polpo.model.snapshot import Snapshot
 from polpo.runtime.clock import monotonic
 from polpo.store import database, follow, statuses
-from polpo.store.errors import Taken, Unavailable
+from polpo.store.errors import Taken, Unavailable, Unfit
 from polpo.store.migrate import migrate
 from polpo.store.transaction import Transaction, replay
 
@@ -100,7 +100,7 @@ class Store:
 
         Returns when it is durable. `act` runs in the writing thread, must be quick and pure, and
         may run more than once (only the last run counts). What it raises is raised here.
-        Raises Taken, Missing, Unavailable.
+        Raises Taken, Missing, Unfit, Unavailable.
         """
         write = _Write(act)
         self._queue.append(write)
@@ -216,6 +216,8 @@ class Store:
                 return work()
             except IntegrityError as error:
                 raise Taken("the database", str(error.orig), None) from error
+            except DataError as error:  # somebody's own fault: no other write of the batch fails
+                raise Unfit(str(error.orig)) from error
             except DBAPIError as error:
                 raise Unavailable(str(error.orig)) from error
 

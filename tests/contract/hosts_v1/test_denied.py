@@ -73,12 +73,18 @@ async def test_policies_that_isolate_a_pod_are_named_in_their_direction(
     }
 
 
-@pytest.mark.parametrize("kind", ["", "AdminNetworkPolicy"])
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("admin/no-dns/ingress", "ClusterNetworkPolicy/no-dns"),
+        ("admin/AdminNetworkPolicy:no-dns/ingress", "AdminNetworkPolicy/no-dns"),
+        ("mine", "mine"),
+    ],
+)
 async def test_who_is_denied_by_a_cluster_policys_rule_is_told_which(
-    client: httpx2.AsyncClient, parts: Parts, kind: str
+    client: httpx2.AsyncClient, parts: Parts, key: str, told: str
 ) -> None:
     def deny(tx: Transaction) -> None:
-        key = f"admin/{kind}:no-dns/ingress" if kind else "admin/no-dns/ingress"
         tx.put(SecurityGroup(id="g", name=key, cluster_id="c", cluster_key=key))
         said = {"tier": "admin", "action": "deny", "order": 5, "protocol": "udp"}
         ends = {"direction": "ingress", "ethertype": "IPv4"}
@@ -89,7 +95,7 @@ async def test_who_is_denied_by_a_cluster_policys_rule_is_told_which(
 
     await parts.store.write(deny)
     (found,) = await ask(client, port="a2")
-    assert found["policies"] == [f"{kind or 'ClusterNetworkPolicy'}/no-dns"]
+    assert found["policies"] == [told]
 
 
 async def test_of_other_ports_groups_are_named_and_of_impostors_none(

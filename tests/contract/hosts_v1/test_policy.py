@@ -206,6 +206,8 @@ async def test_addresses_that_are_none_are_refused_and_go_with_the_cluster(
         ({"groups": [{"key": "x", "rules": [TIERED | {"order": 0}]}]}, "order"),
         ({"groups": [{"key": "x", "rules": [TIERED | {"order": 1 << 30}]}]}, "order"),
         ({"pods": [a_pod("none")]}, "no group none"),
+        ({"pods": [a_pod() | {"name": "a/" + "b" * 600}]}, "name"),
+        ({"pods": [a_pod() | {"name": "a/\0"}]}, "name"),
     ],
 )
 async def test_what_cannot_be_is_refused_and_the_others_are_taken(

@@ -70,14 +70,27 @@ async def test_what_is_told_is_listed_and_becomes_rows(made: Made, parts: Parts)
         ({"ports": [{"protocol": "tcp", "port": 0}]}, "0 is not a port"),
         ({"ports": [{"protocol": "tcp", "port": 1, "backends": [["x", 1]]}]}, "'x'"),
         ({"sticks_s": -1}, "sticks_s"),
+        ({"sticks_s": 1 << 32}, "sticks_s"),
+        ({"id": "x" * 65}, "id"),
+        ({"id": "pod/x/tcp/80"}, "id"),
+        ({"name": "a\0"}, "name"),
+        ({"addresses": ["fd00::1%eth0"]}, "addresses: fd00::1%eth0"),
+        ({"addresses": ["::ffff:a00:1"]}, "addresses: ::ffff:a00:1"),
+        ({"external": ["0.0.0.0"]}, "addresses: 0.0.0.0"),
+        ({"addresses": ["10.0.0.1", "10.0.0.2", "10.0.0.3"]}, "addresses: too many"),
+        ({"external": [f"10.0.0.{n}" for n in range(101)]}, "external, balanced: too many"),
+        ({"ports": [{"protocol": "tcp", "port": 1}] * 50_001}, "ports: too many"),
+        ({"ports": [{"protocol": "tcp", "port": 1, "backends": [["fd00::%x", 1]]}]}, "fd00::%x"),
+        ({"sources": ["10.0.0.0/255.0.0.0"]}, "sources: 10.0.0.0/255.0.0.0"),
         ({"sources": ["10.0.0.1/8"]}, "host bits"),
     ],
 )
 async def test_one_that_cannot_be_carried_keeps_none_from_being_carried(
     made: Made, wrong: dict[str, Any], words: str
 ) -> None:
-    (refused,) = await tell(made, told(id="v", **wrong), told())
-    assert refused["id"] == "v"
+    bad = told(id="v") | wrong
+    (refused,) = await tell(made, bad, told())
+    assert refused["id"] == bad["id"]
     assert words in refused["message"]
     assert [found["id"] for found in await listed(made)] == ["u"]
 

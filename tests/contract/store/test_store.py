@@ -11,7 +11,7 @@ from polpo.model.host import Host
 from polpo.model.network import Network
 from polpo.model.port import FixedIP, Port
 from polpo.store import store as store_module
-from polpo.store.errors import Missing, Taken, Unavailable
+from polpo.store.errors import Missing, Taken, Unavailable, Unfit
 from polpo.store.store import Store
 from polpo.store.transaction import Transaction
 
@@ -111,6 +111,21 @@ async def test_writes_of_one_batch_fail_alone(store: Store) -> None:
     kinds = [type(outcome) for outcome in outcomes]
     assert kinds == [Port, KeyError, Taken, Missing, Port]
     assert {p.id for p in store.snapshot.all(Port)} == {"P1", "P3"}
+
+
+async def test_what_the_database_has_no_place_for_keeps_nobody_else_from_writing(
+    postgresql: Any,
+) -> None:
+    store = await Store.open(postgresql.new_database(), lambda: NOW)
+    bad = [Host(id=id, name="h", address="192.0.2.1", token_hash="") for id in ("x" * 65, "a\0")]
+    outcomes = await asyncio.gather(
+        store.write(put(port(1))),
+        *(store.write(put(one)) for one in bad),
+        store.write(put(port(3))),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [Port, Unfit, Unfit, Port]
+    await store.close()
 
 
 async def test_a_hundred_writers_get_a_hundred_addresses(store: Store) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from polpo.dataplane.entries import Entries, Plug
 from polpo.dataplane.tables import (
     FLOOD_KEY,
+    GUESTS,
     HOP,
     IPV6_ROUTE,
     MEMBERS,
@@ -18,6 +19,7 @@ from polpo.dataplane.tables import (
     REMOTE,
     ROUTE,
     ROUTE_KEY,
+    SERVICE_KEY,
     TABLES,
     U32,
     WHERE,
@@ -43,6 +45,7 @@ from polpo.target.rows import (
     Router,
     Rule,
 )
+from polpo.target.service import Node
 
 OWN, OTHER = "192.0.2.1", "192.0.2.2"
 few = st.integers(1, 4)
@@ -318,3 +321,22 @@ def test_who_is_plugged_in_has_limits_besides_those_of_the_port() -> None:
     assert kbps == {20, 50}
     entries.set_plug("p", None)
     assert not entries.full["limits"]
+
+
+def test_a_cluster_without_pods_here_does_not_say_which_addresses_are_the_hosts() -> None:
+    """Guests of other clusters' services would come by them."""
+    entries, node = (
+        Entries("192.0.2.1", 9),
+        Node("theirs", "h1", "192.0.2.1", addresses=("8.8.8.8",)),
+    )
+
+    def of_guests() -> int:
+        return sum(SERVICE_KEY.unpack(k)["scope"] == GUESTS for k in entries.full["services"])
+
+    entries.apply("router/7", (node,))
+    assert of_guests() == 0
+    inside = Interface("i", 5, "02:00:00:00:00:01", 1450, ("10.0.0.254/24",))
+    entries.apply("router/7", (Router(7, "r", 7), inside))
+    entries.apply("host/h1", (Port("p", 5, "02:00:00:00:00:02", 1450, 0, host_of="theirs"),))
+    entries.set_plugs({"p": Plug(3)})
+    assert of_guests() == 1

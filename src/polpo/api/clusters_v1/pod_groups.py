@@ -4,6 +4,7 @@ A port whose pod's groups are not known yet is in none: nothing passes until som
 a pod that was there before its cluster had policies keeps the groups that it had until then.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from polpo.model.snapshot import Snapshot
 from polpo.model.told import Membership as ToldMembership
 from polpo.store.transaction import Transaction
 
+_NAME = re.compile(r"[!-~]{1,320}")
 OF_HOSTS = ("nodes", "open-egress", "open-ingress")
 """Keys of the groups that hosts' own ports are in, as the cluster's controller makes them."""
 
@@ -64,6 +66,8 @@ def are_there(snapshot: Snapshot, groups: Iterable[str]) -> bool:
 
 def put_pod(tx: Transaction, cluster: Cluster, told: Membership) -> None:
     """Raises Refused, and has then changed nothing."""
+    if not _NAME.fullmatch(told.name):
+        raise Refused(400, "name: <namespace>/<name> of a pod.")
     of_others = {_named(tx.snapshot, cluster, name) for name in told.security_groups}
     ids = tuple(sorted({_group(tx, cluster, key) for key in told.groups} | of_others))
     before = _known(tx.snapshot, cluster, told.name)

@@ -3,6 +3,7 @@
 One that can't be carried is refused by itself; the others of its request are taken.
 """
 
+import re
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -23,6 +24,13 @@ from polpo.store.transaction import Transaction
 
 MOST_BACKENDS = 4096
 """What the switch has room for (dataplane.tables: PAGE * PAGES)."""
+MOST_ADDRESSES, MOST_OUTER, MOST_SOURCES = 2, 100, 1000
+MOST_ROWS = 50_000
+"""What one Service may come to on all hosts of its network; a port and a backend are one each."""
+LONGEST_S = 86_400
+"""Kubernetes' own limit of an affinity (core/v1, ClientIPConfig)."""
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NAME = re.compile(r"[!-~]{1,512}")
 
 
 class Told(ToldService, frozen=True, forbid_unknown_fields=True):
@@ -122,12 +130,15 @@ def _own(tx: Transaction, cluster: Cluster, id: str) -> Service | None:
 
 def _check(told: Told) -> None:
     """ValueError, which names the field and what it may be."""
+    if not _ID.fullmatch(told.id) or not _NAME.fullmatch(told.name):
+        raise ValueError("id, name: a uid, and <namespace>/<name>.")
+    _check_size(told)
     for address in (*told.addresses, *told.external, *told.balanced):
         _check_address(address)
     for source in told.sources:
-        ip_network(source)
-    if told.sticks_s < 0:
-        raise ValueError("sticks_s: seconds, 0 or more.")
+        _check_source(source)
+    if not 0 <= told.sticks_s <= LONGEST_S:
+        raise ValueError(f"sticks_s: seconds, from 0 to {LONGEST_S}.")
     if told.guests not in ("", "cluster", "local"):
         raise ValueError(f'guests: "cluster", "local" or "", not {told.guests!r}.')
     if not 0 <= told.health_port < 65536:
@@ -136,10 +147,38 @@ def _check(told: Told) -> None:
         _check_port(port)
 
 
+def _check_size(told: Told) -> None:
+    """What is told is multiplied: each address has each port, which has all backends."""
+    outer = len(told.external) + len(told.balanced)
+    for field, number, most in (
+        ("addresses", len(told.addresses), MOST_ADDRESSES),
+        ("external, balanced", outer, MOST_OUTER),
+        ("sources", len(told.sources), MOST_SOURCES),
+        ("ports", sum(1 + len(port.backends) for port in told.ports), MOST_ROWS),
+        ("ports", len(told.ports) * outer, MOST_ROWS),
+    ):
+        if number > most:
+            raise ValueError(f"{field}: too many, {most} at most.")
+
+
 def _check_address(address: str) -> None:
     found = ip_address(address)
-    if str(found) != address or found.is_multicast or found.is_loopback or found.is_link_local:
+    here = found.is_loopback or found.is_link_local or found.is_unspecified
+    if str(found) != address or found.is_multicast or here or not _is_plain(address):
         raise ValueError(f"addresses: {address} is not an address that a Service can have.")
+
+
+def _is_plain(address: str) -> bool:
+    """Neither an address of one link (`%eth0`), nor one of IPv4 in the form of IPv6."""
+    found = ip_address(address)
+    return "%" not in address and (found.version == 4 or found.ipv4_mapped is None)
+
+
+def _check_source(source: str) -> None:
+    length = source.partition("/")[2]
+    if "%" in source or not (length.isascii() and length.isdigit()):
+        raise ValueError(f"sources: {source} is no prefix, such as 10.0.0.0/8.")
+    ip_network(source)
 
 
 def _check_port(port: ServicePort) -> None:
@@ -153,4 +192,5 @@ def _check_port(port: ServicePort) -> None:
     if not 0 <= port.node_port < 65536:
         raise ValueError(f"ports: {port.node_port} is not a port, 1 to 65535, or 0 for none.")
     for backend in port.backends:
-        ip_address(backend.address)
+        if not _is_plain(backend.address):
+            raise ValueError(f"ports: {backend.address} is not an address of a backend.")

@@ -82,8 +82,13 @@ def _policy(key: str, direction: str) -> str:
 
 
 def _of_admins(group: SecurityGroup) -> str:
-    """The group's key is <tier>/<name of the policy>/<direction>; of another kind <kind>:<name>."""
-    kind, _, name = group.cluster_key.split("/")[1].rpartition(":")
+    """The group's key is <tier>/<name of the policy>/<direction>; of another kind <kind>:<name>.
+    Somebody else's controller may have other keys.
+    """
+    parts = group.cluster_key.split("/")
+    if len(parts) != 3:
+        return group.cluster_key
+    kind, _, name = parts[1].rpartition(":")
     return f"{kind or 'ClusterNetworkPolicy'}/{name}"
 
 

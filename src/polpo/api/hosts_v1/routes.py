@@ -12,7 +12,7 @@ from polpo.api.hosts_v1.errors import Refused, refusal
 from polpo.api.hosts_v1.feed_endpoint import FeedEndpoint
 from polpo.api.hosts_v1.parts import Parts
 from polpo.api.hosts_v1.tracing import Tracing
-from polpo.store.errors import StoreError, Taken
+from polpo.store.errors import StoreError, Taken, Unfit
 
 Handler: TypeAlias = Callable[[Parts, Request], Awaitable[Response]]
 
@@ -54,6 +54,8 @@ def guarded(parts: Parts, handler: Handler) -> Callable[[Request], Awaitable[Res
             return refusal(error)
         except Taken as error:
             return refusal(Refused(409, str(error)))
+        except Unfit as error:
+            return refusal(Refused(400, str(error)))
         except StoreError as error:
             return refusal(Refused(503, f"Cannot be written now: {error}"))
 

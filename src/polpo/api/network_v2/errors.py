@@ -7,7 +7,7 @@ are raised.
 
 import msgspec
 
-from polpo.store.errors import Missing, StoreError, Taken, Unavailable
+from polpo.store.errors import Missing, StoreError, Taken, Unavailable, Unfit
 
 
 class NeutronError(Exception):
@@ -67,6 +67,8 @@ def from_store(error: StoreError) -> NeutronError:
         return not_found("ObjectNotFound", f"Object {error.id} not found.")
     if isinstance(error, Taken):
         return _taken(error)
+    if isinstance(error, Unfit):
+        return NeutronError(400, "BadRequest", f"Bad request: {error}.")
     return NeutronError(500, "HTTPInternalServerError", "Request Failed: internal server error.")
 
 

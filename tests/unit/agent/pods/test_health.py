@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from polpo.agent.pods.health import Asked, Health, of_proxy, of_service
-from polpo.dataplane.entries import Entries
+from polpo.dataplane.entries import Entries, Plug
+from polpo.target.rows import Interface, Port, Router
 from polpo.target.service import Backend, Service
 from polpo.testing import free
 
@@ -41,6 +42,7 @@ def test_the_proxy_itself_says_whether_all_is_in_the_kernel() -> None:
 
 def test_backends_are_counted_that_are_ready_and_here() -> None:
     entries = Entries(OWN, 9)
+    open_a_door(entries)
     row = Service("s", "10.254.0.1", "tcp", 80, name="shop/web", health_port=32000)
     ends = [
         Backend("s", "10.0.0.1", 80, host=OWN),
@@ -53,6 +55,24 @@ def test_backends_are_counted_that_are_ready_and_here() -> None:
     assert entries.ready_here(32000) == 1
     entries.apply("router/7", (), [row.key])
     assert entries.checked() == {}
+
+
+def test_a_cluster_without_pods_here_opens_no_port_of_the_host() -> None:
+    """Who has a machine here might have it open any, 22 among them."""
+    entries = Entries(OWN, 9)
+    row = Service("s", "10.254.0.1", "tcp", 80, name="shop/web", health_port=22)
+    entries.apply("router/7", (row,))
+    assert entries.checked() == {}
+    open_a_door(entries)
+    assert entries.checked() == {22: "shop/web"}
+
+
+def open_a_door(entries: Entries) -> None:
+    """The host has a port of its own among the pods."""
+    inside = Interface("i", 5, "02:00:00:00:00:01", 1450, ("10.0.0.254/24",))
+    entries.apply("router/7", (Router(7, "r", 7), inside))
+    entries.apply("host/h1", (Port("p", 5, "02:00:00:00:00:02", 1450, 0, host_of="k8s"),))
+    entries.set_plugs({"p": Plug(3)})
 
 
 async def test_ports_are_open_while_there_is_something_to_say() -> None:
