@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import socket
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from uvicorn.server import ServerState
 
 from polpo.kube.api import Api
 from polpo.kube.backoff import Backoff
@@ -24,6 +25,7 @@ from polpo.kube.errors import ApiError
 from polpo.kube.resources import SECRETS
 from polpo.policy.answers import Answers
 from polpo.policy.identity import new_identity
+from polpo.policy.strangers import Strangers
 
 LARGEST_BYTES = 1 << 20
 LONGEST_S = 5.0
@@ -48,6 +50,7 @@ class Hearing:
     def __init__(self, api: Api, answers: Answers, in_force: InForce, place: Place) -> None:
         self._api, self._answers, self._in_force = api, answers, in_force
         self._place, self._identity = place, new_identity()
+        self._strangers: Strangers | None = None
 
     async def run(self) -> None:
         """Policies are followed, whether anybody can be heard or not."""
@@ -76,13 +79,16 @@ class Hearing:
             access_log=False,
         )
         config.load()
-        config.ssl = self._identity.context
-        server = _Server(config)
+        state = ServerState()
+        speaking = partial(
+            cast(Any, config.http_protocol_class), config=config, server_state=state, app_state={}
+        )
+        self._strangers = Strangers(self._identity.context, speaking)
         try:
-            await server.serve(sockets=[listening])
+            await self._strangers.let_in(listening)
         finally:
             self._answers.end()
-            await server.leave()
+            await _leave(state)
 
     async def _publish(self, port: int) -> None:
         """In the Secret, which is there, empty, from the manifest: we may write no other. Again and
@@ -121,23 +127,18 @@ class Hearing:
 
     def _is_trusted(self, request: Request) -> bool:
         given = request.headers.get("authorization", "").encode()
-        return hmac.compare_digest(given, f"Bearer {self._identity.token}".encode())
+        trusted = hmac.compare_digest(given, f"Bearer {self._identity.token}".encode())
+        if trusted and self._strangers is not None:
+            self._strangers.know(request.client)
+        return trusted
 
 
-class _Server(uvicorn.Server):
-    """Signals are the program's own matter."""
-
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
-        return contextlib.nullcontext()
-
-    async def leave(self) -> None:
-        """Who waits is answered; then nobody is connected."""
-        for one in self.servers:
-            one.close()
-        if self.server_state.tasks:
-            await asyncio.wait(set(self.server_state.tasks), timeout=LEAVE_S)
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
+async def _leave(state: ServerState) -> None:
+    """Who waits is answered; then nobody is connected."""
+    if state.tasks:
+        await asyncio.wait(set(state.tasks), timeout=LEAVE_S)
+    for connection in list(state.connections):
+        connection.transport.abort()
 
 
 def _listening(place: Place) -> socket.socket:
