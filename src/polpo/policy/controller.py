@@ -146,6 +146,7 @@ class Controller:
                     refused = {r["about"]: str(r["message"]) for r in answer["refused"]}
                     _complain(refused)
                     self._reporting.told((group.key for group in batch.groups), refused)
+                    self._reporting.told_pods(batch.pods, refused)
                     telling.told(batch)
             self._reach.end()
             self._reporting.look()

@@ -21,6 +21,7 @@ from polpo.policy.objects import POLICIES, ClusterNetworkPolicy
 from polpo.policy.older import KINDS, original
 from polpo.policy.seen import MOST
 from polpo.policy.standing import conditions
+from polpo.policy.wanted import Membership
 
 GONE = (404, 409)
 """It is gone, or another by now, of which we hear."""
@@ -53,6 +54,7 @@ class Reporting:
         self._api, self._events, self._index, self._newer = api, events, index, newer
         self._domains = domains
         self._refused: dict[str, dict[str, str]] = {}
+        self._pods: list[tuple[Membership, str]] = []
         self._news = asyncio.Event()
         self._again: set[str] = set()
 
@@ -92,8 +94,19 @@ class Reporting:
                     self._refused[policy] = reasons
                 self._index.touched_policies.add(policy)
 
+    def told_pods(self, pods: Iterable[Membership], refused: Mapping[str, str]) -> None:
+        """The same of pods: a wrong annotation is theirs."""
+        found = [(pod, refused[pod.name]) for pod in pods if pod.name in refused]
+        self._pods += found
+        if found:
+            self._news.set()
+
     async def say(self) -> None:
-        """Of all policies that may stand otherwise than before."""
+        """Of all policies that may stand otherwise than before, and of pods that are refused."""
+        pods, self._pods = self._pods, []
+        for pod, reason in pods:
+            note = f"{reason} Until that is mended only its host reaches it."
+            await self._events.say(_of_pod(pod, note))
         touched, self._index.touched_policies = self._index.touched_policies, set()
         for key in sorted(touched):
             policy = self._index.policy(key)
@@ -155,6 +168,12 @@ class Reporting:
                 note=note,
             )
         )
+
+
+def _of_pod(pod: Membership, note: str) -> About:
+    namespace, _, name = pod.name.partition("/")
+    warning = ("Warning", "Refused", "Following", note)
+    return About("Pod", "v1", namespace, name, pod.uid, *warning)
 
 
 def policy_of(group: str) -> str:

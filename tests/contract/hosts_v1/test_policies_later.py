@@ -129,3 +129,19 @@ async def test_nobody_else_and_nothing_else(
     assert (await older.switch(headers, body)).status_code == status
     await older.say()
     assert older.waiting().security_groups == (older.open_group,)
+
+
+async def test_a_pod_that_is_refused_keeps_nothing_but_what_lets_its_host_in(older: Older) -> None:
+    web = await older.begin("web")
+    await older.switch()
+    wrong = a_pod("peer/a") | {"security_groups": ["mistyped"]}
+    (refused,) = await tell(older.made, groups=[PEER, {"key": "node-traffic"}], pods=[wrong])
+    assert "mistyped" in refused["message"]
+    assert web.groups() == ["node-traffic"]
+    assert has_policies(web.port())
+    await older.say()
+    assert web.groups() == ["node-traffic"]
+    assert await tell(older.made, pods=[a_pod("peer/a")]) == []
+    assert web.groups() == ["peer/a"]
+    await tell(older.made, pods=[wrong])
+    assert web.groups() == ["node-traffic"]

@@ -523,7 +523,16 @@ async def test_annotations_name_groups_that_are_for_pods_and_no_others(
 
     await eventually(those, "the groups that annotations name")
     assert of("c") == set()
-    assert "default/c" not in await pods(made)
+    assert (await pods(made))["default/c"] == ["node-traffic"]
+
+    def told() -> list[Object]:
+        stored = following.server.stored.objects.items()
+        return [item for where, item in stored if where[0] == "events"]
+
+    await until(lambda: bool(told()))
+    (event,) = told()
+    assert (event["regarding"]["kind"], event["regarding"]["name"]) == ("Pod", "c")
+    assert event["note"].endswith("Until that is mended only its host reaches it.")
 
 
 async def test_what_happened_while_nobody_followed_is_made_up_for(following: Following) -> None:

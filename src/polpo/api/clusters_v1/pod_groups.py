@@ -1,7 +1,8 @@
 """Which groups a cluster's pods are in, as its policies say, and the ports that follow from it.
 
 A port whose pod's groups are not known yet is in none: nothing passes until somebody says so. Only
-a pod that was there before its cluster had policies keeps the groups that it had until then.
+a pod that was there before its cluster had policies keeps the groups that it had until then. One
+that is refused, whatever it was in, is reached by hosts only.
 """
 
 import re
@@ -23,6 +24,8 @@ from polpo.store.transaction import Transaction
 _NAME = re.compile(r"[!-~]{1,320}")
 OF_HOSTS = ("nodes", "open-egress", "open-ingress")
 """Keys of the groups that hosts' own ports are in, as the cluster's controller makes them."""
+OF_ALL = "node-traffic"
+"""Of the group of all pods, which lets hosts in."""
 
 
 class Membership(ToldMembership, frozen=True, forbid_unknown_fields=True):
@@ -65,11 +68,21 @@ def are_there(snapshot: Snapshot, groups: Iterable[str]) -> bool:
 
 
 def put_pod(tx: Transaction, cluster: Cluster, told: Membership) -> None:
-    """Raises Refused, and has then changed nothing."""
+    """Raises Refused: then hosts alone reach the pod, as if no policy let anybody else in."""
     if not _NAME.fullmatch(told.name):
         raise Refused(400, "name: <namespace>/<name> of a pod.")
-    of_others = {_named(tx.snapshot, cluster, name) for name in told.security_groups}
-    ids = tuple(sorted({_group(tx, cluster, key) for key in told.groups} | of_others))
+    try:
+        of_others = {_named(tx.snapshot, cluster, name) for name in told.security_groups}
+        ids = {_group(tx, cluster, key) for key in told.groups} | of_others
+    except Refused:
+        of_all = group_id(cluster, OF_ALL)
+        _put(tx, cluster, replace(told, security_groups=()), _there(tx, of_all))
+        raise
+    _put(tx, cluster, told, ids)
+
+
+def _put(tx: Transaction, cluster: Cluster, told: Membership, groups: Iterable[str]) -> None:
+    ids = tuple(sorted(groups))
     before = _known(tx.snapshot, cluster, told.name)
     if before is None:
         before = PodGroups(id=new_id(), cluster_id=cluster.id, name=told.name, uid="")
@@ -120,6 +133,10 @@ def _named(snapshot: Snapshot, cluster: Cluster, name: str) -> str:
         how_many = f"{len(found)} security groups are" if found else "no security group is"
         raise Refused(400, f"security_groups: {how_many} called {name} and tagged {FOR_PODS}.")
     return found[0]
+
+
+def _there(tx: Transaction, id: str) -> tuple[str, ...]:
+    return (id,) if are_there(tx.snapshot, (id,)) else ()
 
 
 def _group(tx: Transaction, cluster: Cluster, key: str) -> str:
