@@ -1,7 +1,8 @@
 """What a floating IP's `status` is, from what the hosts of its router's gateway have reported.
 
 DOWN    it stands for nobody, or no gateway carries it (yet)
-ACTIVE  a live host where the gateway is active has reached the revision that wrote it last
+ACTIVE  a live host where the gateway is active has reached the revision that wrote it last, and the
+        one that brought the gateway there: before it had nothing of it, however far it had come
 ERROR   no gateway is active, and all live hosts that have one say what keeps them from it
 """
 
@@ -36,15 +37,16 @@ class Carried:
         if router is None or not router.admin_state_up:
             return -1, False
         there = self._live(router)
-        active = [r for r in there if router.vni in r.status.active]
-        failed = bool(there) and all(_has_failed(r, router.vni) for r in there)
-        return max((_reached(r, router.vni) for r in active), default=-1), failed
+        active = [(p, r) for p, r in there if router.vni in r.status.active]
+        failed = bool(there) and all(_has_failed(r, router.vni) for _, r in there)
+        said = ((_reached(report, router.vni), p.since) for p, report in active)
+        return max((had for had, since in said if had >= since), default=-1), failed
 
-    def _live(self, router: Router) -> list[Report]:
+    def _live(self, router: Router) -> list[tuple[Placement, Report]]:
         """The reports of the living hosts that it is placed on."""
-        hosts = (p.host for p in self._snapshot.by(Placement, "function", router.id))
-        reports = (self._reports.get(h) for h in hosts if self._reports.is_alive(h))
-        return [report for report in reports if report is not None]
+        placed = self._snapshot.by(Placement, "function", router.id)
+        reports = ((p, self._reports.get(p.host)) for p in placed)
+        return [(p, r) for p, r in reports if r is not None and self._reports.is_alive(p.host)]
 
 
 def _reached(report: Report, vni: int) -> int:

@@ -90,7 +90,9 @@ def _write(tx: Transaction, presence: Presence, said: Said) -> None:
     for placement in gone:
         tx.remove(placement)
     for placement in come:
-        tx.put(placement)
+        before = tx.snapshot.get(Placement, placement.id)
+        stays = before is not None and before.host == placement.host
+        tx.put(placement if stays else replace(placement, since=tx.revision))
     for port in ports:
         tx.put(replace(port, wiring=tx.revision))
 

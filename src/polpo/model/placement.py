@@ -23,6 +23,7 @@ class Placement(Object, frozen=True, kw_only=True, omit_defaults=True):
     leaving    its host is to take it down, before it is anywhere else
     came_from  the host that it was drained from, if it was
     wish       which wish for a failover (LoadBalancer.wish) it has followed
+    since      the store's revision that brought it to its host
     """
 
     kind: ClassVar[str] = "placement"
@@ -35,6 +36,7 @@ class Placement(Object, frozen=True, kw_only=True, omit_defaults=True):
     leaving: bool = False
     came_from: str = ""
     wish: int = 0
+    since: int = 0
 
     def claims(self) -> tuple[Claim, ...]:
         """No instance twice, and no two on one host: whoever places them."""

@@ -129,6 +129,18 @@ async def test_a_host_that_is_silent_for_long_is_replaced(replica: Replica) -> N
     assert all(hosts == {"b", "c"} for hosts in replica.where().values())
 
 
+async def test_it_is_known_since_when_an_instance_is_where_it_is(replica: Replica) -> None:
+    """Floating IPs are as their gateway's host says from then on."""
+    replica.hear("a", "b")
+    await replica.placer.look()
+    vnis = tuple(range(10, 10 + ROUTERS))
+    first = replica.store.snapshot.revision
+    assert {p.since for p in replica.store.snapshot.all(Placement)} == {first}
+    await replica.wait(PATIENCE_S + 2, "b", "c", active=vnis, ready=vnis, looked=99)
+    for placement in replica.store.snapshot.all(Placement):
+        assert (placement.since == first) == (placement.host == "b")
+
+
 async def test_a_silent_agents_host_that_others_hear_is_left_alone(replica: Replica) -> None:
     replica.hear("a", "b")
     await replica.placer.look()

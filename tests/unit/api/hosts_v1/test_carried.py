@@ -97,3 +97,13 @@ def test_one_that_stands_for_nobody_is_down_and_one_that_forwards_is_not(cloud: 
     assert cloud.status(port_id="", fixed_ip_address="", router_id="") == "DOWN"
     ports = (Forwarding("W", "tcp", 80, 80, "Q", "10.0.0.9", 80),)
     assert cloud.status(port_id="", fixed_ip_address="", forwardings=ports) == "ACTIVE"
+
+
+def test_how_far_a_host_had_come_before_it_had_the_gateway_does_not_count(cloud: Cloud) -> None:
+    """Asked for at 5, placed at 7: it begins with what it can, and has said 6 before."""
+    placed = msgspec.structs.replace(HOMES[0], since=7)
+    cloud.snapshot = cloud.snapshot.put(placed)
+    cloud.say("h1", 6, active=(5,), error="external 5: no such device")
+    assert cloud.status() == "DOWN"
+    cloud.say("h1", 7, active=(5,), ready=(5,))
+    assert cloud.status() == "ACTIVE"
