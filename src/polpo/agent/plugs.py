@@ -122,7 +122,7 @@ def _read(path: Path) -> dict[str, Plug]:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Plug])
     except FileNotFoundError:
         return {}
-    except msgspec.DecodeError as e:
+    except (msgspec.DecodeError, UnicodeDecodeError) as e:
         raise SpoiltPlugs(
             f"{path} can't be read ({e}): put back a copy, or move it away and plug "
             "this host's ports again (traffic goes on meanwhile)"

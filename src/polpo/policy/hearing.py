@@ -119,7 +119,7 @@ class Hearing:
             return Response(status_code=413)
         try:
             told = msgspec.json.decode(await request.body(), type=Told)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return Response(str(error), 400)
         self._answers.take(told.addresses)
         in_force = await self._in_force(min(max(told.wait_s, 0.0), LONGEST_S))

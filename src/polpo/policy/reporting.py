@@ -15,13 +15,13 @@ from polpo.kube.api import Api
 from polpo.kube.errors import ApiError
 from polpo.kube.events import About, Events
 from polpo.kube.resources import Resource
+from polpo.model.told import Membership
 from polpo.policy.addresses import is_wildcard
 from polpo.policy.index import Index
 from polpo.policy.objects import POLICIES, ClusterNetworkPolicy
 from polpo.policy.older import KINDS, original
 from polpo.policy.seen import MOST
 from polpo.policy.standing import conditions
-from polpo.policy.wanted import Membership
 
 GONE = (404, 409)
 """It is gone, or another by now, of which we hear."""

@@ -56,7 +56,10 @@ def encode_line(line: SliceLine | RevisionLine) -> bytes:
 
 def decode_line(text: bytes) -> Line:
     """Raises msgspec.DecodeError or msgspec.ValidationError (both MsgspecError) if malformed."""
-    return _decoder.decode(text)
+    try:
+        return _decoder.decode(text)
+    except UnicodeDecodeError as error:  # of a text in it, which is looked at last
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def apply_line(slices: Slices, line: Line) -> None:

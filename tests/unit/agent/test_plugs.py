@@ -31,9 +31,11 @@ def test_pods_are_forgotten_with_the_file_that_a_reboot_takes(tmp_path: Path) ->
     assert list(again) == [vm]
 
 
-@pytest.mark.parametrize("text", ["", '{"p": ', '{"p": {"kind": "frob"}}', "[]", "\x00" * 64])
-def test_a_spoilt_file_is_named_with_what_to_do(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", [b"", b'{"p": ', b'{"p": {"kind": "frob"}}', b"[]", b"\x00" * 64, b'{"p\xff": {}}']
+)
+def test_a_spoilt_file_is_named_with_what_to_do(tmp_path: Path, text: bytes) -> None:
     file = tmp_path / "plugs.json"
-    file.write_text(text)
+    file.write_bytes(text)
     with pytest.raises(SpoiltPlugs, match=f"{file}.*move it away and plug"):
         Plugs(file).load()

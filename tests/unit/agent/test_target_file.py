@@ -124,3 +124,21 @@ def test_new_data_follows_a_torn_tail_on_a_line_of_its_own(tmp_path: Path) -> No
     replay(texts[1], target)
     file.append(texts[1], target)
     assert heard(path.read_bytes()).slices == target.slices
+
+
+@given(BATCHES, st.data())
+def test_one_spoilt_byte_keeps_no_agent_from_starting(
+    batches: list[list[SliceLine]], data: st.DataObject
+) -> None:
+    """Whatever it is: an agent that could not read its file would not come back."""
+    text = bytearray(b"".join(said(batches)))
+    at = data.draw(st.integers(0, len(text) - 1))
+    text[at] = data.draw(st.integers(0, 255))
+    whole = replay(bytes(text), Target("h1"))
+    assert whole == 0 or text[whole - 1 : whole] == b"\n"
+
+
+def test_a_byte_that_is_no_text_ends_what_counts() -> None:
+    first, second = said([[SliceLine("hosts", True)], [SliceLine("hosts", True)]])
+    spoilt = second.replace(b"hosts", b"h\xffsts")
+    assert replay(first + spoilt, Target("h1")) == len(first)
