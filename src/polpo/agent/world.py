@@ -1,5 +1,6 @@
 """What surrounds a pass: which ports are wired here, and what is left of those that leave."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -53,9 +54,10 @@ class World:
         self._log = structlog.get_logger("polpo.agent")
 
     def look(self) -> None:
-        for function in self._functions:
-            function.look()
-        self._plugs.own([plug for function in self._functions for plug in function.plugs()])
+        with self._noted("own"):
+            for function in self._functions:
+                function.look()
+            self._plugs.own([plug for function in self._functions for plug in function.plugs()])
         self.ports.clear()
         self.ports.update(self._wired(self._plugs))
         self._tell_absent()
@@ -93,10 +95,21 @@ class World:
 
     def tidy(self) -> None:
         """Forget plugs of which nothing is left."""
-        for plug in [plug for plug in self._plugs if plug.leaving]:
-            if not leftovers(plug, self._devices):
-                self._forget(plug)
+        with self._noted("leaving"):
+            for plug in [plug for plug in self._plugs if plug.leaving]:
+                if not leftovers(plug, self._devices):
+                    self._forget(plug)
         self._devices.visits.look()
+
+    @contextlib.contextmanager
+    def _noted(self, what: str) -> Iterator[None]:
+        """A disk that is full keeps plugs as they are, and nothing else from being done."""
+        try:
+            yield
+        except OSError as e:
+            self._patience.note("plug", what, e.strerror or str(e))
+        else:
+            self._patience.note("plug", what, None)
 
     def _forget(self, plug: Plug) -> None:
         shared = any(p.netns == plug.netns for p in self._plugs if p.port != plug.port)

@@ -79,8 +79,11 @@ class Keeper:
     async def run(self) -> None:
         while self._clusters:
             self._woken.clear()
-            for look in self.before:
-                look()
+            try:
+                for look in self.before:
+                    look()
+            except OSError as error:  # a full disk: the next look finds them again
+                self._log.error("pods that are gone keep their ports", reason=str(error))
             for cluster in self._clusters:
                 await self._tell(cluster)
             self.begun.set()
