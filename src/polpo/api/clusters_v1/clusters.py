@@ -14,6 +14,7 @@ from polpo.api.clusters_v1.policy_addresses import address_groups_of, remove_add
 from polpo.api.clusters_v1.policy_groups import groups_of, remove_group
 from polpo.api.clusters_v1.prefixes import routed_cidrs, service_cidrs
 from polpo.api.context import Context
+from polpo.api.hosts_v1.bodies import body_of, decoded
 from polpo.api.hosts_v1.callers import calling_user
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
@@ -60,7 +61,7 @@ class _New(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def make_cluster(parts: Parts, request: Request) -> Response:
     context = await writer(parts, request)
-    asked = read(await request.body(), _New).cluster
+    asked = decoded(await body_of(request), _New).cluster
     cluster = await parts.store.write(lambda tx: _make(tx, context, asked))
     return answer({"cluster": shown(cluster)}, 201)
 
@@ -82,7 +83,7 @@ async def show_cluster(parts: Parts, request: Request) -> Response:
 
 async def change_cluster(parts: Parts, request: Request) -> Response:
     context = await writer(parts, request)
-    asked = read(await request.body(), _Changed).cluster
+    asked = decoded(await body_of(request), _Changed).cluster
 
     def write(tx: Transaction) -> Cluster:
         cluster = find_cluster(tx.snapshot, context, request)
@@ -115,14 +116,6 @@ _SHOWN = (
     "created_at",
     "updated_at",
 )
-
-
-def read(text: bytes, cls: type[T]) -> T:
-    """Raises Refused: 400."""
-    try:
-        return msgspec.json.decode(text, type=cls)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Refused(400, str(error)) from error
 
 
 def _make(tx: Transaction, context: Context, asked: NewCluster) -> Cluster:

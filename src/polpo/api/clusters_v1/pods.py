@@ -5,9 +5,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from polpo.api.clusters_v1.clusters import read
 from polpo.api.clusters_v1.pod_ports import Pods, arrange
 from polpo.api.context import Context
+from polpo.api.hosts_v1.bodies import body_of, decoded
 from polpo.api.hosts_v1.callers import calling_host
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
@@ -30,7 +30,7 @@ class HostPods:
         """`PUT`: the answer lists the host's ports, those with a pod and those without, and says
         why there are none for which of the pods that choose.
         """
-        host, said = calling_host(parts, request), read(await request.body(), Pods)
+        host, said = calling_host(parts, request), decoded(await body_of(request), Pods)
         ports, refused = await parts.store.write(lambda tx: self._arrange(tx, host, said))
         listed = [shown(port) for port in sorted(ports, key=lambda p: p.id)]
         return answer({"ports": listed, "refused": refused})

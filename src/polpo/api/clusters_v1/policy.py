@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polpo.api.clusters_v1 import pod_groups, policy_groups
-from polpo.api.clusters_v1.clusters import find_cluster, read, writer
+from polpo.api.clusters_v1.clusters import find_cluster, writer
 from polpo.api.clusters_v1.pod_groups import Membership
 from polpo.api.clusters_v1.policy_addresses import (
     Addresses,
@@ -20,6 +20,7 @@ from polpo.api.clusters_v1.policy_addresses import (
     shown_addresses,
 )
 from polpo.api.clusters_v1.policy_groups import Group, group_id
+from polpo.api.hosts_v1.bodies import body_of, decoded
 from polpo.api.hosts_v1.callers import calling_user
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
@@ -70,7 +71,7 @@ async def list_pods(parts: Parts, request: Request) -> Response:
 
 
 async def tell_policy(parts: Parts, request: Request) -> Response:
-    context, batch = await writer(parts, request), read(await request.body(), Batch)
+    context, batch = await writer(parts, request), decoded(await body_of(request), Batch)
 
     def write(tx: Transaction) -> list[Refusal]:
         return _write(tx, find_cluster(tx.snapshot, context, request), batch)

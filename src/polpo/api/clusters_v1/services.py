@@ -12,7 +12,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from polpo.api.clusters_v1.clusters import find_cluster, read, writer
+from polpo.api.clusters_v1.clusters import find_cluster, writer
+from polpo.api.hosts_v1.bodies import body_of, decoded
 from polpo.api.hosts_v1.callers import calling_user
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
@@ -62,7 +63,7 @@ async def list_services(parts: Parts, request: Request) -> Response:
 
 async def tell_services(parts: Parts, request: Request) -> Response:
     """`POST`: what is new or different, and the ids of what is gone."""
-    context, batch = await writer(parts, request), read(await request.body(), Batch)
+    context, batch = await writer(parts, request), decoded(await body_of(request), Batch)
 
     def write(tx: Transaction) -> list[Refusal]:
         return _write(tx, find_cluster(tx.snapshot, context, request), batch)
@@ -73,7 +74,7 @@ async def tell_services(parts: Parts, request: Request) -> Response:
 
 async def tell_nodes(parts: Parts, request: Request) -> Response:
     """`PUT`: all nodes. What is the same already writes nothing."""
-    context, told = await writer(parts, request), read(await request.body(), Nodes)
+    context, told = await writer(parts, request), decoded(await body_of(request), Nodes)
     _check_nodes(told)
 
     def write(tx: Transaction) -> None:

@@ -4,6 +4,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polpo.api.hosts_v1.bodies import body_of
 from polpo.api.hosts_v1.callers import calling_host
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
@@ -18,8 +19,8 @@ async def take_status(parts: Parts, request: Request) -> Response:
     """`POST /v1/hosts/{host}/status`: the answer says which revision there is."""
     host = calling_host(parts, request)
     try:
-        parts.reports.hear(host.name, await request.body())
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        parts.reports.hear(host.name, await body_of(request))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(400, f"Not a status: {error}") from error
     parts.convergence.heard()
     return answer({"revision": parts.store.snapshot.revision})

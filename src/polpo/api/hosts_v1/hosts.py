@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polpo.api.hosts_v1.bodies import body_of, decoded
 from polpo.api.hosts_v1.callers import calling_admin, find_host, token_hash
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
@@ -51,7 +52,7 @@ class _Update(msgspec.Struct, frozen=True):
 async def make_host(parts: Parts, request: Request) -> Response:
     """`POST /v1/hosts`: the only answer, but for a rotation's, that shows a token."""
     await calling_admin(parts, request)
-    asked, token = _decode(await request.body(), _New).host, secrets.token_urlsafe(32)
+    asked, token = decoded(await body_of(request), _New).host, secrets.token_urlsafe(32)
     made = Host(
         id=str(uuid.uuid4()),
         name=_name(asked.name),
@@ -77,7 +78,7 @@ async def show_host(parts: Parts, request: Request) -> Response:
 
 async def change_host(parts: Parts, request: Request) -> Response:
     await calling_admin(parts, request)
-    asked = msgspec.structs.asdict(_decode(await request.body(), _Update).host)
+    asked = msgspec.structs.asdict(decoded(await body_of(request), _Update).host)
     values = {name: value for name, value in asked.items() if value is not msgspec.UNSET}
     if "address" in values:
         values["address"] = _address(values["address"])
@@ -139,13 +140,6 @@ def _host(snapshot: Snapshot, request: Request) -> Host:
     if host is None:
         raise Refused(404, f"Host {request.path_params['host']} could not be found.")
     return host
-
-
-def _decode(text: bytes, cls: Any) -> Any:
-    try:
-        return msgspec.json.decode(text, type=cls)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Refused(400, str(error)) from error
 
 
 def _name(name: str) -> str:

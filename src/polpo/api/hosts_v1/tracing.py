@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polpo.api.context import Context
+from polpo.api.hosts_v1.bodies import body_of, decoded
 from polpo.api.hosts_v1.callers import calling_user
 from polpo.api.hosts_v1.errors import Refused
 from polpo.api.hosts_v1.json import answer
@@ -30,6 +31,7 @@ from polpo.trace.engine import trace
 from polpo.trace.values import Question
 from polpo.trace.world import Seen, World
 
+LARGEST_BYTES = 64_000
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": ICMP, "sctp": 132, "dccp": 33, "udplite": 136}
 
 
@@ -67,10 +69,7 @@ class Tracing:
 
 async def _body(request: Request) -> dict[str, str]:
     """{"trace": {"from": ..., "to": ..., "protocol": ..., "port": ...}}"""
-    try:
-        asked = msgspec.json.decode(await request.body(), type=_Body).trace
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Refused(400, str(error)) from error
+    asked = decoded(await body_of(request, LARGEST_BYTES), _Body).trace
     return {name: str(value) for name, value in asked.items()}
 
 
