@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from polpo.agent.one_request import serve
+from polpo.agent.one_request import Room
 
 
 class Page:
     """GET /metrics, one request a connection."""
 
     def __init__(self, text: Callable[[], str]) -> None:
-        self._text = text
+        self._text, self._room = text, Room()
 
     async def open(self, listen: str) -> asyncio.Server:
         """`listen` is address:port."""
@@ -20,7 +20,7 @@ class Page:
         return await asyncio.start_server(self._serve, address.strip("[]"), int(port))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await serve(reader, writer, self._answer)
+        await self._room.serve(reader, writer, self._answer)
 
     def _answer(self, head: bytes) -> bytes:
         found = head.startswith(b"GET /metrics")

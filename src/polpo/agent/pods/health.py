@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import structlog
 
-from polpo.agent.one_request import serve
+from polpo.agent.one_request import Room
 
 PROXY_PORT = 10256
 REASONS = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}
@@ -67,7 +67,7 @@ class Health:
     ) -> None:
         """ports: those that should be open, with what for; carries: whether the host has pods."""
         self._ports, self._asked, self._healthy = ports, asked, healthy
-        self._carries = carries
+        self._carries, self._room = carries, Room()
         self._open: dict[int, asyncio.Server] = {}
         self._failed: dict[int, str] = {}
         self._log = structlog.get_logger("polpo.agent")
@@ -101,7 +101,7 @@ class Health:
     async def _serve(
         self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        await serve(reader, writer, lambda head: self.answer(port, head).packed())
+        await self._room.serve(reader, writer, lambda head: self.answer(port, head).packed())
 
     def answer(self, port: int, head: bytes) -> Answer:
         path = (head.split(b" ", 2)[1:2] or [b""])[0].decode(errors="replace").partition("?")[0]

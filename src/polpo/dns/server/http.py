@@ -11,6 +11,8 @@ from polpo.dns.plugin import PLAIN, Page
 
 LONGEST_HEAD_BYTES = 16_384
 IDLE_S = 30.0
+MOST = 256
+"""Connections; who has been there longest makes room for who comes."""
 _WORDS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
 
@@ -20,7 +22,7 @@ class HttpServers:
     def __init__(self) -> None:
         self._servers: dict[str, asyncio.Server] = {}
         self._pages: dict[tuple[str, str], Page] = {}
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], None] = {}
 
     async def open(self, pages: dict[tuple[str, str], Page]) -> None:
         """Serve these as well, by (address, path). OSError if an address cannot be had: nothing has
@@ -73,7 +75,11 @@ class HttpServers:
     ) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._connections.add(task)
+        if len(self._connections) >= MOST:
+            oldest = next(iter(self._connections))
+            del self._connections[oldest]
+            oldest.cancel()
+        self._connections[task] = None
         try:
             with contextlib.suppress(OSError, TimeoutError, EOFError, asyncio.LimitOverrunError):
                 while await self._serve_one(address, reader, writer):
@@ -81,7 +87,7 @@ class HttpServers:
         except asyncio.CancelledError:
             pass
         finally:
-            self._connections.discard(task)
+            self._connections.pop(task, None)
             writer.close()
 
     async def _serve_one(
@@ -103,7 +109,8 @@ class HttpServers:
             f"Connection: {'keep-alive' if go_on else 'close'}\r\n\r\n".encode()
         )
         writer.write(b"" if method == "HEAD" else body)
-        await writer.drain()
+        async with asyncio.timeout(IDLE_S):
+            await writer.drain()
         return go_on
 
     async def _page(self, address: str, method: str, path: str) -> tuple[int, str, str]:

@@ -6,6 +6,8 @@ import socket
 
 import pytest
 
+from polpo.agent import one_request
+from polpo.agent.one_request import MOST
 from polpo.agent.pods.health import Asked, Health, of_proxy, of_service
 from polpo.dataplane.entries import Entries, Plug
 from polpo.target.rows import Interface, Port, Router
@@ -103,3 +105,19 @@ async def got(address: str, port: int) -> bytes:
     said = await reader.read()
     writer.close()
     return said
+
+
+async def test_who_says_nothing_keeps_nobody_from_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_request, "PATIENCE_S", 600.0)
+    port = free.port()
+    health = Health(lambda: {port: "shop/web"}, lambda _: Asked("shop/web", 1), lambda: True, False)
+    await health.look()
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST + 1)]
+    async with asyncio.timeout(60):
+        assert await silent[0][0].read() == b""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 200")
+    for _, one in (*silent, (reader, writer)):
+        one.close()
+    health.close()
