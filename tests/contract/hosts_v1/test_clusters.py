@@ -108,6 +108,9 @@ async def test_a_project_makes_shows_and_removes_its_cluster(made: Made) -> None
         ({"service_cidrs": ["10.254.0.1/16"]}, 400, "host bits"),
         ({"service_cidrs": ["10.1.0.0/16", "10.2.0.0/16"]}, 400, "family"),
         ({"service_cidrs": ["10.0.0.0/8"]}, 409, "overlaps"),
+        ({"service_cidrs": ["128.0.0.0/1"]}, 400, "too large"),
+        ({"service_cidrs": ["fd00:9::%x/112"]}, 400, "to be routed"),
+        ({"service_cidrs": ["127.0.0.0/8"]}, 400, "to be routed"),
         ({"colour": "red"}, 400, "colour"),
     ],
 )
@@ -286,7 +289,9 @@ async def test_only_marked_networks_are_for_pods_to_choose(host: OneHost, made: 
     [
         ({"subnets": ["none"]}, "no subnet is of the network called none"),
         ({"addresses": ["10.9.9.9"]}, "10.9.9.9 is an address of none"),
-        ({"addresses": ["here"]}, "does not appear to be an IPv4 or IPv6"),
+        ({"addresses": ["here"]}, "not a valid IP address"),
+        ({"addresses": ["fd00:100::1%x"]}, "not a valid IP address"),
+        ({"addresses": ["fd00:100:0::1"]}, "fd00:100::1 is another port's"),
         ({"addresses": ["10.100.0.1"]}, "10.100.0.1 is another port's"),
     ],
 )

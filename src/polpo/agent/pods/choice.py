@@ -31,6 +31,8 @@ def _addresses(text: str, name: str) -> tuple[str, ...]:
     """One of a family; of several pods' (`;` between) those of its number, as of StatefulSets."""
     pods = text.split(";")
     mine = pods[0] if len(pods) == 1 else _of_number(pods, name)
+    if "%" in mine:
+        raise ValueError(f"{ADDRESS}: {mine.strip()} is an address of one link")
     addresses = [ip_address(address) for address in _listed(mine)]
     if len({address.version for address in addresses}) < len(addresses):
         raise ValueError(f"{ADDRESS}: {mine.strip()} is more than one address of a family")

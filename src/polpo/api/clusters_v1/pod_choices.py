@@ -7,6 +7,7 @@ when the pod is gone.
 from collections.abc import Callable, Mapping
 
 from polpo.api.hosts_v1.errors import Refused
+from polpo.api.network_v2 import values
 from polpo.api.network_v2.addresses import usable
 from polpo.api.network_v2.errors import NeutronError
 from polpo.api.network_v2.port_addresses import Wish
@@ -68,18 +69,16 @@ def _subnet(every: list[Subnet], name: str) -> Subnet:
     return next(subnet for subnet in found if subnet.id == id)
 
 
-def _address(subnets: list[Subnet], address: str) -> Wish:
-    for subnet in subnets:
-        if _holds(subnet, address):
-            return {"subnet_id": subnet.id, "ip_address": address}
-    raise Refused(400, f"{address} is an address of none of the pod's subnets.")
-
-
-def _holds(subnet: Subnet, address: str) -> bool:
+def _address(subnets: list[Subnet], given: str) -> Wish:
+    """In its usual form: by another (`fd00::1%x`) it would not be seen to be somebody's already."""
     try:
-        return usable(subnet.cidr, address)
+        address = values.address().read(given)
     except ValueError as error:
         raise Refused(400, f"{error}.") from error
+    for subnet in subnets:
+        if usable(subnet.cidr, address):
+            return {"subnet_id": subnet.id, "ip_address": address}
+    raise Refused(400, f"{address} is an address of none of the pod's subnets.")
 
 
 def _is(one: Owned, name: str) -> bool:

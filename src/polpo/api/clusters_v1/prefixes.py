@@ -9,6 +9,7 @@ from polpo.model.port import Port
 from polpo.model.snapshot import Snapshot
 
 Prefix = IPv4Network | IPv6Network
+SHORTEST = {4: 8, 6: 48}
 
 
 def service_cidrs(snapshot: Snapshot, router_id: str, texts: Sequence[str]) -> tuple[str, ...]:
@@ -24,10 +25,17 @@ def service_cidrs(snapshot: Snapshot, router_id: str, texts: Sequence[str]) -> t
 
 
 def _prefix(text: str) -> Prefix:
+    """Hosts that have pods of the cluster send all of it there."""
     try:
-        return ip_network(text)
+        prefix = ip_network(text)
     except ValueError as error:
         raise Refused(400, f"service_cidrs: {error}") from error
+    first, least = prefix.network_address, SHORTEST[prefix.version]
+    if "%" in text or first.is_multicast or first.is_loopback or first.is_link_local:
+        raise Refused(400, f"service_cidrs: {text} is no prefix of addresses to be routed.")
+    if prefix.prefixlen < least:
+        raise Refused(400, f"service_cidrs: {text} is too large, /{least} at most.")
+    return prefix
 
 
 def routed_cidrs(snapshot: Snapshot, router_id: str) -> Iterator[str]:

@@ -34,6 +34,7 @@ def test_of_several_pods_addresses_one_has_those_of_its_number() -> None:
     ("name", "address", "words"),
     [
         ("shop/db-1", "here", "does not appear to be"),
+        ("shop/db-1", "fd00::5%x", "an address of one link"),
         ("shop/db-1", "10.7.0.5,10.7.0.6", "more than one address of a family"),
         ("shop/db-2", "10.7.0.5;10.7.0.6", "none for pod number 2"),
         ("shop/db-1", "10.7.0.5;", "none for pod number 1"),
