@@ -124,7 +124,7 @@ async def test_the_older_of_two_ingresses_has_what_both_want(
         ingress("a", f"{CAFE}/ -> x:80", tls={"theirs": [CAFE]}, namespace="other", born=2),
     )
     await ingresses.eventually(f"https://{CAFE}/", wanted="tea")
-    for said in ("is of the older Ingress default/b", "the certificate of the older Ingress"):
+    for said in ("is of the older Ingress default/b", "is a host of namespace default"):
         await until(lambda said=said: any(said in note for note in _notes(api, "a")))  # type: ignore[misc]
     assert not any("older" in note for note in _notes(api, "b"))
 
