@@ -44,8 +44,12 @@ class Answers:
         return self._clock() - self._heard_s < SILENT_S
 
     def own(self, prefixes: Iterable[str]) -> None:
-        """What of the network is the cluster's own, besides its nodes."""
-        self._own = tuple(prefixes)
+        """What of the network is the cluster's own, besides its nodes. So may be what was told
+        before.
+        """
+        before, self._own = self._own, tuple(prefixes)
+        if before != self._own:
+            self.sweep()
 
     def look(self) -> None:
         now = wanted(filter(is_wildcard, self._places.domains))

@@ -75,6 +75,13 @@ def test_what_has_become_the_clusters_own_goes() -> None:
     assert world.has() == ("198.51.100.1/32",)
 
 
+def test_what_is_told_before_the_clusters_own_is_known_may_be_its_own() -> None:
+    world = World()
+    world.answers.take({WILD: ["10.1.0.7", "198.51.100.1"]})
+    world.answers.own(["10.1.0.0/16"])
+    assert world.has() == ("198.51.100.1/32",)
+
+
 def test_who_begins_anew_goes_on_with_what_was_told() -> None:
     world = World()
     world.seen.adopt([Addresses(f"domain/{WILD}", ("198.51.100.1/32",)), Addresses("nodes/")])
