@@ -19,6 +19,7 @@ down:              ## leave nothing behind
 test: setup        ## everything: style, types, layers, units, the API with real clients, real packets
 	@$(MAKE) --no-print-directory check
 	tools/twice tests/contract tests/property tests/dataplane
+	-@tools/cni/programs >/dev/null   # from outside, which namespaces do not reach
 	tools/twice --apart tests/netns tests/faults
 
 check: setup       ## quick: run it all the time
