@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from polpo.agent.one_request import Room
+from polpo.agent.one_request import serve
+from polpo.runtime.room import Room
 
 
 class Page:
@@ -20,7 +21,8 @@ class Page:
         return await asyncio.start_server(self._serve, address.strip("[]"), int(port))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._room.serve(reader, writer, self._answer)
+        with self._room.place():
+            await serve(reader, writer, self._answer)
 
     def _answer(self, head: bytes) -> bytes:
         found = head.startswith(b"GET /metrics")

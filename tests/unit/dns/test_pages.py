@@ -6,7 +6,8 @@ import pytest
 
 from polpo.dns.plugin import PLAIN, Page
 from polpo.dns.server import http
-from polpo.dns.server.http import MOST, HttpServers
+from polpo.dns.server.http import HttpServers
+from polpo.runtime.room import MOST
 from polpo.testing import free
 
 

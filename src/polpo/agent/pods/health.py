@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import structlog
 
-from polpo.agent.one_request import Room
+from polpo.agent.one_request import serve
+from polpo.runtime.room import Room
 
 PROXY_PORT = 10256
 REASONS = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}
@@ -101,7 +102,8 @@ class Health:
     async def _serve(
         self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        await self._room.serve(reader, writer, lambda head: self.answer(port, head).packed())
+        with self._room.place():
+            await serve(reader, writer, lambda head: self.answer(port, head).packed())
 
     def answer(self, port: int, head: bytes) -> Answer:
         path = (head.split(b" ", 2)[1:2] or [b""])[0].decode(errors="replace").partition("?")[0]

@@ -8,11 +8,10 @@ import socket
 from collections.abc import Iterable
 
 from polpo.dns.plugin import PLAIN, Page
+from polpo.runtime.room import Room
 
 LONGEST_HEAD_BYTES = 16_384
 IDLE_S = 30.0
-MOST = 256
-"""Connections; who has been there longest makes room for who comes."""
 _WORDS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
 
@@ -22,7 +21,7 @@ class HttpServers:
     def __init__(self) -> None:
         self._servers: dict[str, asyncio.Server] = {}
         self._pages: dict[tuple[str, str], Page] = {}
-        self._connections: dict[asyncio.Task[None], None] = {}
+        self._room = Room()
 
     async def open(self, pages: dict[tuple[str, str], Page]) -> None:
         """Serve these as well, by (address, path). OSError if an address cannot be had: nothing has
@@ -47,9 +46,7 @@ class HttpServers:
 
     async def close(self) -> None:
         self.close_others(())
-        for task in list(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._room.empty()
 
     def ports(self) -> dict[str, int]:
         """Which port each address got (for those that ask for port 0)."""
@@ -73,22 +70,17 @@ class HttpServers:
     async def _serve(
         self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        if len(self._connections) >= MOST:
-            oldest = next(iter(self._connections))
-            del self._connections[oldest]
-            oldest.cancel()
-        self._connections[task] = None
-        try:
-            with contextlib.suppress(OSError, TimeoutError, EOFError, asyncio.LimitOverrunError):
-                while await self._serve_one(address, reader, writer):
-                    pass
-        except asyncio.CancelledError:
-            pass
-        finally:
-            self._connections.pop(task, None)
-            writer.close()
+        with self._room.place():
+            try:
+                with contextlib.suppress(
+                    OSError, TimeoutError, EOFError, asyncio.LimitOverrunError
+                ):
+                    while await self._serve_one(address, reader, writer):
+                        pass
+            except asyncio.CancelledError:
+                pass
+            finally:
+                writer.close()
 
     async def _serve_one(
         self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -7,9 +7,9 @@ import socket
 import pytest
 
 from polpo.agent import one_request
-from polpo.agent.one_request import MOST
 from polpo.agent.pods.health import Asked, Health, of_proxy, of_service
 from polpo.dataplane.entries import Entries, Plug
+from polpo.runtime.room import MOST
 from polpo.target.rows import Interface, Port, Router
 from polpo.target.service import Backend, Service
 from polpo.testing import free
