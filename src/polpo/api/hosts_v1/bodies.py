@@ -5,6 +5,7 @@ from typing import TypeVar
 import msgspec
 from starlette.requests import Request
 
+from polpo.api import bodies
 from polpo.api.hosts_v1.errors import Refused
 
 T = TypeVar("T")
@@ -15,12 +16,10 @@ LARGEST_BYTES = 64 << 20
 
 async def body_of(request: Request, most: int = LARGEST_BYTES) -> bytes:
     """Raises Refused: 413."""
-    raw = bytearray()
-    async for part in request.stream():
-        raw += part
-        if len(raw) > most:
-            raise Refused(413, f"The body is larger than {most} bytes.")
-    return bytes(raw)
+    try:
+        return await bodies.read(request, most)
+    except bodies.Larger:
+        raise Refused(413, f"The body is larger than {most} bytes.") from None
 
 
 def decoded(text: bytes, cls: type[T]) -> T:

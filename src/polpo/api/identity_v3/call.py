@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polpo.api import bodies
 from polpo.api.context import Unauthorized
 from polpo.api.identity_v3.caller import Caller
 from polpo.api.identity_v3.errors import TooLarge, Unauthenticated
@@ -60,12 +61,10 @@ class Call:
 
     async def body(self) -> object:
         """Raises BadRequest, TooLarge."""
-        raw = bytearray()
-        async for chunk in self.request.stream():
-            raw += chunk
-            if len(raw) > LARGEST_BODY_BYTES:
-                raise TooLarge("Request is too large.")
-        return decode(bytes(raw))
+        try:
+            return decode(await bodies.read(self.request, LARGEST_BODY_BYTES))
+        except bodies.Larger:
+            raise TooLarge("Request is too large.") from None
 
     async def write(self, act: Callable[[Transaction], R]) -> R:
         return await self.identity.store.write(act)

@@ -7,6 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polpo.api import bodies
 from polpo.api.context import Context, Controller
 from polpo.api.secrets_v1.errors import Refused, bad_request, forbidden, not_found
 from polpo.api.secrets_v1.sealing import Seal
@@ -71,12 +72,11 @@ class Call(msgspec.Struct, frozen=True):
         return own and obj.project_id == self.project_id
 
     async def body(self) -> bytes:
-        raw = bytearray()
-        async for chunk in self.request.stream():
-            raw += chunk
-            if len(raw) > LARGEST_BODY_BYTES:
-                raise Refused(413, "Request Entity Too Large", "The body is too large.")
-        return bytes(raw)
+        try:
+            return await bodies.read(self.request, LARGEST_BODY_BYTES)
+        except bodies.Larger:
+            title = "Request Entity Too Large"
+            raise Refused(413, title, "The body is too large.") from None
 
     async def read(self, into: type[T], schema: str) -> T:
         """The body as a struct; what is wrong with it is named."""
