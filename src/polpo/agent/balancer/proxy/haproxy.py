@@ -166,16 +166,17 @@ class Haproxy:
 
     def _note_health(self, vni: int) -> None:
         """Well, from when it answers: before, nobody listens. The guard says when it is over."""
-        if vni in self._instances and not self.listens(vni):
+        if not self.listens(vni):
+            if vni not in self._instances:
+                return
             try:
                 socket.ask(self._place(vni) / "haproxy.sock", "show info")
                 netns.inside(self._instances[vni].netns, lambda: nftables.apply(master.AGAIN))
             except OSError:
                 self._soon()
-            else:
-                replace_file(self._place(vni) / "health", WELL)
-        if self.listens(vni):
-            self._begun.add(vni)
+                return
+            replace_file(self._place(vni) / "health", WELL)
+        self._begun.add(vni)
 
     def _forget(self, vni: int) -> None:
         self._begun.discard(vni)
