@@ -124,20 +124,27 @@ static __noinline struct service *find_service(__u32 scope, __u8 protocol, __be1
 	return bpf_map_lookup_elem(&services, &key);
 }
 
+// Whom a client has asked, by which of its ports.
+static __always_inline void note_asked(struct packet *p, const struct service *service,
+				       const union address *address, __be16 port, __be16 own)
+{
+	if (!p->guest)
+		__builtin_memset(&p->asked, 0, sizeof(p->asked));
+	if (!p->guest || (service->flags & KEEPS_GUEST))
+		p->inner.half[0] = p->inner.half[1] = 0;
+	p->asked.address = *address;
+	p->asked.port = port;
+	p->asked.client_port = own;
+	p->asked.service = service->flags & COUNTED ? service->id : 0;
+}
+
 // A packet to the address of a service is one to a backend from here on; it is rewritten last, so
 // that errors quote what its sender has sent.
 SUBPROGRAM int serve(struct packet *p, struct where *where, struct service *service)
 {
 	REQUIRE(p && service);
 	struct transport *t = &p->transport;
-	if (!p->guest)
-		__builtin_memset(&p->asked, 0, sizeof(p->asked));
-	if (!p->guest || (service->flags & KEEPS_GUEST))
-		p->inner.half[0] = p->inner.half[1] = 0;
-	p->asked.address = p->destination;
-	p->asked.port = t->destination_port;
-	p->asked.client_port = t->source_port;
-	p->asked.service = service->flags & COUNTED ? service->id : 0;
+	note_asked(p, service, &p->destination, t->destination_port, t->source_port);
 	if ((service->flags & RESTRICTED) && !is_admitted(p, service))
 		return NOT_ADMITTED;
 	return take_backend(p, service, where);
@@ -178,14 +185,7 @@ SUBPROGRAM int serve_error(struct __sk_buff *skb, struct packet *p, struct where
 	struct chosen *known = bpf_map_lookup_elem(&chosen, key);
 	if (!known || same(&known->address, &key->client) || same(&known->address, &p->source))
 		return 0;
-	if (!p->guest)
-		__builtin_memset(&p->asked, 0, sizeof(p->asked));
-	if (!p->guest || (service->flags & KEEPS_GUEST))
-		p->inner.half[0] = p->inner.half[1] = 0;
-	p->asked.address = q->source;
-	p->asked.port = t->source_port;
-	p->asked.client_port = t->destination_port;
-	p->asked.service = service->flags & COUNTED ? service->id : 0;
+	note_asked(p, service, &q->source, t->source_port, t->destination_port);
 	if (p->guest)
 		p->asked.guest = q->destination;
 	if (!aim(p, known, where, service))
